@@ -1,0 +1,148 @@
+// Package wire is the versioned canonical encoding of what crosses the chaincode's boundary: the
+// arguments, the answers, the stored values and the summary event. Chaincode and clients share it.
+// It may import ledger and epcis and nothing else of Waybill.
+//
+// Values are CBOR in the core deterministic encoding of RFC 8949, section 4.2.1, preceded by one
+// version byte, so that equal values are equal bytes on every machine.
+package wire
+
+import "github.com/waybill-dev/waybill/chaincode/ledger"
+
+// EventName is the name of the one chaincode event that a transaction emits; its payload is a Summary.
+const EventName = "waybill"
+
+// The contracts and their transaction functions, as a client names them.
+const (
+	FnRecordEvents    = "traceability:RecordEvents"
+	FnGetEvent        = "traceability:GetEvent"
+	FnGetItem         = "traceability:GetItem"
+	FnRegisterDevices = "telemetry:RegisterDevices"
+	FnRecordSegments  = "telemetry:RecordSegments"
+	FnGetDevice       = "telemetry:GetDevice"
+	FnGetSegment      = "telemetry:GetSegment"
+	FnSetPolicies     = "scoring:SetPolicies"
+	FnGetPolicy       = "scoring:GetPolicy"
+	FnRecordVerdicts  = "scoring:RecordVerdicts"
+	FnGetVerdict      = "scoring:GetVerdict"
+)
+
+// EventEntry is one event to record: its JSON body, compact and otherwise as its author wrote it,
+// and the JSON-LD context it is read under (compact JSON, empty for the GS1 default context).
+type EventEntry struct {
+	Context []byte
+	Body    []byte
+}
+
+// EventBatch is the argument of RecordEvents. Contexts are listed once each; Pack is the zstd
+// frame of the bodies' concatenation, Lengths their lengths, ContextOf each body's index in
+// Contexts (or -1 for the default context).
+type EventBatch struct {
+	Contexts  [][]byte `cbor:"1,keyasint"`
+	ContextOf []int    `cbor:"2,keyasint"`
+	Lengths   []int    `cbor:"3,keyasint"`
+	Pack      []byte   `cbor:"4,keyasint"`
+}
+
+// Answer answers one input of a batch.
+type Answer struct {
+	Status      ledger.Status    `cbor:"1,keyasint"`
+	Code        string           `cbor:"2,keyasint,omitempty"` // stable code, when refused
+	Message     string           `cbor:"3,keyasint,omitempty"` // what to do about it, when refused
+	Digest      ledger.Digest    `cbor:"4,keyasint"`           // event hash, segment digest, verdict digest …
+	Restatement bool             `cbor:"5,keyasint,omitempty"`
+	Findings    []ledger.Finding `cbor:"6,keyasint,omitempty"`
+	RecordedIn  string           `cbor:"7,keyasint,omitempty"` // for a duplicate: the transaction that recorded it
+}
+
+// Answers is what every batched function returns, one answer an input, in the input's order.
+type Answers struct {
+	Answers []Answer `cbor:"1,keyasint"`
+}
+
+// DeviceBatch is the argument of RegisterDevices.
+type DeviceBatch struct {
+	Devices []ledger.Device `cbor:"1,keyasint"`
+}
+
+// SegmentBatch is the argument of RecordSegments: signed segments, each the bytes that
+// EncodeSegment made and its device signed.
+type SegmentBatch struct {
+	Segments []SignedSegment `cbor:"1,keyasint"`
+}
+
+// SignedSegment is a segment as it travels and as it is stored: the encoded segment and the
+// device's signature over those bytes.
+type SignedSegment struct {
+	Payload   []byte `cbor:"1,keyasint"`
+	Signature []byte `cbor:"2,keyasint"`
+}
+
+// PolicyBatch is the argument of SetPolicies.
+type PolicyBatch struct {
+	Policies []ledger.Policy `cbor:"1,keyasint"`
+}
+
+// VerdictBatch is the argument of RecordVerdicts.
+type VerdictBatch struct {
+	Verdicts []ledger.Verdict `cbor:"1,keyasint"`
+}
+
+// Summary is the payload of the chaincode event: what one transaction recorded, each list in the
+// order of the transaction's input. Consumers read it with ReadTransaction, never by itself.
+type Summary struct {
+	Events       []EventRef         `cbor:"1,keyasint,omitempty"`
+	Restatements []EventRef         `cbor:"2,keyasint,omitempty"`
+	Devices      []string           `cbor:"3,keyasint,omitempty"`
+	Segments     []SegmentRef       `cbor:"4,keyasint,omitempty"`
+	Policies     []string           `cbor:"5,keyasint,omitempty"`
+	Verdicts     []VerdictRef       `cbor:"6,keyasint,omitempty"`
+	Findings     []ledger.Finding   `cbor:"7,keyasint,omitempty"`
+	Items        []ledger.ItemState `cbor:"8,keyasint,omitempty"`
+}
+
+// EventRef names a recorded event and where its body lies in the transaction's pack.
+type EventRef struct {
+	Hash  ledger.Digest `cbor:"1,keyasint"`
+	Index int           `cbor:"2,keyasint"` // position in the pack
+}
+
+// SegmentRef names a recorded segment.
+type SegmentRef struct {
+	Device string `cbor:"1,keyasint"`
+	Seq    uint64 `cbor:"2,keyasint"`
+}
+
+// VerdictRef names a recorded verdict.
+type VerdictRef struct {
+	Shipment string `cbor:"1,keyasint"`
+	Window   uint32 `cbor:"2,keyasint"`
+	Model    string `cbor:"3,keyasint"`
+}
+
+// Transaction is what a valid transaction recorded, ready for a consumer of the block stream.
+type Transaction struct {
+	Events       []RecordedEvent
+	Restatements []RecordedEvent
+	Devices      []ledger.Device
+	Segments     []RecordedSegment
+	Policies     []ledger.Policy
+	Verdicts     []ledger.Verdict
+	Findings     []ledger.Finding
+	Items        []ledger.ItemState
+}
+
+// RecordedEvent is an event with the bytes its author sent.
+type RecordedEvent struct {
+	Hash    ledger.Digest
+	Context []byte
+	Body    []byte
+	Record  ledger.EventRecord
+}
+
+// RecordedSegment is a device's segment, decoded, with the bytes that were signed.
+type RecordedSegment struct {
+	Segment   ledger.Segment
+	Digest    ledger.Digest // SHA-256 of Payload
+	Payload   []byte
+	Signature []byte
+}
