@@ -131,19 +131,19 @@ type Policy struct {
 	Version  uint32   `cbor:"2,keyasint"` // from 1; a new version supersedes, the old stay readable
 	Products []string `cbor:"3,keyasint"` // canonical class https://id.gs1.org/01/<gtin14>, or "*"
 	// Limits on temperature in thousandths of a degree Celsius and durations in milliseconds.
-	Low           int32    `cbor:"4,keyasint"`            // recommended range, inclusive
-	High          int32    `cbor:"5,keyasint"`            // recommended range, inclusive
-	ExcursionLow  int32    `cbor:"6,keyasint"`            // allowed excursion range
-	ExcursionHigh int32    `cbor:"7,keyasint"`            // allowed excursion range
-	ExcursionFor  Millis   `cbor:"8,keyasint"`            // cumulative time outside the recommended range, at most
-	Grace         Millis   `cbor:"9,keyasint"`            // outside the excursion range for longer than this condemns
-	MKTMax        int32    `cbor:"10,keyasint,omitempty"` // highest mean kinetic temperature; 0 with MKTOver 0: not used
-	MKTOver       Millis   `cbor:"11,keyasint,omitempty"` // over a sliding span of this length
-	FreezeBelow   *int32   `cbor:"12,keyasint,omitempty"` // at or below for FreezeFor condemns
-	FreezeFor     Millis   `cbor:"13,keyasint,omitempty"`
-	WindowAtLeast Millis   `cbor:"14,keyasint,omitempty"` // least data time between two verdicts of a shipment; 0: every segment
-	SetBy         string   `cbor:"15,keyasint"`           // MSP ID, set by the contract
-	SetAt         Millis   `cbor:"16,keyasint"`           // set by the contract
+	Low           int32  `cbor:"4,keyasint"`            // recommended range, inclusive
+	High          int32  `cbor:"5,keyasint"`            // recommended range, inclusive
+	ExcursionLow  int32  `cbor:"6,keyasint"`            // allowed excursion range
+	ExcursionHigh int32  `cbor:"7,keyasint"`            // allowed excursion range
+	ExcursionFor  Millis `cbor:"8,keyasint"`            // cumulative time outside the recommended range, at most
+	Grace         Millis `cbor:"9,keyasint"`            // outside the excursion range for longer than this condemns
+	MKTMax        int32  `cbor:"10,keyasint,omitempty"` // highest mean kinetic temperature; 0 with MKTOver 0: not used
+	MKTOver       Millis `cbor:"11,keyasint,omitempty"` // over a sliding span of this length
+	FreezeBelow   *int32 `cbor:"12,keyasint,omitempty"` // at or below for FreezeFor condemns
+	FreezeFor     Millis `cbor:"13,keyasint,omitempty"`
+	WindowAtLeast Millis `cbor:"14,keyasint,omitempty"` // least data time between two verdicts of a shipment; 0: every segment
+	SetBy         string `cbor:"15,keyasint"`           // MSP ID, set by the contract
+	SetAt         Millis `cbor:"16,keyasint"`           // set by the contract
 }
 
 // VerdictLevel is what a verdict says to do.
