@@ -1,0 +1,176 @@
+package network
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// DefaultDir is the state folder of the command when none is named.
+const DefaultDir = ".waybill/network"
+
+const stateVersion = 1
+
+// paths names the files of a state folder.
+type paths struct{ dir string }
+
+func (p paths) topology() string          { return filepath.Join(p.dir, "topology.yaml") }
+func (p paths) state() string             { return filepath.Join(p.dir, "state.json") }
+func (p paths) status() string            { return filepath.Join(p.dir, "status.json") }
+func (p paths) lock() string              { return filepath.Join(p.dir, "supervisor.lock") }
+func (p paths) issueLock() string         { return filepath.Join(p.dir, "issue.lock") }
+func (p paths) orgs() string              { return filepath.Join(p.dir, "orgs") }
+func (p paths) org(name string) orgLayout { return orgLayout{root: filepath.Join(p.orgs(), name)} }
+func (p paths) genesis() string           { return filepath.Join(p.dir, "genesis.block") }
+func (p paths) nodes() string             { return filepath.Join(p.dir, "nodes") }
+func (p paths) node(name string) string   { return filepath.Join(p.nodes(), name) }
+func (p paths) data(name string) string   { return filepath.Join(p.node(name), "data") }
+func (p paths) logs() string              { return filepath.Join(p.dir, "logs") }
+func (p paths) log(name string) string    { return filepath.Join(p.logs(), name+".log") }
+func (p paths) profiles() string          { return filepath.Join(p.dir, "profiles") }
+func (p paths) builder() string           { return filepath.Join(p.dir, "ccbuilder") }
+func (p paths) bin() string               { return filepath.Join(p.dir, "bin") }
+func (p paths) profile(org string) string { return filepath.Join(p.profiles(), org+".yaml") }
+
+// entries are the names this package makes in a state folder, for telling ours from others'.
+func (p paths) entries() []string {
+	return []string{
+		"topology.yaml", "state.json", "status.json", "supervisor.lock", "issue.lock", "orgs", "genesis.block",
+		"nodes", "logs", "profiles", "ccbuilder", "bin", "configtx.yaml",
+	}
+}
+
+// ProfilePath is where the profile of an organisation lies in a state folder.
+func ProfilePath(dir, org string) string { return paths{dir}.profile(org) }
+
+// state is what a network keeps besides its topology and certificates.
+type state struct {
+	Version int            `json:"version"`
+	Created time.Time      `json:"created"`
+	Ports   map[string]int `json:"ports"`
+}
+
+func absolute(dir string) (paths, error) {
+	if dir == "" {
+		dir = DefaultDir
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return paths{}, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return paths{abs}, nil
+}
+
+// loadState reads topology and state of a folder; fs.ErrNotExist where no network was made yet.
+func loadState(p paths) (*Topology, state, error) {
+	raw, err := os.ReadFile(p.state())
+	if err != nil {
+		return nil, state{}, err
+	}
+	var s state
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, state{}, fmt.Errorf("%w: %s: %w", ErrState, p.state(), err)
+	}
+	if s.Version != stateVersion {
+		return nil, state{}, fmt.Errorf("%w: %s is of version %d, this program reads %d", ErrState, p.state(), s.Version, stateVersion)
+	}
+	raw, err = os.ReadFile(p.topology())
+	if err != nil {
+		return nil, state{}, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	t, err := ParseTopology(raw)
+	if err != nil {
+		return nil, state{}, fmt.Errorf("%s: %w", p.topology(), err)
+	}
+	for _, e := range t.endpoints() {
+		if s.Ports[e.key()] == 0 {
+			return nil, state{}, fmt.Errorf("%w: %s has no port for %s", ErrState, p.state(), e.key())
+		}
+	}
+	return t, s, nil
+}
+
+// prepare makes folder, certificates and ports of a new network, or loads those of an old one.
+// The state file is written last: without it nothing ran here yet, and all is made anew.
+func prepare(p paths, want *Topology, now time.Time) (*Topology, state, error) {
+	have, s, err := loadState(p)
+	switch {
+	case err == nil:
+		if want != nil && !sameTopology(have, want) {
+			return nil, state{}, fmt.Errorf("%w: %s holds a network made of another topology; use another --dir, or remove its ledger with `waybill network clean`", ErrTopology, p.dir)
+		}
+		return have, s, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, state{}, err
+	}
+	if want == nil {
+		if want, err = LoadTopology("default"); err != nil {
+			return nil, state{}, err
+		}
+	}
+	want = want.clone()
+	if err := want.Validate(); err != nil {
+		return nil, state{}, err
+	}
+	if err := ours(p); err != nil {
+		return nil, state{}, err
+	}
+	for _, stale := range []string{p.orgs(), p.nodes(), p.genesis(), p.profiles()} {
+		if err := os.RemoveAll(stale); err != nil {
+			return nil, state{}, fmt.Errorf("%w: %w", ErrState, err)
+		}
+	}
+	ports, err := choosePorts(want)
+	if err != nil {
+		return nil, state{}, err
+	}
+	s = state{Version: stateVersion, Created: now.UTC(), Ports: ports}
+	raw, err := yaml.Marshal(want)
+	if err != nil {
+		return nil, state{}, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if err := errors.Join(writeFile(p.topology(), raw), writeMaterial(want, p.orgs(), now)); err != nil {
+		return nil, state{}, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return want, s, nil
+}
+
+func saveState(p paths, s state) error {
+	raw, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(p.state(), append(raw, '\n'))
+}
+
+// ours refuses a folder that holds anything this package did not make.
+func ours(p paths) error {
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	known := p.entries()
+	for _, e := range entries {
+		if !slices.Contains(known, e.Name()) && !strings.HasPrefix(e.Name(), ".tmp-") {
+			return fmt.Errorf("%w: %s holds %q, which is not of a network; name an empty or new folder", ErrState, p.dir, e.Name())
+		}
+	}
+	return nil
+}
+
+func sameTopology(a, b *Topology) bool {
+	x, errX := yaml.Marshal(a.clone())
+	y, errY := yaml.Marshal(b.clone())
+	return errX == nil && errY == nil && string(x) == string(y)
+}
