@@ -72,6 +72,7 @@ var (
 	ErrGap          = errors.New("a segment is missing before this one")
 	ErrReplay       = errors.New("a segment with this sequence number and other content is already recorded")
 	ErrChain        = errors.New("the segment does not continue the device's hash chain")
+	ErrOrder        = errors.New("the segment's times do not follow the device's last segment")
 	ErrDevice       = errors.New("the device is not registered")
 	ErrFuture       = errors.New("the time lies in the future")
 	ErrSkew         = errors.New("the transaction's time is too far from the peer's")

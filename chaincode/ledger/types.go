@@ -1,5 +1,7 @@
 package ledger
 
+import "crypto/sha256"
+
 // EventRecord is the small value under an event's key; the body lies in its transaction's pack.
 type EventRecord struct {
 	TxID            string   `cbor:"1,keyasint"` // names the pack
@@ -10,6 +12,15 @@ type EventRecord struct {
 	DeclaredInError bool     `cbor:"6,keyasint,omitempty"`
 	EventID         string   `cbor:"7,keyasint,omitempty"`
 	Findings        []string `cbor:"8,keyasint,omitempty"` // codes
+}
+
+// BodyDigest identifies an event's exact text: SHA-256 over context, a zero byte and body.
+func BodyDigest(context, body []byte) Digest {
+	h := sha256.New()
+	h.Write(context)
+	h.Write([]byte{0})
+	h.Write(body)
+	return Digest(h.Sum(nil))
 }
 
 // FindingCode names a deterministic rule.
@@ -65,6 +76,8 @@ type ItemState struct {
 	Disposition    string     `cbor:"17,keyasint,omitempty"`
 	Place          string     `cbor:"18,keyasint,omitempty"` // bizLocation, else readPoint, of the last event
 	BizStep        string     `cbor:"19,keyasint,omitempty"` // of the last event
+	MovedAt        Millis     `cbor:"20,keyasint"`           // last event that moved, packed, unpacked or handed it over
+	MovedBy        Digest     `cbor:"21,keyasint"`
 }
 
 // KeyAlgorithm names a device key's signature scheme.

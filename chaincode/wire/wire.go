@@ -33,14 +33,16 @@ type EventEntry struct {
 	Body    []byte
 }
 
-// EventBatch is the argument of RecordEvents. Contexts are listed once each; Pack is the zstd
-// frame of the bodies' concatenation, Lengths their lengths, ContextOf each body's index in
+// EventBatch is the argument of RecordEvents and the pack in which a transaction stores bodies.
+// Contexts are listed once each; Pack is the zstd frame of the bodies' concatenation, or with Plain
+// set that concatenation itself; Lengths are the bodies' lengths, ContextOf each body's index in
 // Contexts (or -1 for the default context).
 type EventBatch struct {
 	Contexts  [][]byte `cbor:"1,keyasint"`
 	ContextOf []int    `cbor:"2,keyasint"`
 	Lengths   []int    `cbor:"3,keyasint"`
 	Pack      []byte   `cbor:"4,keyasint"`
+	Plain     bool     `cbor:"5,keyasint,omitempty"`
 }
 
 // Answer answers one input of a batch.
@@ -52,6 +54,13 @@ type Answer struct {
 	Restatement bool             `cbor:"5,keyasint,omitempty"`
 	Findings    []ledger.Finding `cbor:"6,keyasint,omitempty"`
 	RecordedIn  string           `cbor:"7,keyasint,omitempty"` // for a duplicate: the transaction that recorded it
+}
+
+// Wrote reports whether the answered input made the transaction write something: it was recorded,
+// or it is a restatement that was not stored before. A transaction none of whose answers wrote has
+// an empty write set and need not be ordered.
+func (a Answer) Wrote() bool {
+	return a.Status == ledger.StatusRecorded || a.Status == ledger.StatusDuplicate && a.RecordedIn == ""
 }
 
 // Answers is what every batched function returns, one answer an input, in the input's order.
@@ -88,16 +97,15 @@ type VerdictBatch struct {
 }
 
 // Summary is the payload of the chaincode event: what one transaction recorded, each list in the
-// order of the transaction's input. Consumers read it with ReadTransaction, never by itself.
+// order of the transaction's input. It names; what it names lies in the transaction's writes.
+// Consumers read both with ReadTransaction.
 type Summary struct {
-	Events       []EventRef         `cbor:"1,keyasint,omitempty"`
-	Restatements []EventRef         `cbor:"2,keyasint,omitempty"`
-	Devices      []string           `cbor:"3,keyasint,omitempty"`
-	Segments     []SegmentRef       `cbor:"4,keyasint,omitempty"`
-	Policies     []string           `cbor:"5,keyasint,omitempty"`
-	Verdicts     []VerdictRef       `cbor:"6,keyasint,omitempty"`
-	Findings     []ledger.Finding   `cbor:"7,keyasint,omitempty"`
-	Items        []ledger.ItemState `cbor:"8,keyasint,omitempty"`
+	Events       []EventRef   `cbor:"1,keyasint,omitempty"`
+	Restatements []EventRef   `cbor:"2,keyasint,omitempty"`
+	Devices      []string     `cbor:"3,keyasint,omitempty"`
+	Segments     []SegmentRef `cbor:"4,keyasint,omitempty"`
+	Policies     []PolicyRef  `cbor:"5,keyasint,omitempty"`
+	Verdicts     []VerdictRef `cbor:"6,keyasint,omitempty"`
 }
 
 // EventRef names a recorded event and where its body lies in the transaction's pack.
@@ -106,10 +114,17 @@ type EventRef struct {
 	Index int           `cbor:"2,keyasint"` // position in the pack
 }
 
-// SegmentRef names a recorded segment.
+// SegmentRef names a recorded segment and where its payload lies in the transaction's pack.
 type SegmentRef struct {
 	Device string `cbor:"1,keyasint"`
 	Seq    uint64 `cbor:"2,keyasint"`
+	Index  int    `cbor:"3,keyasint"` // position in the pack
+}
+
+// PolicyRef names a recorded version of a policy.
+type PolicyRef struct {
+	ID      string `cbor:"1,keyasint"`
+	Version uint32 `cbor:"2,keyasint"`
 }
 
 // VerdictRef names a recorded verdict.
@@ -133,10 +148,10 @@ type Transaction struct {
 
 // RecordedEvent is an event with the bytes its author sent.
 type RecordedEvent struct {
-	Hash    ledger.Digest
-	Context []byte
-	Body    []byte
-	Record  ledger.EventRecord
+	Hash    ledger.Digest      `cbor:"1,keyasint"`
+	Context []byte             `cbor:"2,keyasint,omitempty"` // empty for the GS1 default context
+	Body    []byte             `cbor:"3,keyasint"`
+	Record  ledger.EventRecord `cbor:"4,keyasint"`
 }
 
 // RecordedSegment is a device's segment, decoded, with the bytes that were signed.
@@ -145,4 +160,11 @@ type RecordedSegment struct {
 	Digest    ledger.Digest // SHA-256 of Payload
 	Payload   []byte
 	Signature []byte
+	Record    ledger.SegmentRecord
+}
+
+// StoredSegment is what GetSegment returns: a segment as it was signed, and its record.
+type StoredSegment struct {
+	Signed SignedSegment        `cbor:"1,keyasint"`
+	Record ledger.SegmentRecord `cbor:"2,keyasint"`
 }

@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/waybill-dev/waybill/epcis"
+)
+
+// CodeInternal is the code of an error that is none of the refusals below: a fault of the machinery.
+const CodeInternal = "WB_INTERNAL"
+
+// The stable codes of the refusals. They are part of the API: programs compare them.
+const (
+	CodeMalformed     = "WB_MALFORMED"
+	CodeSchema        = "WB_SCHEMA"
+	CodeConflict      = "WB_CONFLICT"
+	CodeUnauthorised  = "WB_UNAUTHORISED"
+	CodeTooLarge      = "WB_TOO_LARGE"
+	CodeNotFound      = "WB_NOT_FOUND"
+	CodeSignature     = "WB_SIGNATURE"
+	CodeSegmentGap    = "WB_SEGMENT_GAP"
+	CodeSegmentReplay = "WB_SEGMENT_REPLAY"
+	CodeSegmentChain  = "WB_SEGMENT_CHAIN"
+	CodeSegmentOrder  = "WB_SEGMENT_ORDER"
+	CodeUnknownDevice = "WB_UNKNOWN_DEVICE"
+	CodeTimeFuture    = "WB_TIME_FUTURE"
+	CodeClockSkew     = "WB_CLOCK_SKEW"
+)
+
+// coded pairs a refusal with its code; the first match counts.
+func coded() [14]struct {
+	err  error
+	code string
+} {
+	return [...]struct {
+		err  error
+		code string
+	}{
+		{ErrSchema, CodeSchema},
+		{ErrConflict, CodeConflict},
+		{ErrUnauthorised, CodeUnauthorised},
+		{ErrTooLarge, CodeTooLarge},
+		{ErrUnknown, CodeNotFound},
+		{ErrSignature, CodeSignature},
+		{ErrGap, CodeSegmentGap},
+		{ErrReplay, CodeSegmentReplay},
+		{ErrChain, CodeSegmentChain},
+		{ErrOrder, CodeSegmentOrder},
+		{ErrDevice, CodeUnknownDevice},
+		{ErrFuture, CodeTimeFuture},
+		{ErrSkew, CodeClockSkew},
+		{ErrMalformed, CodeMalformed},
+	}
+}
+
+// Code gives the stable code of an error: that of the refusal it wraps, that of the first fault for
+// an event which is not EPCIS, the code of an Error, CodeInternal for anything else and "" for nil.
+func Code(err error) string {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	if f, ok := errors.AsType[epcis.Fault](err); ok {
+		return f.Code
+	}
+	for _, c := range coded() {
+		if errors.Is(err, c.err) {
+			return c.code
+		}
+	}
+	return CodeInternal
+}
+
+// ErrorText gives an error the form in which it crosses a boundary that carries text only: its code,
+// a colon, its message.
+func ErrorText(err error) string { return Code(err) + ": " + err.Error() }
+
+// ParseCode finds the first code in text and gives it with what follows its colon, so that the code
+// survives whatever the carriers in between put before it. Without a code it gives "" and the text.
+func ParseCode(text string) (code, rest string) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], "WB_")
+		if i < 0 {
+			return "", text
+		}
+		i += from
+		end := i + len("WB_")
+		for end < len(text) && (text[end] == '_' || text[end] >= 'A' && text[end] <= 'Z' || text[end] >= '0' && text[end] <= '9') {
+			end++
+		}
+		if end > i+len("WB_") && (end == len(text) || text[end] == ':') {
+			return text[i:end], strings.TrimSpace(strings.TrimPrefix(text[end:], ":"))
+		}
+		from = end
+	}
+}
+
+// Error is a refusal that crossed a boundary as text. It is the refusal of its code: errors.Is
+// holds between them.
+type Error struct {
+	Code    string
+	Message string
+}
+
+// Error gives code and message.
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
+}
+
+// Is reports whether target is the refusal that this error's code stands for.
+func (e *Error) Is(target error) bool {
+	for _, c := range coded() {
+		if c.err == target { //nolint:errorlint // the sentinels themselves are compared
+			return c.code == e.Code
+		}
+	}
+	return false
+}
+
+// ParseError is the inverse of ErrorText. It gives nil where text holds no code.
+func ParseError(text string) *Error {
+	code, rest := ParseCode(text)
+	if code == "" {
+		return nil
+	}
+	return &Error{Code: code, Message: rest}
+}
+
+// refuse wraps a refusal with what is wrong and what to do.
+func refuse(refusal error, format string, args ...any) error {
+	return fmt.Errorf("%w: %s", refusal, fmt.Sprintf(format, args...))
+}
