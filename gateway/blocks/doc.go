@@ -1,0 +1,10 @@
+// Package blocks is the verified block stream of a channel: blocks in order, without gap or double,
+// each checked for its place in the hash chain, its data hash, and the orderers' signatures that the
+// channel's block validation policy demands, up to the trust roots of the connection profile; decoded
+// as far as Waybill's consumers need. It resumes from a position and ends with its reason.
+//
+// What the orderers do not sign it cannot check: the validity flag of a transaction is the word of
+// the peer that delivered the block. So a client reads from its own organisation's peers first.
+//
+// Of Waybill it may import gateway/fabric and gateway/profile, and the wire package for the event's name.
+package blocks

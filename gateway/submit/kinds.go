@@ -1,0 +1,157 @@
+package submit
+
+import (
+	"fmt"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
+)
+
+// kind is what a lane must know of its inputs.
+type kind[T any] struct {
+	name     Kind
+	function string
+	maxBatch int // the contract's own limit
+	encode   func([]T) ([]byte, error)
+	// keys are what an input must not share with another transaction under way.
+	keys func(T) []string
+	// size is the input's share of a transaction's argument, bytes.
+	size func(T) int
+	// check refuses what would make the contract refuse the whole batch.
+	check func(T) error
+}
+
+func events() kind[Event] {
+	return kind[Event]{
+		name: KindEvent, function: wire.FnRecordEvents, maxBatch: ledger.MaxBatchEvents,
+		encode: func(batch []Event) ([]byte, error) {
+			entries := make([]wire.EventEntry, len(batch))
+			for i, e := range batch {
+				entries[i] = e.EventEntry
+			}
+			return wire.EncodeEventBatch(entries)
+		},
+		keys: func(e Event) []string {
+			if e.Keys != nil {
+				return e.Keys
+			}
+			parsed, err := epcis.ParseEvent(e.Context, e.Body)
+			if err != nil {
+				return nil // the contract refuses it and touches nothing
+			}
+			return KeysOf(parsed)
+		},
+		size: func(e Event) int { return len(e.Body) + len(e.Context) },
+		check: func(e Event) error {
+			if len(e.Body) > ledger.MaxEventBytes || len(e.Context) > ledger.MaxContextBytes {
+				return fmt.Errorf("%w: an event of %d bytes (at most %d) under a context of %d (at most %d)", ledger.ErrTooLarge,
+					len(e.Body), ledger.MaxEventBytes, len(e.Context), ledger.MaxContextBytes)
+			}
+			return nil
+		},
+	}
+}
+
+// KeysOf lists what recording the event reads and writes: its items, its hash and its eventID. Two
+// events that share a key are never in two transactions at once.
+func KeysOf(e *epcis.Event) []string {
+	items := e.Items()
+	keys := make([]string, 0, len(items)+2)
+	keys = append(keys, "hash "+e.Hash().String())
+	if e.EventID != "" {
+		keys = append(keys, "id "+e.EventID)
+	}
+	for _, item := range items {
+		if !item.Class { // classes have no state of their own
+			keys = append(keys, "item "+item.Canonical)
+		}
+	}
+	return keys
+}
+
+func devices() kind[ledger.Device] {
+	return kind[ledger.Device]{
+		name: KindDevice, function: wire.FnRegisterDevices, maxBatch: ledger.MaxBatchDevices,
+		encode: func(batch []ledger.Device) ([]byte, error) { return wire.Encode(wire.DeviceBatch{Devices: batch}) },
+		keys:   func(d ledger.Device) []string { return []string{d.ID} },
+		size:   func(d ledger.Device) int { return len(d.ID) + len(d.PublicKey) + len(d.Owner) + 64 },
+	}
+}
+
+func segments() kind[Segment] {
+	return kind[Segment]{
+		name: KindSegment, function: wire.FnRecordSegments, maxBatch: ledger.MaxBatchSegments,
+		encode: func(batch []Segment) ([]byte, error) {
+			signed := make([]wire.SignedSegment, len(batch))
+			for i, s := range batch {
+				signed[i] = s.SignedSegment
+			}
+			return wire.Encode(wire.SegmentBatch{Segments: signed})
+		},
+		keys: func(s Segment) []string { return []string{s.Device} },
+		size: func(s Segment) int { return len(s.Payload) + len(s.Signature) + 16 },
+		check: func(s Segment) error {
+			if len(s.Payload) > ledger.MaxSegmentBytes || len(s.Signature) > ledger.MaxSignatureBytes {
+				return fmt.Errorf("%w: a segment of %d bytes (at most %d), signature of %d (at most %d)", ledger.ErrTooLarge,
+					len(s.Payload), ledger.MaxSegmentBytes, len(s.Signature), ledger.MaxSignatureBytes)
+			}
+			return nil
+		},
+	}
+}
+
+func policies() kind[ledger.Policy] {
+	return kind[ledger.Policy]{
+		name: KindPolicy, function: wire.FnSetPolicies, maxBatch: ledger.MaxBatchPolicies,
+		encode: func(batch []ledger.Policy) ([]byte, error) { return wire.Encode(wire.PolicyBatch{Policies: batch}) },
+		keys: func(p ledger.Policy) []string {
+			keys := []string{"policy " + p.ID}
+			for _, product := range p.Products {
+				keys = append(keys, "product "+product)
+			}
+			return keys
+		},
+		size: func(p ledger.Policy) int {
+			n := len(p.ID) + 256
+			for _, product := range p.Products {
+				n += len(product) + 8
+			}
+			return n
+		},
+		check: func(p ledger.Policy) error {
+			if len(p.Products) > ledger.MaxPolicyProducts {
+				return fmt.Errorf("%w: a policy of %d products, at most %d are allowed", ledger.ErrTooLarge, len(p.Products), ledger.MaxPolicyProducts)
+			}
+			return nil
+		},
+	}
+}
+
+func verdicts() kind[ledger.Verdict] {
+	return kind[ledger.Verdict]{
+		name: KindVerdict, function: wire.FnRecordVerdicts, maxBatch: ledger.MaxBatchVerdicts,
+		encode: func(batch []ledger.Verdict) ([]byte, error) { return wire.Encode(wire.VerdictBatch{Verdicts: batch}) },
+		keys: func(v ledger.Verdict) []string {
+			return []string{fmt.Sprintf("%s %d %s", v.Shipment, v.Window, v.Model)}
+		},
+		size: verdictSize,
+		check: func(v ledger.Verdict) error {
+			if n := verdictSize(v); n > ledger.MaxVerdictBytes+1024 {
+				return fmt.Errorf("%w: a verdict of about %d bytes, at most %d are allowed", ledger.ErrTooLarge, n, ledger.MaxVerdictBytes)
+			}
+			return nil
+		},
+	}
+}
+
+func verdictSize(v ledger.Verdict) int {
+	n := 256 + len(v.Shipment) + len(v.Model) + len(v.Policy) + 34*len(v.Events)
+	for _, r := range v.Reasons {
+		n += len(r.Code) + len(r.Detail) + 32
+	}
+	for _, s := range v.Segments {
+		n += len(s.Device) + 56
+	}
+	return n
+}
