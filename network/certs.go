@@ -268,19 +268,21 @@ func writeMaterial(t *Topology, root string, now time.Time) error {
 // orgLayout names the files of one organisation.
 type orgLayout struct{ root string }
 
-func (l orgLayout) ca() string                { return filepath.Join(l.root, "ca") }
-func (l orgLayout) tlsCA() string             { return filepath.Join(l.root, "tlsca") }
-func (l orgLayout) caCert() string            { return filepath.Join(l.ca(), certFile) }
-func (l orgLayout) tlsCACert() string         { return filepath.Join(l.tlsCA(), certFile) }
-func (l orgLayout) msp() string               { return filepath.Join(l.root, "msp") }
-func (l orgLayout) nodeMSP(n string) string   { return filepath.Join(l.root, "nodes", n, "msp") }
-func (l orgLayout) nodeTLS(n string) string   { return filepath.Join(l.root, "nodes", n, "tls") }
-func (l orgLayout) user(name string) string   { return filepath.Join(l.root, "users", name) }
-func (l orgLayout) api() string               { return filepath.Join(l.root, "api") }
-func (l orgLayout) osnAdmin() string          { return filepath.Join(l.root, "osnadmin") }
-func (l orgLayout) chaincodeServer() string   { return filepath.Join(l.root, "chaincode", "server") }
-func (l orgLayout) chaincodeClient() string   { return filepath.Join(l.root, "chaincode", "client") }
-func (l orgLayout) nodeCert(n string) string  { return filepath.Join(l.nodeMSP(n), "signcerts", certFile) }
+func (l orgLayout) ca() string              { return filepath.Join(l.root, "ca") }
+func (l orgLayout) tlsCA() string           { return filepath.Join(l.root, "tlsca") }
+func (l orgLayout) caCert() string          { return filepath.Join(l.ca(), certFile) }
+func (l orgLayout) tlsCACert() string       { return filepath.Join(l.tlsCA(), certFile) }
+func (l orgLayout) msp() string             { return filepath.Join(l.root, "msp") }
+func (l orgLayout) nodeMSP(n string) string { return filepath.Join(l.root, "nodes", n, "msp") }
+func (l orgLayout) nodeTLS(n string) string { return filepath.Join(l.root, "nodes", n, "tls") }
+func (l orgLayout) user(name string) string { return filepath.Join(l.root, "users", name) }
+func (l orgLayout) api() string             { return filepath.Join(l.root, "api") }
+func (l orgLayout) osnAdmin() string        { return filepath.Join(l.root, "osnadmin") }
+func (l orgLayout) chaincodeServer() string { return filepath.Join(l.root, "chaincode", "server") }
+func (l orgLayout) chaincodeClient() string { return filepath.Join(l.root, "chaincode", "client") }
+func (l orgLayout) nodeCert(n string) string {
+	return filepath.Join(l.nodeMSP(n), "signcerts", certFile)
+}
 func (l orgLayout) tlsCert(dir string) string { return filepath.Join(dir, certFile) }
 
 type orgWriter struct {

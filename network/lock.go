@@ -1,0 +1,88 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// fileLock is an advisory lock that the kernel drops with its holder. The file holds the holder's process id.
+type fileLock struct{ f *os.File }
+
+// tryLock takes the lock at once or answers ok = false.
+func tryLock(path string) (lock *fileLock, ok bool, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, false, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the state or cache folder
+	if err != nil {
+		return nil, false, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, false, nil
+		}
+		return nil, false, err
+	}
+	if err := f.Truncate(0); err == nil {
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, false, err
+	}
+	return &fileLock{f}, true, nil
+}
+
+// waitLock takes the lock, waiting for its holder; waiting is called once if there is one.
+func waitLock(ctx context.Context, path string, waiting func()) (*fileLock, error) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		lock, ok, err := tryLock(path)
+		if err != nil || ok {
+			return lock, err
+		}
+		if first {
+			waiting()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// holder answers the process id that holds the lock, 0 if none does.
+func holder(path string) (int, error) {
+	f, err := os.Open(path) //nolint:gosec // below the state folder
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return 0, nil
+		}
+		return 0, err
+	}
+	defer f.Close()                                                                     //nolint:errcheck // read only
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil { //nolint:gosec // a descriptor fits an int
+		return 0, nil
+	} else if !errors.Is(err, syscall.EWOULDBLOCK) {
+		return 0, err
+	}
+	raw := make([]byte, 20)
+	n, _ := f.ReadAt(raw, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw[:n])))
+	if err != nil {
+		return 0, fmt.Errorf("%s names no process: %w", path, err)
+	}
+	return pid, nil
+}
+
+func (l *fileLock) release() { _ = l.f.Close() }
