@@ -1,0 +1,182 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestQuantilesStayWithinOnePercentOfTheTruth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		micros := rapid.SliceOfN(rapid.Int64Range(0, 1<<40), 1, 300).Draw(t, "micros")
+		var h Histogram
+		for _, v := range micros {
+			h.Add(time.Duration(v)*time.Microsecond, 1)
+		}
+		slices.Sort(micros)
+		for _, q := range []float64{0.01, 0.5, 0.99, 1} {
+			at := max(int(float64(len(micros))*q+0.9999999), 1) - 1
+			want := micros[min(at, len(micros)-1)]
+			got := h.Quantile(q).Microseconds()
+			if got < want || float64(got) > float64(want)*1.01+1 {
+				t.Fatalf("quantile %v of %d values: got %d µs, want %d", q, len(micros), got, want)
+			}
+		}
+		if h.Max().Microseconds() != micros[len(micros)-1] {
+			t.Fatalf("max %v, want %d µs", h.Max(), micros[len(micros)-1])
+		}
+	})
+}
+
+func TestHistogramSlotsAreContiguousAndCoverTheirValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.Uint64Range(0, 1<<62).Draw(t, "v")
+		slot := slotOf(v)
+		if slot >= histogramSlots || upperOf(slot) < v {
+			t.Fatalf("%d lies in slot %d of %d, which ends at %d", v, slot, histogramSlots, upperOf(slot))
+		}
+		if slot > 0 && upperOf(slot-1) >= v {
+			t.Fatalf("%d lies in slot %d although the one before ends at %d", v, slot, upperOf(slot-1))
+		}
+	})
+}
+
+func TestBalanceTellsLostFromFailedAndDoubled(t *testing.T) {
+	tally := NewTally[string]()
+	for _, k := range []string{"kept", "lost", "doubled", "failed", "failed but there"} {
+		tally.Sent(k, 10)
+	}
+	for _, k := range []string{"kept", "lost", "doubled"} {
+		tally.Acked(k)
+	}
+	tally.Failed("failed")
+	tally.Failed("failed but there")
+	for _, k := range []string{"kept", "doubled", "doubled", "failed but there", "a stranger"} {
+		tally.Seen(k)
+	}
+	want := Balance{Sent: 50, OnLedger: 30, Failed: 20, Lost: 10, Doubled: 10, Unacknowledged: 10, Foreign: 1}
+	if got := tally.Balance(); got != want || got.Exact() {
+		t.Fatalf("got %+v, want %+v and not exact", got, want)
+	}
+}
+
+func TestBalanceIsExactOnlyIfEachKeyIsSeenOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seen := rapid.SliceOfN(rapid.IntRange(0, 3), 1, 50).Draw(t, "seen")
+		tally := NewTally[int]()
+		exact := true
+		for k, n := range seen {
+			tally.Sent(k, 1)
+			tally.Acked(k)
+			for range n {
+				tally.Seen(k)
+			}
+			exact = exact && n == 1
+		}
+		if got := tally.Balance(); got.Exact() != exact {
+			t.Fatalf("seen %v: %+v says exact=%v", seen, got, got.Exact())
+		}
+	})
+}
+
+func TestEventLoadIsValidDistinctAndHalfOfItFindsItsItem(t *testing.T) {
+	hashes := map[string]bool{}
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for line := range 3 {
+		load := NewEventLoad(7, line, start)
+		commissioned, serials := load.Commission(50)
+		if load.Waiting() != 0 {
+			t.Fatal("packs are ready to ship before their commissioning was answered")
+		}
+		load.Commissioned(serials)
+		shipped := load.Ship(50)
+		if len(shipped) != 50 || load.Waiting() != 0 {
+			t.Fatalf("%d of 50 packs ship, %d wait", len(shipped), load.Waiting())
+		}
+		for _, body := range append(commissioned, shipped...) {
+			h, err := hashOf(body)
+			if err != nil {
+				t.Fatalf("%s: %v", body, err)
+			}
+			if hashes[h.String()] {
+				t.Fatalf("the same event twice: %s", body)
+			}
+			hashes[h.String()] = true
+		}
+	}
+}
+
+func TestLoggerSegmentsContinueEachOther(t *testing.T) {
+	l := NewLogger(1, 2, time.Unix(1_700_000_000, 0), time.Second)
+	first := l.Readings(5)
+	_ = l.Sign([]byte("payload"))
+	second := l.Readings(5)
+	if second.Seq != first.Seq+1 || second.Previous.IsZero() || !first.Previous.IsZero() {
+		t.Fatalf("sequence %d then %d, previous %v then %v", first.Seq, second.Seq, first.Previous, second.Previous)
+	}
+	times := append(slices.Clone(first.Times), second.Times...)
+	if !slices.IsSorted(times) || len(slices.Compact(times)) != 10 {
+		t.Fatalf("times do not rise: %v", times)
+	}
+}
+
+func TestGS1CheckDigit(t *testing.T) {
+	// Examples of the GS1 General Specifications and of GTINs in public use.
+	for digits, want := range map[string]string{"629104150021": "6291041500213", "37610425002123456": "376104250021234569"} {
+		if got := gs1Digits(digits); got != want {
+			t.Errorf("%s: got %s, want %s", digits, got, want)
+		}
+	}
+}
+
+func TestRunCountsWhatItTimes(t *testing.T) {
+	var h Histogram
+	calls := 0
+	s, err := run(t.Context(), []sender{func(context.Context) (piece, error) {
+		calls++
+		return piece{records: 3, failed: 1, why: errors.New("one of four")}, nil
+	}}, 5*time.Millisecond, &h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.records != uint64(3*calls) || s.failed != uint64(calls) || h.Count() != s.records || s.why == nil || s.elapsed < 5*time.Millisecond {
+		t.Fatalf("%d calls gave %+v and %d latencies", calls, s, h.Count())
+	}
+}
+
+func TestRunEndsWithTheErrorThatStoppedIt(t *testing.T) {
+	boom := errors.New("boom")
+	var h Histogram
+	wait := func(ctx context.Context) (piece, error) { <-ctx.Done(); return piece{}, context.Cause(ctx) }
+	_, err := run(t.Context(), []sender{wait, func(context.Context) (piece, error) { return piece{}, boom }}, time.Hour, &h)
+	if !errors.Is(err, boom) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestResultIsOneJSONObjectWithThePromisedFields(t *testing.T) {
+	var b bytes.Buffer
+	r := Result{Bench: Capture, Records: 5, Machine: ThisMachine()}
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(strings.TrimSpace(b.String()), "\n") != 0 {
+		t.Fatalf("more than one line: %s", b.String())
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(b.Bytes(), &fields); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"records", "seconds", "rate_per_s", "naive_rate_per_s", "ratio", "p50_ms", "p99_ms", "failed", "lost", "doubled", "machine"} {
+		if _, ok := fields[name]; !ok {
+			t.Errorf("no field %s", name)
+		}
+	}
+}
