@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/network"
 )
 
 // app holds what every command shares: the global flags. Commands are made anew for each run.
@@ -85,6 +86,8 @@ func (a *app) newRootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newPoliciesCommand())
+	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand())
 	add("local", a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root
@@ -110,13 +113,9 @@ func (a *app) markStart(cmd *cobra.Command) {
 func (a *app) loadProfile() (*profile.Profile, error) {
 	path := a.profile
 	if path == "" {
-		path = filepath.Join(a.dir, "profiles", a.org+".yaml")
+		path = network.ProfilePath(filepath.Join(a.dir, "network"), a.org)
 	}
-	p, err := profile.Load(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	return p, nil
+	return profile.Load(path)
 }
 
 func (a *app) newVersionCommand() *cobra.Command {

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// lockState takes a state folder for this process; the kernel gives it back when the process ends, however it ends.
+func lockState(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fail(exitInternal, codeInternal, "", "%w", err)
+	}
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the state folder
+	if err != nil {
+		return nil, fail(exitInternal, codeInternal, "", "%w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fail(exitRefused, "WB_STATE_LOCKED", "stop it, or give this one a state folder of its own with --dir",
+				"another waybill serve works in %s", dir)
+		}
+		return nil, fail(exitInternal, codeInternal, "", "locking %s: %w", path, err)
+	}
+	// For people who look; the lock does not rest on it.
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
+	return func() { _ = f.Close() }, nil
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// progress shows how far a piece of work is: a bar where standard error is a terminal, otherwise a
+// line now and then on work that takes longer than progressEvery. The zero total means unknown.
+type progress struct {
+	name  string
+	unit  string
+	total int64
+	done  atomic.Int64
+	extra atomic.Int64 // what the second figure counts
+
+	bars *mpb.Progress
+	bar  *mpb.Bar
+	stop chan struct{}
+	wait sync.WaitGroup
+}
+
+const progressEvery = 2 * time.Second
+
+func newProgress(w io.Writer, quiet bool, name string, total int64, unit, extraUnit string) *progress {
+	p := &progress{name: name, unit: unit, total: total, stop: make(chan struct{})}
+	if quiet {
+		return p
+	}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits an int
+		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
+		p.bar = p.bars.AddBar(total,
+			mpb.PrependDecorators(decor.Name(name+" ")),
+			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "+unit), decor.Any(func(decor.Statistics) string {
+				return fmt.Sprintf(", %d %s", p.extra.Load(), extraUnit)
+			}), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
+		return p
+	}
+	p.wait.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.stop:
+				return
+			case <-tick.C:
+				fmt.Fprintf(w, "%s: %d of %d %s, %d %s\n", name, p.done.Load(), total, unit, p.extra.Load(), extraUnit)
+			}
+		}
+	})
+	return p
+}
+
+func (p *progress) add(n int64) {
+	p.done.Add(n)
+	if p.bar != nil {
+		p.bar.IncrInt64(n)
+	}
+}
+
+func (p *progress) addExtra(n int64) { p.extra.Add(n) }
+
+// finish ends the display; it leaves the last state on a terminal.
+func (p *progress) finish() {
+	close(p.stop)
+	p.wait.Wait()
+	if p.bars != nil {
+		if !p.bar.Completed() {
+			p.bar.Abort(false)
+		}
+		p.bars.Wait()
+	}
+}
