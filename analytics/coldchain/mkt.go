@@ -73,7 +73,7 @@ type sliding struct {
 	width   int64 // of a part, in milliseconds; 0: not used
 	current int64 // number of the part that is being filled
 	started bool
-	begin   int64 // of the series
+	begin   int64               // of the series
 	parts   [spanParts + 1]Mean // part n at n modulo its length
 }
 
