@@ -1,0 +1,284 @@
+// Package stack runs a whole Waybill on this machine: the Fabric network of a state folder and one
+// `waybill serve` process an organisation, supervised, each with a log file. The demo and the
+// benchmarks stand on it; they reach what it runs through the public API and nothing else.
+//
+// It may import network, gateway/profile and the generated API. Nothing imports it but internal/demo,
+// internal/bench, cmd and end-to-end tests.
+package stack
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/network"
+)
+
+var (
+	// ErrServer says that a Waybill server did not start or does not stay up; the text names its log.
+	ErrServer = errors.New("WB_STACK_SERVER")
+	// ErrProfile says that an organisation's profile names no API.
+	ErrProfile = errors.New("WB_STACK_PROFILE")
+)
+
+const (
+	serveTimeout = 90 * time.Second
+	downTimeout  = 45 * time.Second
+	// maxMessage lets an answer to a large document pass.
+	maxMessage = 64 << 20
+)
+
+// Server is a `waybill serve` process to run.
+type Server struct {
+	// Organisation whose server it is.
+	Organisation string
+	// Roles that it runs; none means all.
+	Roles []string
+}
+
+// Options say what to run.
+type Options struct {
+	// Dir is the state folder, the command's --dir.
+	Dir string
+	// NetworkDir is the network's folder.
+	NetworkDir string
+	// Topology of a new network; nil for the default one.
+	Topology *network.Topology
+	// Program is the waybill program; empty: this one.
+	Program string
+	// Servers to run, at most one an organisation.
+	Servers []Server
+	// Say hears of each step, a line each. It may be nil.
+	Say func(line string)
+}
+
+// Stack is what runs.
+type Stack struct {
+	opts    Options
+	network *network.Network // nil if it ran before and belongs to someone else
+	servers []*server
+
+	mu      sync.Mutex
+	conns   []*grpc.ClientConn
+	trouble chan error
+}
+
+// Up starts the network, unless it runs already, and the servers, and waits until each serves. What
+// was started is stopped again if it fails or ctx ends before that.
+func Up(ctx context.Context, o Options) (*Stack, error) {
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	if o.Program == "" {
+		program, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrServer, err)
+		}
+		o.Program = program
+	}
+	s := &Stack{opts: o, trouble: make(chan error, 16)}
+	if err := s.up(ctx); err != nil {
+		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
+		defer cancel()
+		return nil, errors.Join(err, s.Down(down))
+	}
+	return s, nil
+}
+
+func (s *Stack) up(ctx context.Context) error {
+	var last string
+	n, err := network.Up(ctx, network.Options{
+		Dir: s.opts.NetworkDir, Topology: s.opts.Topology,
+		Progress: func(p network.Progress) {
+			line := "network: " + p.Text
+			if p.Total > 0 {
+				// A count is told now and then, or a log of the start would hold nothing else.
+				if p.Done%50 != 0 && p.Done != p.Total {
+					return
+				}
+				line = fmt.Sprintf("%s (%d of %d)", line, p.Done, p.Total)
+			}
+			if line != last {
+				last = line
+				s.opts.Say(line)
+			}
+		},
+		OnDeath: func(p network.ProcessStatus) {
+			s.report(fmt.Errorf("%w: %s: %s (log: %s)", network.ErrProcess, p.Name, p.LastExit, p.Log))
+		},
+	})
+	switch {
+	case errors.Is(err, network.ErrAlreadyUp):
+		s.opts.Say("network: it runs already and is used as it is")
+	case err != nil:
+		return err
+	default:
+		s.network = n
+	}
+	logs := filepath.Join(s.opts.Dir, "logs")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		return fmt.Errorf("%w: %w", ErrServer, err)
+	}
+	for _, spec := range s.opts.Servers {
+		args := []string{"serve", "--dir", s.opts.Dir, "--org", spec.Organisation, "--quiet"}
+		for _, role := range spec.Roles {
+			args = append(args, "--role", role)
+		}
+		sv := newServer(spec.Organisation, s.opts.Program, args, filepath.Join(logs, "serve-"+spec.Organisation+".log"), s.report)
+		s.servers = append(s.servers, sv)
+		sv.start()
+		s.opts.Say(fmt.Sprintf("serve: %s (log: %s)", spec.Organisation, sv.log))
+	}
+	ready, cancel := context.WithTimeout(ctx, serveTimeout)
+	defer cancel()
+	for _, sv := range s.servers {
+		if err := s.await(ready, sv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until a server answers that it serves.
+func (s *Stack) await(ctx context.Context, sv *server) error {
+	conn, err := s.Dial(sv.organisation, profile.IdentityDashboard)
+	if err != nil {
+		return err
+	}
+	health := healthv1.NewHealthClient(conn)
+	for {
+		answer, err := health.Check(ctx, &healthv1.HealthCheckRequest{})
+		if err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_SERVING {
+			return nil
+		}
+		if sv.failed() {
+			return fmt.Errorf("%w: the server of %s ends as it starts: %s", ErrServer, sv.organisation, sv.lastLine())
+		}
+		select {
+		case <-ctx.Done():
+			if err == nil {
+				err = fmt.Errorf("it says %s", answer.GetStatus())
+			}
+			return fmt.Errorf("%w: the server of %s does not serve yet: %w (log: %s)", ErrServer, sv.organisation, err, sv.log)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// report passes trouble on to whoever listens; nobody has to.
+func (s *Stack) report(err error) {
+	select {
+	case s.trouble <- err:
+	default:
+	}
+}
+
+// Trouble tells of processes that ended when they should not have. They are started again.
+func (s *Stack) Trouble() <-chan error { return s.trouble }
+
+// Profile loads the connection profile of an organisation.
+func (s *Stack) Profile(organisation string) (*profile.Profile, error) {
+	return profile.Load(network.ProfilePath(s.opts.NetworkDir, organisation))
+}
+
+// NetworkDir is the network's state folder.
+func (s *Stack) NetworkDir() string { return s.opts.NetworkDir }
+
+// OwnsNetwork says whether Up started the network, so that Down stops it.
+func (s *Stack) OwnsNetwork() bool { return s.network != nil }
+
+// Organisations are those whose servers run.
+func (s *Stack) Organisations() []string {
+	out := make([]string, len(s.servers))
+	for i, sv := range s.servers {
+		out[i] = sv.organisation
+	}
+	return out
+}
+
+// Kill ends an organisation's server at once, as a crash would; it is started again.
+func (s *Stack) Kill(organisation string) error {
+	at := slices.IndexFunc(s.servers, func(sv *server) bool { return sv.organisation == organisation })
+	if at < 0 {
+		return fmt.Errorf("%w: no server of %s runs here", ErrServer, organisation)
+	}
+	return s.servers[at].kill()
+}
+
+// Dial makes a connection to an organisation's API as one of its identities. Down closes it.
+func (s *Stack) Dial(organisation, identity string) (*grpc.ClientConn, error) {
+	p, err := s.Profile(organisation)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := Dial(p, identity)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = append(s.conns, conn)
+	return conn, nil
+}
+
+// Dial makes a connection to the API that a profile names, as one of the profile's identities. It
+// opens nothing yet: an API that is not there shows at the first call.
+func Dial(p *profile.Profile, identity string) (*grpc.ClientConn, error) {
+	id, err := p.Identity(identity)
+	if err != nil {
+		return nil, err
+	}
+	if p.API.Address == "" || p.API.RootCA == "" {
+		return nil, fmt.Errorf("%w: the profile of %s names no API address and root CA", ErrProfile, p.Organisation)
+	}
+	cert, err := tls.LoadX509KeyPair(id.Cert, id.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: identity %s: %w", ErrProfile, identity, err)
+	}
+	pem, err := os.ReadFile(p.API.RootCA)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProfile, err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%w: %s holds no certificate", ErrProfile, p.API.RootCA)
+	}
+	return grpc.NewClient("passthrough:///"+p.API.Address,
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{cert}})),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
+}
+
+// Down stops the servers, then the network if Up started it, and waits for their end. The ledger stays.
+func (s *Stack) Down(ctx context.Context) error {
+	s.mu.Lock()
+	conns := s.conns
+	s.conns = nil
+	s.mu.Unlock()
+	var errs []error
+	for _, c := range conns {
+		errs = append(errs, c.Close())
+	}
+	var wg sync.WaitGroup
+	for _, sv := range s.servers {
+		wg.Go(sv.stop)
+	}
+	wg.Wait()
+	s.servers = nil
+	if s.network != nil {
+		errs = append(errs, s.network.Down(ctx))
+		s.network = nil
+	}
+	return errors.Join(errs...)
+}
