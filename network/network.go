@@ -27,11 +27,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
@@ -666,18 +663,16 @@ func ReadStatus(dir string) (Status, error) {
 	return st, nil
 }
 
-// Clean removes a state folder: ledgers, certificates, logs. It fails with ErrBusy while the network
-// runs, and with ErrState if the folder holds anything that is not of a network.
+// Clean removes what a network keeps in its state folder: ledgers, certificates, logs; and the folder
+// if nothing else is in it. It fails with ErrBusy while the network runs, and with ErrState if
+// no network was made there.
 func Clean(dir string) error {
 	p, err := absolute(dir)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(p.dir); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err := ours(p); err != nil {
-		return err
+	if _, err := os.Stat(p.marker()); err != nil {
+		return fmt.Errorf("%w: no network was made in %s", ErrState, p.dir)
 	}
 	lock, ok, err := tryLock(p.lock())
 	if err != nil {
@@ -687,23 +682,15 @@ func Clean(dir string) error {
 		return fmt.Errorf("%w: the network in %s runs; stop it first (waybill network down)", ErrBusy, p.dir)
 	}
 	defer lock.release()
-	var group errgroup.Group
-	for _, name := range p.entries() {
-		group.Go(func() error { return os.RemoveAll(filepath.Join(p.dir, name)) })
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
-	}
-	left, err := os.ReadDir(p.dir)
-	if err == nil {
-		for _, e := range left {
-			if strings.HasPrefix(e.Name(), ".tmp-") {
-				err = errors.Join(err, os.Remove(filepath.Join(p.dir, e.Name())))
-			}
+	for _, name := range p.entries() { // the mark is last: what fails half way can be cleaned again
+		if err := os.RemoveAll(filepath.Join(p.dir, name)); err != nil {
+			return fmt.Errorf("%w: %w", ErrState, err)
 		}
 	}
-	if err = errors.Join(err, os.Remove(p.dir)); err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
+	if left, err := os.ReadDir(p.dir); err == nil && len(left) == 0 {
+		if err := os.Remove(p.dir); err != nil {
+			return fmt.Errorf("%w: %w", ErrState, err)
+		}
 	}
 	return nil
 }

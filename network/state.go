@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -19,9 +17,13 @@ const DefaultDir = ".waybill/network"
 
 const stateVersion = 1
 
+// markerName marks a folder as one in which this package may make and remove its entries.
+const markerName = ".waybill-network"
+
 // paths names the files of a state folder.
 type paths struct{ dir string }
 
+func (p paths) marker() string            { return filepath.Join(p.dir, markerName) }
 func (p paths) topology() string          { return filepath.Join(p.dir, "topology.yaml") }
 func (p paths) state() string             { return filepath.Join(p.dir, "state.json") }
 func (p paths) status() string            { return filepath.Join(p.dir, "status.json") }
@@ -40,11 +42,11 @@ func (p paths) builder() string           { return filepath.Join(p.dir, "ccbuild
 func (p paths) bin() string               { return filepath.Join(p.dir, "bin") }
 func (p paths) profile(org string) string { return filepath.Join(p.profiles(), org+".yaml") }
 
-// entries are the names this package makes in a state folder, for telling ours from others'.
+// entries are the names this package makes in a state folder. Other programs may keep theirs beside them.
 func (p paths) entries() []string {
 	return []string{
 		"topology.yaml", "state.json", "status.json", "supervisor.lock", "issue.lock", "orgs", "genesis.block",
-		"nodes", "logs", "profiles", "ccbuilder", "bin", "configtx.yaml",
+		"nodes", "logs", "profiles", "ccbuilder", "bin", "configtx.yaml", markerName,
 	}
 }
 
@@ -120,7 +122,7 @@ func prepare(p paths, want *Topology, now time.Time) (*Topology, state, error) {
 	if err := want.Validate(); err != nil {
 		return nil, state{}, err
 	}
-	if err := ours(p); err != nil {
+	if err := claim(p); err != nil {
 		return nil, state{}, err
 	}
 	for _, stale := range []string{p.orgs(), p.nodes(), p.genesis(), p.profiles()} {
@@ -151,19 +153,27 @@ func saveState(p paths, s state) error {
 	return writeFile(p.state(), append(raw, '\n'))
 }
 
-// ours refuses a folder that holds anything this package did not make.
-func ours(p paths) error {
-	entries, err := os.ReadDir(p.dir)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+// claim marks the folder as ours. It refuses one that holds entries of our names but not our mark.
+func claim(p paths) error {
+	if err := ours(p); err != nil {
+		return err
+	}
+	if err := writeFile(p.marker(), nil); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
-	known := p.entries()
-	for _, e := range entries {
-		if !slices.Contains(known, e.Name()) && !strings.HasPrefix(e.Name(), ".tmp-") {
-			return fmt.Errorf("%w: %s holds %q, which is not of a network; name an empty or new folder", ErrState, p.dir, e.Name())
+	return nil
+}
+
+func ours(p paths) error {
+	if _, err := os.Stat(p.marker()); err == nil {
+		return nil
+	}
+	for _, name := range p.entries() {
+		if name == filepath.Base(p.lock()) {
+			continue // made by the caller before the mark
+		}
+		if _, err := os.Lstat(filepath.Join(p.dir, name)); err == nil {
+			return fmt.Errorf("%w: %s holds %q, which no network made; name another folder", ErrState, p.dir, name)
 		}
 	}
 	return nil

@@ -120,6 +120,15 @@ func DefaultIdentities() []IdentitySpec {
 // TopologyNames lists the topologies that come with the program.
 func TopologyNames() []string { return []string{"default", "bft"} }
 
+// TopologySource is the text of an embedded topology.
+func TopologySource(name string) ([]byte, error) {
+	raw, err := embedded.ReadFile("topologies/" + name + ".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("%w: no topology %q; there are %s", ErrTopology, name, strings.Join(TopologyNames(), ", "))
+	}
+	return raw, nil
+}
+
 // LoadTopology returns the embedded topology of that name (default, bft), or the one in the file of that path.
 func LoadTopology(nameOrPath string) (*Topology, error) {
 	raw, err := embedded.ReadFile("topologies/" + nameOrPath + ".yaml")
