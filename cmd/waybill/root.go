@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 
 	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/network"
@@ -24,6 +25,7 @@ type app struct {
 	quiet    bool
 	timeout  time.Duration
 
+	dialed  *grpc.ClientConn // a test's connection to the API
 	started bool // a command's own code has begun: errors from here on are not about the command line
 }
 
@@ -88,6 +90,7 @@ func (a *app) newRootCommand() *cobra.Command {
 	}
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newPoliciesCommand())
 	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand())
+	add("run", newNetworkCommand())
 	add("local", a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root
