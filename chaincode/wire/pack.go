@@ -9,10 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/epcis"
 )
-
-// DefaultContext is the JSON-LD context of EPCIS 2.0, which an EventEntry spells as no context.
-const DefaultContext = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 
 // NewEventEntry makes an entry from an event and the JSON-LD context it is read under (nil for the
 // default), dropping white space between tokens and nothing else.
@@ -29,7 +27,7 @@ func NewEventEntry(context, body []byte) (EventEntry, error) {
 		return EventEntry{}, fmt.Errorf("%w: context: %w", ledger.ErrMalformed, err)
 	}
 	switch string(compactContext) {
-	case `"` + DefaultContext + `"`, `["` + DefaultContext + `"]`, "null":
+	case `"` + epcis.DefaultContext + `"`, `["` + epcis.DefaultContext + `"]`, "null":
 		compactContext = nil
 	}
 	return EventEntry{Context: compactContext, Body: compactBody}, nil
@@ -42,22 +40,6 @@ func compacted(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// Compact reports whether JSON text has no white space between its tokens.
-func Compact(text []byte) bool {
-	inString := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case !inString && (c == ' ' || c == '\n' || c == '\r' || c == '\t'):
-			return false
-		}
-	}
-	return true
 }
 
 // Digest identifies the entry's exact text: SHA-256 over context, a zero byte and body.
