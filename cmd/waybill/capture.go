@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,7 +110,7 @@ func (a *app) capture(cmd *cobra.Command, api waybillv1.CaptureServiceClient, fi
 	case err != nil:
 		return err
 	case sum.Refused > 0 || sum.Faulty > 0:
-		return refused("%s and %s refused", count(sum.Refused, "event"), count(sum.Faulty, "document"))
+		return refused("refused: %s", sum.refusals())
 	}
 	return nil
 }
@@ -122,6 +123,17 @@ type captureSum struct {
 	Duplicate  int     `json:"duplicate"`
 	Refused    int     `json:"refused"`
 	Seconds    float64 `json:"seconds"`
+}
+
+func (s *captureSum) refusals() string {
+	var parts []string
+	if s.Refused > 0 {
+		parts = append(parts, count(s.Refused, "event"))
+	}
+	if s.Faulty > 0 {
+		parts = append(parts, count(s.Faulty, "whole document"))
+	}
+	return strings.Join(parts, " and ")
 }
 
 func (s *captureSum) add(a *app, cmd *cobra.Command, out captured) error {
@@ -287,8 +299,14 @@ func (d *documentCapture) attempt(ctx context.Context, in io.Reader) (*fault, er
 	}
 }
 
+// maxAnswers bounds what a server can have this process remember of one document.
+const maxAnswers = 1 << 20
+
 // take keeps the first answer to an event: what an earlier attempt recorded, a later one finds as a duplicate.
 func (d *documentCapture) take(r *waybillv1.EventResult) {
+	if r.GetIndex() >= maxAnswers {
+		return
+	}
 	for uint64(len(d.results)) <= r.GetIndex() {
 		d.results = append(d.results, nil)
 	}

@@ -12,6 +12,9 @@ import (
 // connect makes a connection to the organisation's API as the identity of that name, or as the one
 // that --identity names. It opens nothing yet: an API that is not there shows at the first call.
 func (a *app) connect(identity string) (*grpc.ClientConn, error) {
+	if a.dialed != nil {
+		return a.dialed, nil
+	}
 	p, err := a.loadProfile()
 	if err != nil {
 		return nil, err

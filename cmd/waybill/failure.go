@@ -130,6 +130,9 @@ func codeOf(err error) string {
 func plain(err error) error {
 	var s interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &s) && s.GRPCStatus() != nil {
+		if s.GRPCStatus().Code() == codes.DeadlineExceeded {
+			return errors.New("no answer within the time allowed")
+		}
 		return errors.New(s.GRPCStatus().Message())
 	}
 	return err

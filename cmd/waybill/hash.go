@@ -88,7 +88,7 @@ func (a *app) hashFile(cmd *cobra.Command, out io.Writer, file string, limits ep
 				Event   int    `json:"event"`
 				Hash    string `json:"hash"`
 				Prehash string `json:"prehash,omitempty"`
-				EventID string `json:"eventID,omitempty"`
+				EventID string `json:"event_id,omitempty"`
 			}{file, source.Index, source.Event.Hash().String(), ifTrue(prehash, text), source.Event.EventID})
 		} else {
 			_, err = fmt.Fprintln(out, text)

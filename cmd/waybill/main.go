@@ -19,7 +19,10 @@ func main() {
 
 // run executes one command line and returns the process's exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{}
+	return (&app{}).run(ctx, args, stdin, stdout, stderr)
+}
+
+func (a *app) run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := a.newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -14,6 +14,17 @@ type validation struct {
 	Valid  bool    `json:"valid"`
 	Events int     `json:"events"` // valid ones
 	Faults []fault `json:"faults"`
+	// Omitted counts the faults beyond the first maxFaults.
+	Omitted int `json:"faults_omitted,omitempty"`
+}
+
+// maxFaults bounds what is kept of one file's faults for its JSON object.
+const maxFaults = 10_000
+
+func (v *validation) add(faults []fault) {
+	room := max(0, min(maxFaults-len(v.Faults), len(faults)))
+	v.Faults = append(v.Faults, faults[:room]...)
+	v.Omitted += len(faults) - room
 }
 
 func (a *app) newValidateCommand() *cobra.Command {
@@ -36,27 +47,20 @@ its faults. Exit code 0 means that all are valid, 1 that some are not.`,
 		}
 		valid, events, faults := 0, 0, 0
 		for _, file := range files {
-			v, err := validateFile(cmd, file, *limits)
+			v, err := a.validateFile(cmd, file, *limits)
 			if err != nil {
 				return err
 			}
 			if a.json {
-				err = writeJSON(cmd.OutOrStdout(), v)
-			} else {
-				for _, f := range v.Faults {
-					if _, err = fmt.Fprintln(cmd.OutOrStdout(), f); err != nil {
-						break
-					}
+				if err := writeJSON(cmd.OutOrStdout(), v); err != nil {
+					return err
 				}
-			}
-			if err != nil {
-				return err
 			}
 			if v.Valid {
 				valid++
 			}
 			events += v.Events
-			faults += len(v.Faults)
+			faults += len(v.Faults) + v.Omitted
 		}
 		if valid < len(files) {
 			return refused("%s in %d of %s; %s valid", count(faults, "fault"), len(files)-valid, count(len(files), "document"), count(events, "event"))
@@ -69,26 +73,41 @@ its faults. Exit code 0 means that all are valid, 1 that some are not.`,
 	return cmd
 }
 
-func validateFile(cmd *cobra.Command, file string, limits epcis.Limits) (validation, error) {
+func (a *app) validateFile(cmd *cobra.Command, file string, limits epcis.Limits) (validation, error) {
 	v := validation{File: file, Faults: []fault{}}
+	report := func(event *int, err error) error {
+		faults := faultsOf(file, event, err)
+		v.add(faults)
+		for _, f := range faults {
+			if a.json {
+				break
+			}
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	in, err := openInput(file, cmd.InOrStdin())
 	if err != nil {
-		v.Faults = faultsOf(file, nil, err)
-		return v, nil //nolint:nilerr // a file that cannot be read is a fault of that file
+		return v, report(nil, err)
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
 	_, events := documentEvents(in, limits)
 	for source, err := range events {
-		if err := cmd.Context().Err(); err != nil {
-			return v, err
+		if cmd.Context().Err() != nil {
+			return v, cmd.Context().Err()
 		}
 		switch {
 		case err != nil:
-			v.Faults = append(v.Faults, faultsOf(file, nil, err)...)
+			err = report(nil, err)
 		case source.Err != nil:
-			v.Faults = append(v.Faults, faultsOf(file, &source.Index, source.Err)...)
+			err = report(&source.Index, source.Err)
 		default:
 			v.Events++
+		}
+		if err != nil {
+			return v, err
 		}
 	}
 	v.Valid = len(v.Faults) == 0
