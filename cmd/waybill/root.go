@@ -26,7 +26,7 @@ type app struct {
 	timeout  time.Duration
 
 	dialed  *grpc.ClientConn // a test's connection to the API
-	started bool // a command's own code has begun: errors from here on are not about the command line
+	started bool             // a command's own code has begun: errors from here on are not about the command line
 }
 
 const rootExample = `  # a network of three companies on this machine, and one company's API server
