@@ -224,6 +224,9 @@ type Event struct {
 	HasILMD        bool
 	Extensions     []Extension
 
+	// Context is the event's own @context as compact JSON; nil if it has none.
+	Context []byte
+
 	ignored []string
 }
 

@@ -1,0 +1,625 @@
+package epcis
+
+import (
+	"strconv"
+	"strings"
+)
+
+// xmlConverter turns the elements of one event into the tree of its JSON-LD
+// rendering.
+type xmlConverter struct {
+	x    *xmlReader
+	t    *tree
+	base string
+	// last is the last child of each node, so that children are added in order.
+	last []int32
+	// used are the prefixes of the rendering in the order of their first use.
+	used   []xmlBinding
+	faults Faults
+	full   *Fault
+}
+
+func (c *xmlConverter) convert(el *xmlElement) error {
+	root := c.add(none, KindObject, "", "", xmlOrigin{el: el})
+	typ := el.local
+	if el.space != "" {
+		typ = c.name(el, el.xmlName)
+	}
+	c.add(root, KindString, "type", typ, xmlOrigin{el: el})
+	c.attrs(root, el, nil)
+	c.fields(root, el)
+	if c.full != nil {
+		return Faults{*c.full}
+	}
+	return nil
+}
+
+// context gives the @context that explains the prefixes in use.
+func (c *xmlConverter) context() *Context {
+	if len(c.used) == 0 {
+		return &Context{raw: []byte(`"` + DefaultContext + `"`)}
+	}
+	ctx := &Context{raw: []byte(`["` + DefaultContext + `",{`)}
+	for i, b := range c.used {
+		if i > 0 {
+			ctx.raw = append(ctx.raw, ',')
+		}
+		ctx.raw = appendString(ctx.raw, b.prefix)
+		ctx.raw = append(ctx.raw, ':')
+		ctx.raw = appendString(ctx.raw, b.space)
+		ctx.terms = append(ctx.terms, term{b.prefix, b.space})
+	}
+	ctx.raw = append(ctx.raw, "}]"...)
+	return ctx
+}
+
+func (c *xmlConverter) fault(o xmlOrigin, code, message string) {
+	if len(c.faults) < c.x.lim.MaxFaults {
+		c.faults = append(c.faults, Fault{Path: o.path(c.base), Code: code, Message: message})
+	}
+}
+
+// add puts a value below parent and gives its node.
+func (c *xmlConverter) add(parent int32, k Kind, key, text string, o xmlOrigin) int32 {
+	if len(c.t.nodes) >= 2*c.x.lim.MaxNodes {
+		// A rendering has at most a wrapping array a value, so this is not reached
+		// by an element within the limit; it bounds the tree all the same.
+		c.full = &Fault{Path: c.base, Code: CodeTooManyFields, Message: "more than " + strconv.Itoa(c.x.lim.MaxNodes) + " values"}
+		return 0
+	}
+	n := int32(len(c.t.nodes)) //nolint:gosec // bounded by MaxNodes
+	c.t.nodes = append(c.t.nodes, node{kind: k, key: key, text: text, first: none, next: none})
+	c.t.origin = append(c.t.origin, o)
+	c.last = append(c.last, none)
+	if parent != none {
+		if c.last[parent] == none {
+			c.t.nodes[parent].first = n
+		} else {
+			c.t.nodes[c.last[parent]].next = n
+		}
+		c.last[parent] = n
+		c.t.nodes[parent].count++
+	}
+	return n
+}
+
+// once is add for a member that may stand but once.
+func (c *xmlConverter) once(parent int32, k Kind, key, text string, o xmlOrigin) int32 {
+	if c.t.child(parent, key) != none {
+		c.fault(o, CodeDuplicateMember, quote(key)+" stands twice")
+	}
+	return c.add(parent, k, key, text, o)
+}
+
+// name spells a name of a namespace of somebody else's as a CURIE.
+func (c *xmlConverter) name(el *xmlElement, n xmlName) string {
+	if n.space == "" {
+		return n.local
+	}
+	return c.prefix(n.prefix, n.space) + ":" + n.local
+}
+
+// prefix gives the prefix that stands for a namespace in the rendering: the
+// document's own unless it stands for another namespace already.
+func (c *xmlConverter) prefix(prefix, space string) string {
+	free := prefix != "" && prefix != "urn" && prefix != "http" && prefix != "https"
+	for _, b := range c.used {
+		if b.space == space && (b.prefix == prefix || !free) {
+			return b.prefix
+		}
+		free = free && b.prefix != prefix
+	}
+	if !free {
+		for _, b := range c.used {
+			if b.space == space {
+				return b.prefix
+			}
+		}
+		prefix = "ns" + strconv.Itoa(len(c.used)+1)
+		for i := len(c.used) + 2; c.taken(prefix); i++ {
+			prefix = "ns" + strconv.Itoa(i)
+		}
+	}
+	c.used = append(c.used, xmlBinding{prefix, space})
+	return prefix
+}
+
+func (c *xmlConverter) taken(prefix string) bool {
+	for _, b := range c.used {
+		if b.prefix == prefix {
+			return true
+		}
+	}
+	return false
+}
+
+// mention keeps the prefix of a CURIE that stands as a value.
+func (c *xmlConverter) mention(el *xmlElement, s string) string {
+	i := strings.IndexByte(s, ':')
+	if i < 1 || strings.HasPrefix(s[i+1:], "//") {
+		return s
+	}
+	space, ok := c.x.lookup(el, s[:i])
+	if ok && !epcisNamespace(space) && space != xsiNamespace && s[:i] != "urn" && !c.taken(s[:i]) {
+		c.used = append(c.used, xmlBinding{s[:i], space})
+	}
+	return s
+}
+
+func (el *xmlElement) trimmed() string { return strings.TrimSpace(el.text) }
+
+// fields adds the child elements of an event; those of its extension wrappers
+// belong to the event itself.
+func (c *xmlConverter) fields(root int32, el *xmlElement) { //nolint:gocyclo,cyclop // one case a field of the standard
+	for _, kid := range el.kids {
+		o := xmlOrigin{el: kid}
+		if kid.space != "" {
+			c.extension(root, kid)
+			continue
+		}
+		text := kid.trimmed()
+		switch kid.local {
+		case "extension", "baseExtension":
+			c.fields(root, kid)
+			continue
+		case "eventTime", "recordTime":
+			if text != "" || kid.local == "eventTime" {
+				c.once(root, KindString, kid.local, xmlTime(text), o)
+			}
+		case "eventTimeZoneOffset", "action":
+			c.once(root, KindString, kid.local, text, o)
+		case "eventID", "parentID", "transformationID":
+			if text != "" {
+				c.once(root, KindString, kid.local, text, o)
+			}
+		case "bizStep":
+			if text != "" {
+				c.once(root, KindString, kid.local, vocBizStep().bareOfURN(c.mention(kid, text)), o)
+			}
+		case "disposition":
+			if text != "" {
+				c.once(root, KindString, kid.local, vocDisposition().bareOfURN(c.mention(kid, text)), o)
+			}
+		case "certificationInfo":
+			c.repeated(root, kid, KindString, text)
+			continue
+		case "errorDeclaration":
+			c.errorDeclaration(c.once(root, KindObject, kid.local, "", o), kid)
+			continue
+		case "epcList", "childEPCs", "inputEPCList", "outputEPCList":
+			c.strings(c.once(root, KindArray, kid.local, "", o), kid, "epc", nil)
+			continue
+		case "quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList":
+			c.quantities(c.once(root, KindArray, kid.local, "", o), kid)
+			continue
+		case "bizTransactionList":
+			c.typed(c.once(root, KindArray, kid.local, "", o), kid, "bizTransaction", vocTransaction())
+			continue
+		case "sourceList":
+			c.typed(c.once(root, KindArray, kid.local, "", o), kid, "source", vocParty())
+			continue
+		case "destinationList":
+			c.typed(c.once(root, KindArray, kid.local, "", o), kid, "destination", vocParty())
+			continue
+		case "readPoint", "bizLocation":
+			c.location(c.once(root, KindObject, kid.local, "", o), kid)
+			continue
+		case "persistentDisposition":
+			c.persistentDisposition(c.once(root, KindObject, kid.local, "", o), kid)
+			continue
+		case "sensorElementList":
+			list := c.once(root, KindArray, kid.local, "", o)
+			c.each(kid, "sensorElement", func(s *xmlElement) {
+				c.sensorElement(c.add(list, KindObject, "", "", xmlOrigin{el: s}), s)
+			})
+			continue
+		case "ilmd":
+			c.members(c.once(root, KindObject, kid.local, "", o), kid)
+			continue
+		default:
+			c.once(root, KindString, kid.local, text, o)
+			continue
+		}
+		c.leaf(kid)
+	}
+}
+
+// leaf wants an element without children.
+func (c *xmlConverter) leaf(el *xmlElement) {
+	for _, kid := range el.kids {
+		c.fault(xmlOrigin{el: kid}, CodeUnknownField, "an element stands where only text may")
+	}
+}
+
+// each calls f for the children of that name and reports others; extension
+// wrappers are opened.
+func (c *xmlConverter) each(el *xmlElement, name string, f func(*xmlElement)) {
+	for _, kid := range el.kids {
+		switch {
+		case kid.space == "" && kid.local == name:
+			f(kid)
+		case kid.space == "" && kid.local == "extension":
+			c.each(kid, name, f)
+		default:
+			c.fault(xmlOrigin{el: kid}, CodeUnknownField, quote(kid.String())+" is not an element of the standard here")
+		}
+	}
+}
+
+func (c *xmlConverter) strings(list int32, el *xmlElement, name string, f func(el *xmlElement, s string) string) {
+	c.each(el, name, func(kid *xmlElement) {
+		s := kid.trimmed()
+		if f != nil {
+			s = f(kid, s)
+		}
+		c.add(list, KindString, "", s, xmlOrigin{el: kid})
+		c.leaf(kid)
+	})
+}
+
+// repeated adds a member whose repetitions make it an array.
+func (c *xmlConverter) repeated(parent int32, el *xmlElement, k Kind, text string) int32 {
+	return c.group(parent, el.local, k, text, xmlOrigin{el: el})
+}
+
+// group adds a value to the member named key, which becomes an array with its
+// second value.
+func (c *xmlConverter) group(parent int32, key string, k Kind, text string, o xmlOrigin) int32 {
+	old := c.t.child(parent, key)
+	if old == none {
+		return c.add(parent, k, key, text, o)
+	}
+	if c.t.nodes[old].kind != KindArray || !c.grouped(old) {
+		// The first value moves into an array that takes its place.
+		moved := c.add(none, c.t.nodes[old].kind, "", c.t.nodes[old].text, c.t.origin[old])
+		c.t.nodes[moved].first, c.t.nodes[moved].count = c.t.nodes[old].first, c.t.nodes[old].count
+		c.last[moved] = c.last[old]
+		n := &c.t.nodes[old]
+		n.kind, n.text, n.first, n.count = KindArray, groupMark, moved, 1
+		c.last[old] = moved
+	}
+	return c.add(old, k, "", text, o)
+}
+
+// groupMark tells arrays that group made; the text of an array is not written.
+const groupMark = "group"
+
+func (c *xmlConverter) grouped(n int32) bool { return c.t.nodes[n].text == groupMark }
+
+// extension adds an element of somebody else's namespace.
+func (c *xmlConverter) extension(parent int32, el *xmlElement) {
+	key := c.name(el, el.xmlName)
+	o := xmlOrigin{el: el}
+	text := c.mention(el, el.trimmed())
+	if len(el.kids) == 0 && len(el.attrs) == 0 {
+		c.group(parent, key, KindString, text, o)
+		return
+	}
+	n := c.group(parent, key, KindObject, "", o)
+	for _, a := range el.attrs {
+		c.group(n, c.name(el, a.xmlName), KindString, c.mention(el, a.value), xmlOrigin{el: el, attr: a.String()})
+	}
+	if text != "" {
+		c.add(n, KindString, textMember, text, o)
+	}
+	for _, kid := range el.kids {
+		c.extension(n, kid)
+	}
+}
+
+// attrs adds the attributes of a standard element: those known by name as f
+// renders them, and those of other namespaces as extensions.
+func (c *xmlConverter) attrs(n int32, el *xmlElement, f func(a *xmlAttr) (Kind, string)) {
+	for i := range el.attrs {
+		a := &el.attrs[i]
+		if a.space == xsiNamespace {
+			continue
+		}
+		k, s := KindString, a.value
+		if a.space == "" {
+			if f == nil {
+				continue
+			}
+			k, s = f(a)
+		}
+		c.once(n, k, c.name(el, a.xmlName), c.mention(el, s), xmlOrigin{el: el, attr: a.String()})
+	}
+}
+
+// members adds the children of an element as extensions.
+func (c *xmlConverter) members(n int32, el *xmlElement) {
+	c.attrs(n, el, nil)
+	for _, kid := range el.kids {
+		if kid.space == "" && kid.local == "extension" {
+			c.members(n, kid)
+			continue
+		}
+		c.extension(n, kid)
+	}
+}
+
+func (c *xmlConverter) errorDeclaration(n int32, el *xmlElement) {
+	for _, kid := range el.kids {
+		o := xmlOrigin{el: kid}
+		switch {
+		case kid.space != "":
+			c.extension(n, kid)
+		case kid.local == "extension":
+			c.errorDeclaration(n, kid)
+		case kid.local == "declarationTime":
+			c.once(n, KindString, kid.local, xmlTime(kid.text), o)
+		case kid.local == "reason":
+			if s := kid.trimmed(); s != "" {
+				c.once(n, KindString, kid.local, vocReason().bareOfURN(s), o)
+			}
+		case kid.local == "correctiveEventIDs":
+			c.strings(c.once(n, KindArray, kid.local, "", o), kid, "correctiveEventID", nil)
+		default:
+			c.once(n, KindString, kid.local, kid.trimmed(), o)
+		}
+	}
+}
+
+func (c *xmlConverter) quantities(list int32, el *xmlElement) {
+	c.each(el, "quantityElement", func(q *xmlElement) {
+		n := c.add(list, KindObject, "", "", xmlOrigin{el: q})
+		for _, kid := range q.kids {
+			o := xmlOrigin{el: kid}
+			text := kid.trimmed()
+			if kid.space != "" || kid.local != "quantity" && kid.local != "epcClass" && kid.local != "uom" {
+				c.fault(o, CodeUnknownField, quote(kid.String())+" is not a field of a quantity")
+				continue
+			}
+			if text == "" && kid.local != "epcClass" {
+				// A quantity that is not known may stand as an empty or nil element.
+				continue
+			}
+			k := KindString
+			if kid.local == "quantity" {
+				if num, ok := xmlNumber(text); ok {
+					k, text = KindNumber, num
+				}
+			}
+			c.once(n, k, kid.local, text, o)
+			c.leaf(kid)
+		}
+	})
+}
+
+// typed adds a list of elements with a type attribute.
+func (c *xmlConverter) typed(list int32, el *xmlElement, name string, v vocabulary) {
+	c.each(el, name, func(kid *xmlElement) {
+		o := xmlOrigin{el: kid}
+		n := c.add(list, KindObject, "", "", o)
+		for _, a := range kid.attrs {
+			switch {
+			case a.space == xsiNamespace:
+			case a.space == "" && a.local == "type":
+				c.add(n, KindString, "type", v.bareOfURN(c.mention(kid, strings.TrimSpace(a.value))), xmlOrigin{el: kid, attr: "type"})
+			default:
+				c.fault(xmlOrigin{el: kid, attr: a.String()}, CodeUnknownField, quote(a.String())+" is not an attribute of the standard here")
+			}
+		}
+		c.add(n, KindString, name, kid.trimmed(), o)
+		c.leaf(kid)
+	})
+}
+
+func (c *xmlConverter) location(n int32, el *xmlElement) {
+	for _, kid := range el.kids {
+		switch {
+		case kid.space != "":
+			c.extension(n, kid)
+		case kid.local == "extension":
+			c.location(n, kid)
+		case kid.local == "id":
+			c.once(n, KindString, "id", kid.trimmed(), xmlOrigin{el: kid})
+		default:
+			c.fault(xmlOrigin{el: kid}, CodeUnknownField, quote(kid.local)+" is not an element of the standard here")
+		}
+	}
+}
+
+func (c *xmlConverter) persistentDisposition(n int32, el *xmlElement) {
+	for _, kid := range el.kids {
+		o := xmlOrigin{el: kid}
+		if kid.space != "" || kid.local != "set" && kid.local != "unset" {
+			c.fault(o, CodeUnknownField, quote(kid.String())+" is not a field of persistentDisposition")
+			continue
+		}
+		list := c.t.child(n, kid.local)
+		if list == none {
+			list = c.add(n, KindArray, kid.local, "", o)
+		}
+		c.add(list, KindString, "", vocDisposition().bareOfURN(c.mention(kid, kid.trimmed())), o)
+		c.leaf(kid)
+	}
+}
+
+func (c *xmlConverter) sensorElement(n int32, el *xmlElement) {
+	c.attrs(n, el, nil)
+	for _, kid := range el.kids {
+		o := xmlOrigin{el: kid}
+		switch {
+		case kid.space != "":
+			c.extension(n, kid)
+		case kid.local == "extension":
+			c.sensorElement(n, kid)
+		case kid.local == "sensorMetadata":
+			m := c.once(n, KindObject, kid.local, "", o)
+			c.attrs(m, kid, func(a *xmlAttr) (Kind, string) {
+				s := strings.TrimSpace(a.value)
+				switch a.local {
+				case "time", "startTime", "endTime":
+					s = xmlTime(s)
+				}
+				return KindString, s
+			})
+			c.attributeElements(m, kid)
+		case kid.local == "sensorReport":
+			list := c.t.child(n, kid.local)
+			if list == none {
+				list = c.add(n, KindArray, kid.local, "", o)
+			}
+			r := c.add(list, KindObject, "", "", o)
+			c.attrs(r, kid, sensorAttribute)
+			c.attributeElements(r, kid)
+		default:
+			c.fault(o, CodeUnknownField, quote(kid.local)+" is not an element of the standard here")
+		}
+	}
+}
+
+// attributeElements adds the child elements of an element whose own fields are attributes.
+func (c *xmlConverter) attributeElements(n int32, el *xmlElement) {
+	for _, kid := range el.kids {
+		switch {
+		case kid.space != "":
+			c.extension(n, kid)
+		case kid.local == "extension":
+			c.attributeElements(n, kid)
+		default:
+			c.fault(xmlOrigin{el: kid}, CodeUnknownField, quote(kid.local)+" is not an element of the standard here")
+		}
+	}
+}
+
+// sensorAttribute renders an attribute of a sensorReport.
+func sensorAttribute(a *xmlAttr) (Kind, string) {
+	s := strings.TrimSpace(a.value)
+	switch a.local {
+	case "type":
+		return KindString, vocMeasurement().bareOfURN(s)
+	case "exception":
+		return KindString, vocAlert().bareOfURN(s)
+	case "component":
+		return KindString, vocComponent().bareOfURN(s)
+	case "time":
+		return KindString, xmlTime(s)
+	case "value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue":
+		if num, ok := xmlNumber(s); ok {
+			return KindNumber, num
+		}
+	case "booleanValue":
+		switch s {
+		case "true", "1":
+			return KindBool, "true"
+		case "false", "0":
+			return KindBool, "false"
+		}
+	case "stringValue":
+		return KindString, a.value
+	}
+	return KindString, s
+}
+
+// header reads an EPCISHeader into the members that JSON-LD documents have.
+func (x *xmlReader) header(el *xmlElement) error {
+	path := x.path() + "/" + el.String()
+	over, err := x.whole(el, 16*x.lim.MaxNodes, 0)
+	if err != nil {
+		return err
+	}
+	if over != nil {
+		return fatal(path, over.Code, over.Message)
+	}
+	c := xmlConverter{x: x, t: &tree{origin: []xmlOrigin{}}, base: path}
+	root := c.add(none, KindObject, "", "", xmlOrigin{el: el})
+	c.headerMembers(root, el)
+	if c.t.nodes[root].count > 0 {
+		x.doc.Header = c.t.appendJSON(nil, root)
+	}
+	d := decoder{t: c.t, lim: x.lim, base: path}
+	d.header(root)
+	x.faults = append(x.faults, d.faults...)
+	if len(x.faults) > 0 {
+		return x.faults
+	}
+	return nil
+}
+
+const sbdhNamespace = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+
+func (c *xmlConverter) headerMembers(root int32, el *xmlElement) {
+	for _, kid := range el.kids {
+		switch {
+		case kid.space == sbdhNamespace:
+			c.sbdh(kid)
+		case kid.space != "":
+			c.extension(root, kid)
+		case kid.local == "extension":
+			c.headerMembers(root, kid)
+		case kid.local == "EPCISMasterData":
+			n := c.add(root, KindObject, "epcisMasterData", "", xmlOrigin{el: kid})
+			for _, list := range kid.kids {
+				if list.space == "" && list.local == "VocabularyList" {
+					c.vocabularies(c.add(n, KindArray, "vocabularyList", "", xmlOrigin{el: list}), list)
+				}
+			}
+		}
+	}
+}
+
+// sbdh takes from the Standard Business Document Header what JSON-LD has room for.
+func (c *xmlConverter) sbdh(el *xmlElement) {
+	for _, kid := range el.kids {
+		for _, leaf := range kid.kids {
+			switch kid.local + "/" + leaf.local {
+			case "Sender/Identifier":
+				c.x.doc.Sender = leaf.trimmed()
+			case "Receiver/Identifier":
+				c.x.doc.Receiver = leaf.trimmed()
+			case "DocumentIdentification/InstanceIdentifier":
+				c.x.doc.InstanceIdentifier = leaf.trimmed()
+			}
+		}
+	}
+}
+
+func (c *xmlConverter) vocabularies(list int32, el *xmlElement) {
+	str := func(n int32, el *xmlElement, name string) {
+		if a := el.attr("", name); a != nil {
+			c.add(n, KindString, name, strings.TrimSpace(a.value), xmlOrigin{el: el, attr: name})
+		}
+	}
+	named := func(el *xmlElement, name string, f func(*xmlElement)) {
+		for _, kid := range el.kids {
+			if kid.space == "" && kid.local == name {
+				f(kid)
+			}
+		}
+	}
+	named(el, "Vocabulary", func(v *xmlElement) {
+		n := c.add(list, KindObject, "", "", xmlOrigin{el: v})
+		str(n, v, "type")
+		named(v, "VocabularyElementList", func(l *xmlElement) {
+			elements := c.once(n, KindArray, "vocabularyElementList", "", xmlOrigin{el: l})
+			named(l, "VocabularyElement", func(e *xmlElement) {
+				m := c.add(elements, KindObject, "", "", xmlOrigin{el: e})
+				str(m, e, "id")
+				attributes := none
+				named(e, "attribute", func(a *xmlElement) {
+					if attributes == none {
+						attributes = c.add(m, KindArray, "attributes", "", xmlOrigin{el: e})
+					}
+					o := c.add(attributes, KindObject, "", "", xmlOrigin{el: a})
+					str(o, a, "id")
+					if len(a.kids) == 0 {
+						c.add(o, KindString, "attribute", a.trimmed(), xmlOrigin{el: a})
+						return
+					}
+					value := c.add(o, KindObject, "attribute", "", xmlOrigin{el: a})
+					for _, kid := range a.kids {
+						c.extension(value, kid)
+					}
+				})
+				named(e, "children", func(ch *xmlElement) {
+					ids := c.once(m, KindArray, "children", "", xmlOrigin{el: ch})
+					named(ch, "id", func(id *xmlElement) {
+						c.add(ids, KindString, "", id.trimmed(), xmlOrigin{el: id})
+					})
+				})
+			})
+		})
+	})
+}
