@@ -95,7 +95,7 @@ func (s *server) once() error {
 	if err != nil {
 		return err
 	}
-	defer out.Close() //nolint:errcheck // the process holds a descriptor of its own
+	defer out.Close()                         //nolint:errcheck // the process holds a descriptor of its own
 	cmd := exec.Command(s.program, s.args...) //nolint:gosec,noctx // our own program; stop ends it, in its own time
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = childAttributes()
