@@ -292,7 +292,9 @@ func CodePolicy(c *canon.Coder, p *ledger.Policy) {
 			at = *p.FreezeBelow
 		}
 		canon.Int(c, &at)
-		p.FreezeBelow = &at
+		if c.Reading() { // what is written may be shared
+			p.FreezeBelow = &at
+		}
 	}
 	canon.Int(c, &p.FreezeFor)
 	canon.Int(c, &p.WindowAtLeast)

@@ -1,0 +1,821 @@
+package feature
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/waybill-dev/waybill/analytics/canon"
+	"github.com/waybill-dev/waybill/analytics/coldchain"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
+)
+
+// Limits bound what a Tracker remembers. They are part of what decides verdicts: two trackers
+// with other limits may differ once one of them has reached its own.
+type Limits struct {
+	Shipments     int    // journeys under way or lingering
+	Containers    int    // containers known, under way or not
+	Devices       int    // devices known
+	EarlyReadings int    // times of segments that came before their device's binding, in all
+	Suspects      int    // items with findings that are in no known container
+	Products      int    // products with a policy
+	Linger        uint64 // blocks for which an ended journey still takes late data
+}
+
+// DefaultLimits fit a scorer of 20,000 shipments.
+func DefaultLimits() Limits {
+	return Limits{
+		Shipments: 20_000, Containers: 80_000, Devices: 50_000, EarlyReadings: 262_144, Suspects: 50_000, Products: 100_000, Linger: 200,
+	}
+}
+
+const (
+	maxClasses         = 64 // products of a container; more make it no stricter than these
+	maxContainerEvents = 32 // findings kept for a container before its journey begins
+	maxSuspectFindings = 8  // of one item
+	maxBindings        = 8  // of one device, the latest
+	maxEarlySegments   = 64 // of one device
+	maxContainerDevice = 32 // devices bound to a container at once
+	maxDepth           = 8  // containers in containers
+	always             = ledger.Millis(math.MaxInt64)
+	unknownStart       = always // of a binding whose removal was recorded first
+)
+
+// Tracker follows shipments in ledger order. It is not safe for concurrent use.
+type Tracker struct {
+	limits     Limits
+	block      uint64
+	policies   *recent[ledger.Policy] // by product
+	containers *recent[*container]
+	devices    *recent[*device]
+	suspects   *recent[[]ledger.Finding]
+	ended      []ending // journeys that linger, in the order they ended
+	open       int      // journeys under way or lingering
+	early      int      // times held by devices
+	overflow   uint64
+	journeys   uint64 // begun so far
+
+	steps []Step
+}
+
+type container struct {
+	epc       string
+	parent    string
+	classes   []string
+	findings  []ledger.Finding // that came before the journey
+	journey   uint64           // number of the journey among all, from 1; 0: none yet
+	open      bool             // a journey is under way or lingers
+	isEnded   bool
+	endedAt   ledger.Millis
+	isShipped bool
+	places    []string // destinations
+	devices   []string // bound now
+	policy    ledger.Policy
+	hasPolicy bool
+	specific  bool
+}
+
+type ending struct {
+	epc     string
+	journey uint64
+	block   uint64
+}
+
+type device struct {
+	bindings []binding
+	early    []ledgerSegment
+}
+
+// binding ties a device to a container's journey from one time to another, exclusive.
+type binding struct {
+	container string
+	journey   uint64
+	from, to  ledger.Millis
+}
+
+// ledgerSegment is a segment with its digest.
+type ledgerSegment struct {
+	segment ledger.Segment
+	digest  ledger.Digest
+}
+
+// NewTracker starts at an empty ledger.
+func NewTracker(limits Limits) *Tracker {
+	return &Tracker{
+		limits: limits, policies: newRecent[ledger.Policy](), containers: newRecent[*container](),
+		devices: newRecent[*device](), suspects: newRecent[[]ledger.Finding](),
+	}
+}
+
+// Overflow is how many journeys were given up because there were more than the limit.
+func (t *Tracker) Overflow() uint64 { return t.overflow }
+
+// Open is how many journeys are under way or linger.
+func (t *Tracker) Open() int { return t.open }
+
+// Apply takes what a valid transaction of a block recorded and gives the steps that follow from
+// it. Transactions come in ledger order.
+func (t *Tracker) Apply(block uint64, tx wire.Transaction) []Step {
+	t.steps = nil
+	t.retire(block)
+	for _, p := range tx.Policies {
+		t.setPolicy(p)
+	}
+	items := make(map[string]string, len(tx.Items))
+	for _, s := range tx.Items {
+		if s.Container != "" {
+			items[s.EPC] = s.Container
+		}
+	}
+	for i := range tx.Events {
+		t.event(&tx.Events[i], items)
+	}
+	for _, f := range tx.Findings {
+		t.finding(f, items)
+	}
+	for _, s := range tx.Segments {
+		t.segment(ledgerSegment{s.Segment, s.Digest})
+	}
+	t.trim()
+	return t.steps
+}
+
+// retire forgets journeys that ended long ago.
+func (t *Tracker) retire(block uint64) {
+	if block <= t.block {
+		return
+	}
+	t.block = block
+	for len(t.ended) > 0 && t.ended[0].block+t.limits.Linger < block {
+		e := t.ended[0]
+		t.ended = t.ended[1:]
+		if c, ok := t.containers.get(e.epc); ok && c.open && c.isEnded && c.journey == e.journey {
+			t.close(c)
+		}
+	}
+}
+
+// close ends what is kept of a journey.
+func (t *Tracker) close(c *container) {
+	t.steps = append(t.steps, Step{Kind: StepRetire, Shipment: c.epc})
+	c.open = false
+	t.open--
+	*c = container{epc: c.epc, parent: c.parent, journey: c.journey}
+	if c.parent == "" {
+		t.containers.remove(c.epc)
+	}
+}
+
+// trim drops what was touched least recently where a limit is passed.
+func (t *Tracker) trim() {
+	for t.open > t.limits.Shipments {
+		for _, c := range t.containers.all {
+			if c.open {
+				t.overflow++
+				t.close(c)
+				break
+			}
+		}
+	}
+	for key, c := range t.containers.all {
+		if t.containers.len() <= t.limits.Containers {
+			break
+		}
+		if c.open {
+			continue
+		}
+		t.containers.remove(key)
+	}
+	for key, d := range t.devices.all {
+		if t.devices.len() <= t.limits.Devices && t.early <= t.limits.EarlyReadings {
+			break
+		}
+		for _, s := range d.early {
+			t.early -= len(s.segment.Times)
+		}
+		d.early = nil
+		if t.devices.len() > t.limits.Devices || len(d.bindings) == 0 {
+			t.devices.remove(key)
+		}
+	}
+	for key := range t.suspects.all {
+		if t.suspects.len() <= t.limits.Suspects {
+			break
+		}
+		t.suspects.remove(key)
+	}
+	for key := range t.policies.all {
+		if t.policies.len() <= t.limits.Products {
+			break
+		}
+		t.policies.remove(key)
+	}
+}
+
+// known gives the container, which it makes if it is new, and touches it.
+func (t *Tracker) known(epc string) *container {
+	c, ok := t.containers.get(epc)
+	if !ok {
+		c = &container{epc: epc}
+	}
+	t.containers.put(epc, c)
+	return c
+}
+
+func (t *Tracker) input(c *container, in Input) {
+	t.steps = append(t.steps, Step{Kind: StepInput, Shipment: c.epc, Input: in})
+}
+
+func (t *Tracker) judge(c *container, forced bool) {
+	t.steps = append(t.steps, Step{Kind: StepJudge, Shipment: c.epc, Final: c.isEnded, Forced: forced})
+}
+
+// begin opens a journey unless one is under way, or lingers that had not ended yet at the time. A
+// container that comes back into use after its journey ended begins another.
+func (t *Tracker) begin(c *container, at ledger.Millis) {
+	if c.open && (!c.isEnded || at < c.endedAt) {
+		return
+	}
+	if c.open {
+		t.close(c)
+		t.containers.put(c.epc, c)
+	}
+	c.open, c.isEnded = true, false
+	t.journeys++
+	c.journey = t.journeys
+	t.open++
+	t.steps = append(t.steps, Step{Kind: StepOpen, Shipment: c.epc})
+	t.choosePolicy(c, c.classes)
+	for _, f := range c.findings {
+		t.input(c, Input{Kind: KindFinding, Event: f.Event, Finding: f})
+	}
+	if len(c.findings) > 0 {
+		t.judge(c, true)
+	}
+	c.findings = nil
+}
+
+// end closes a journey's books: every device is taken as removed, and the final judgement is due.
+func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
+	if !c.open || c.isEnded {
+		return
+	}
+	for _, id := range c.devices {
+		if d, ok := t.devices.get(id); ok {
+			for i := range d.bindings {
+				b := &d.bindings[i]
+				if b.container == c.epc && b.journey == c.journey && b.to == always {
+					b.to = at
+				}
+			}
+		}
+	}
+	c.devices = nil
+	c.isEnded, c.endedAt = true, at
+	t.ended = append(t.ended, ending{c.epc, c.journey, t.block})
+	t.input(c, Input{Kind: KindEnded, At: at, Event: event})
+	t.judge(c, true)
+}
+
+func (t *Tracker) setPolicy(p ledger.Policy) {
+	for _, product := range p.Products {
+		if old, ok := t.policies.get(product); ok && old.ID == p.ID && old.Version > p.Version {
+			continue
+		}
+		t.policies.put(product, p)
+	}
+	// Journeys that had to do without their own policy get it now. Others keep the version they
+	// began with, so that a change of rules does not move under a shipment.
+	for _, c := range t.containers.all {
+		if c.open && !c.specific {
+			t.choosePolicy(c, c.classes)
+		}
+	}
+}
+
+// stricter orders policies: the narrower recommended range first, then the shorter allowances.
+func stricter(a, b *ledger.Policy) int {
+	return cmp.Or(
+		cmp.Compare(int64(a.High)-int64(a.Low), int64(b.High)-int64(b.Low)),
+		cmp.Compare(a.ExcursionFor, b.ExcursionFor), cmp.Compare(a.Grace, b.Grace),
+		cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version),
+	)
+}
+
+// choosePolicy takes the strictest policy of the products named, if it is stricter than the one in
+// force or the first of its own.
+func (t *Tracker) choosePolicy(c *container, classes []string) {
+	if !c.open || c.isEnded {
+		return
+	}
+	var best *ledger.Policy
+	for _, class := range classes {
+		if p, ok := t.policies.get(class); ok && (best == nil || stricter(&p, best) < 0) {
+			best = &p
+		}
+	}
+	specific := best != nil
+	if best == nil && !c.hasPolicy {
+		if p, ok := t.policies.get("*"); ok {
+			best = &p
+		}
+	}
+	if best == nil || c.specific && stricter(best, &c.policy) >= 0 {
+		return
+	}
+	p := *best
+	// A verdict names its policy; the products of a policy may be thousands.
+	p.Products = nil
+	c.policy, c.hasPolicy, c.specific = p, true, specific
+	t.input(c, Input{Kind: KindPolicy, Policy: &p, Default: !specific})
+}
+
+// addClasses notes products in a container and in the containers around it.
+func (t *Tracker) addClasses(c *container, classes []string) {
+	for range maxDepth {
+		var added []string
+		for _, class := range classes {
+			if i, found := slices.BinarySearch(c.classes, class); !found && len(c.classes) < maxClasses {
+				c.classes = slices.Insert(c.classes, i, class)
+				added = append(added, class)
+			}
+		}
+		if len(added) == 0 {
+			return
+		}
+		t.choosePolicy(c, added)
+		parent, ok := t.containers.get(c.parent)
+		if c.parent == "" || !ok {
+			return
+		}
+		c, classes = parent, added
+	}
+}
+
+// Words of an event without which it tells a tracker nothing. Every event goes through this, and
+// parsing costs far more. Text with escapes is always parsed.
+func relevant(body []byte) bool {
+	if bytes.IndexByte(body, '\\') >= 0 {
+		return true
+	}
+	for _, word := range []string{
+		"AssociationEvent", "AggregationEvent", "sensorElementList", "shipping", "receiving", "accepting", "unpacking",
+		"destroying", "decommissioning",
+	} {
+		if bytes.Contains(body, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isContainer tells whether an EPC can be a shipment by itself, before anything is known in it.
+func isContainer(kind epcis.IdentifierKind) bool {
+	return kind == epcis.KindSSCC || kind == epcis.KindGRAI
+}
+
+// isPlace tells whether an EPC is no container whatever is associated with it.
+func isPlace(kind epcis.IdentifierKind) bool {
+	return kind == epcis.KindSGLN || kind == epcis.KindPGLN || kind == epcis.KindGDTI
+}
+
+func (t *Tracker) event(recorded *wire.RecordedEvent, containers map[string]string) {
+	if !relevant(recorded.Body) {
+		return
+	}
+	e, err := epcis.ParseEvent(recorded.Context, recorded.Body)
+	if err != nil || e.IsErrorDeclaration() {
+		// The contract took the event; one that a later rule of epcis refuses tells nothing here.
+		return
+	}
+	at := ledger.MillisOf(e.EventTime.Instant)
+	objects := e.Items()
+	var parent *container
+	if len(objects) > 0 && objects[0].Role == epcis.RoleParent && objects[0].Canonical != "" && !isPlace(objects[0].Kind) && len(objects[0].Canonical) <= MaxText {
+		switch e.Type {
+		case epcis.AssociationEvent, epcis.AggregationEvent:
+			parent = t.known(objects[0].Canonical)
+		default:
+		}
+	}
+	if parent != nil {
+		t.contents(parent, e, objects, at, recorded.Hash)
+	}
+	t.movement(e, objects, at, recorded.Hash)
+	t.sensors(e, objects, recorded.Hash, containers)
+}
+
+// contents takes an event that puts things into a container or takes them out.
+func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest) {
+	association := e.Type == epcis.AssociationEvent
+	switch e.Action {
+	case epcis.Add:
+		var classes []string
+		for _, o := range objects {
+			if o.Role != epcis.RoleChild {
+				continue
+			}
+			if class := classOf(o.Canonical); class != "" {
+				classes = append(classes, class)
+			}
+			if o.Class {
+				continue
+			}
+			if association && (o.Kind == epcis.KindGIAI || o.Kind == epcis.KindOther) {
+				t.begin(parent, at)
+				t.bind(parent, o.Canonical, at, hash)
+				continue
+			}
+			if inner, ok := t.containers.get(o.Canonical); ok && inner != parent {
+				inner.parent = parent.epc
+				classes = append(classes, inner.classes...)
+			}
+			if found, ok := t.suspects.get(o.Canonical); ok {
+				t.suspects.remove(o.Canonical)
+				for _, f := range found {
+					t.concern(parent, f)
+				}
+			}
+		}
+		t.addClasses(parent, classes)
+	case epcis.Delete:
+		named := false
+		for _, o := range objects {
+			if o.Role != epcis.RoleChild || o.Class {
+				continue
+			}
+			named = true
+			if association {
+				t.unbind(parent, o.Canonical, at, hash)
+			} else if inner, ok := t.containers.get(o.Canonical); ok && inner.parent == parent.epc {
+				inner.parent = ""
+			}
+		}
+		if association && !named {
+			for _, id := range slices.Clone(parent.devices) {
+				t.unbind(parent, id, at, hash)
+			}
+		}
+		switch {
+		case association && len(parent.devices) == 0 && (!parent.isShipped || meet(whereabouts(e), parent.places)),
+			!association && (!named || e.BizStep == "unpacking"):
+			t.end(parent, at, hash)
+		}
+	default:
+	}
+}
+
+// movement takes an event that ships, receives or ends containers.
+func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest) {
+	switch e.BizStep {
+	case "shipping", "receiving", "accepting", "decommissioning", "destroying":
+	default:
+		return
+	}
+	for _, o := range objects {
+		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent || len(o.Canonical) > MaxText {
+			continue
+		}
+		c, ok := t.containers.get(o.Canonical)
+		if !ok && (e.BizStep != "shipping" || !isContainer(o.Kind)) {
+			continue
+		}
+		if !ok {
+			c = t.known(o.Canonical)
+		}
+		t.containers.touch(c.epc)
+		switch e.BizStep {
+		case "shipping":
+			t.begin(c, at)
+			c.isShipped = true
+			c.places = destinations(e)
+			t.input(c, Input{Kind: KindShipped, At: at, Event: hash, Places: c.places})
+		case "receiving", "accepting":
+			places := whereabouts(e)
+			if !c.open || c.isEnded || e.BizStep == "accepting" && !meet(places, c.places) {
+				continue // taking over on the way is not arriving
+			}
+			t.input(c, Input{Kind: KindReceived, At: at, Event: hash, Places: places})
+			t.end(c, at, hash)
+		default:
+			t.end(c, at, hash)
+		}
+	}
+}
+
+// destinations are the places an event ships to.
+func destinations(e *epcis.Event) []string {
+	var places []string
+	for _, d := range e.Destinations {
+		if d.Type == "location" && len(places) < MaxPlaces && len(d.ID) <= MaxText {
+			places = append(places, PlaceKey(d.ID))
+		}
+	}
+	return places
+}
+
+// whereabouts are the places an event happened at.
+func whereabouts(e *epcis.Event) []string {
+	var places []string
+	for _, l := range []*epcis.Location{e.BizLocation, e.ReadPoint} {
+		if l != nil && l.ID != "" && len(l.ID) <= MaxText {
+			places = append(places, PlaceKey(l.ID))
+		}
+	}
+	return places
+}
+
+func meet(a, b []string) bool {
+	return slices.ContainsFunc(a, func(p string) bool { return slices.Contains(b, p) })
+}
+
+func (t *Tracker) device(id string) *device {
+	d, ok := t.devices.get(id)
+	if !ok {
+		d = &device{}
+	}
+	t.devices.put(id, d)
+	return d
+}
+
+// bind ties a device to a container's journey and gives the journey the readings that the ledger
+// already holds.
+func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Digest) {
+	if len(id) > MaxText {
+		return
+	}
+	d := t.device(id)
+	b := binding{container: c.epc, journey: c.journey, from: at, to: always}
+	known := -1
+	for i, old := range d.bindings {
+		if old.container == c.epc && old.journey == c.journey && old.from == unknownStart && old.to >= at {
+			known = i // its removal was recorded first
+		}
+		if old.container == c.epc && old.journey == c.journey && old.from <= at && at < old.to {
+			return // bound already
+		}
+	}
+	if c.isEnded {
+		b.to = c.endedAt
+	}
+	if known >= 0 {
+		b.to = d.bindings[known].to
+		d.bindings = slices.Delete(d.bindings, known, known+1)
+	}
+	if len(d.bindings) == maxBindings {
+		d.bindings = slices.Delete(d.bindings, 0, 1)
+	}
+	d.bindings = append(d.bindings, b)
+	if b.to == always && !c.isEnded && len(c.devices) < maxContainerDevice && !slices.Contains(c.devices, id) {
+		c.devices = append(c.devices, id)
+	}
+	t.input(c, Input{Kind: KindBind, At: at, Event: hash, Device: id})
+
+	early := d.early
+	d.early = nil
+	for _, s := range early {
+		t.early -= len(s.segment.Times)
+	}
+	for _, s := range early {
+		t.claim(d, s)
+	}
+	if c.isShipped {
+		t.judge(c, true)
+	}
+}
+
+func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.Digest) {
+	if len(id) > MaxText {
+		return
+	}
+	c.devices = slices.DeleteFunc(c.devices, func(s string) bool { return s == id })
+	d := t.device(id)
+	bound := false
+	for i := range d.bindings {
+		b := &d.bindings[i]
+		if b.container == c.epc && b.journey == c.journey && b.from < at {
+			bound = true
+			if b.to == always {
+				b.to = at
+			}
+		}
+	}
+	if !bound && c.journey > 0 {
+		if len(d.bindings) == maxBindings {
+			d.bindings = slices.Delete(d.bindings, 0, 1)
+		}
+		d.bindings = append(d.bindings, binding{container: c.epc, journey: c.journey, from: unknownStart, to: at})
+	}
+	if c.open && !c.isEnded {
+		t.input(c, Input{Kind: KindUnbind, At: at, Event: hash, Device: id})
+	}
+}
+
+func (t *Tracker) segment(s ledgerSegment) {
+	if len(s.segment.Device) > MaxText || len(s.segment.Times) == 0 {
+		return
+	}
+	t.claim(t.device(s.segment.Device), s)
+}
+
+// claim gives a segment's readings to the journeys its device was bound to at their times, and
+// keeps the others until a binding asks for them.
+func (t *Tracker) claim(d *device, s ledgerSegment) {
+	times := s.segment.Times
+	unclaimed := 0 // times before this index belong to no later binding
+	for _, b := range d.bindings {
+		first, _ := slices.BinarySearch(times, b.from)
+		last, _ := slices.BinarySearch(times, b.to)
+		if first >= last {
+			continue
+		}
+		unclaimed = max(unclaimed, last)
+		c, ok := t.containers.get(b.container)
+		if !ok || !c.open || c.journey != b.journey {
+			continue
+		}
+		t.containers.touch(c.epc)
+		in := Input{Kind: KindReadings, At: times[last-1], Device: s.segment.Device, Seq: s.segment.Seq, Segment: s.digest}
+		in.Times, in.Channels = cut(s.segment, first, last)
+		t.input(c, in)
+		t.judge(c, false)
+	}
+	if unclaimed == len(times) {
+		return
+	}
+	rest := ledgerSegment{segment: s.segment, digest: s.digest}
+	rest.segment.Times, rest.segment.Channels = cut(s.segment, unclaimed, len(times))
+	d.early = append(d.early, rest)
+	t.early += len(rest.segment.Times)
+	for len(d.early) > maxEarlySegments {
+		t.early -= len(d.early[0].segment.Times)
+		d.early = slices.Delete(d.early, 0, 1)
+	}
+}
+
+// cut gives a part of a segment; channels that are shorter than the times, which the contract
+// refuses, are left out.
+func cut(s ledger.Segment, first, last int) ([]ledger.Millis, []ledger.Channel) {
+	var channels []ledger.Channel
+	for _, ch := range s.Channels {
+		if len(ch.Values) >= last && len(channels) < maxChannels {
+			channels = append(channels, ledger.Channel{Quantity: ch.Quantity, Values: ch.Values[first:last]})
+		}
+	}
+	return s.Times[first:last], channels
+}
+
+// sensors takes readings that stand in an event.
+func (t *Tracker) sensors(e *epcis.Event, objects []epcis.Item, hash ledger.Digest, containers map[string]string) {
+	if len(e.SensorElements) == 0 {
+		return
+	}
+	measured := samples(e)
+	if len(measured) == 0 {
+		return
+	}
+	var done []string
+	for _, o := range objects {
+		for _, epc := range []string{o.Canonical, containers[o.Canonical]} {
+			c, ok := t.containers.get(epc)
+			if !ok || !c.open || slices.Contains(done, epc) || len(done) == maxDepth {
+				continue
+			}
+			done = append(done, epc)
+			t.containers.touch(epc)
+			for _, in := range seriesOf(measured, hash) {
+				t.input(c, in)
+			}
+			t.judge(c, false)
+		}
+	}
+}
+
+// seriesOf groups samples by device and quantity, each group in order of time.
+func seriesOf(measured []sample, hash ledger.Digest) []Input {
+	sorted := slices.Clone(measured)
+	slices.SortStableFunc(sorted, func(a, b sample) int {
+		return cmp.Or(cmp.Compare(a.device, b.device), cmp.Compare(a.quantity, b.quantity), cmp.Compare(a.at, b.at))
+	})
+	var out []Input
+	for i, s := range sorted {
+		if i == 0 || s.device != sorted[i-1].device || s.quantity != sorted[i-1].quantity {
+			out = append(out, Input{Kind: KindReadings, Event: hash, Device: s.device, Channels: []ledger.Channel{{Quantity: s.quantity}}})
+		}
+		in := &out[len(out)-1]
+		if n := len(in.Times); n > 0 && in.Times[n-1] == s.at {
+			continue
+		}
+		in.At = s.at
+		in.Times = append(in.Times, s.at)
+		in.Channels[0].Values = append(in.Channels[0].Values, s.value)
+	}
+	return out
+}
+
+// finding brings a finding to every container around its item.
+func (t *Tracker) finding(f ledger.Finding, containers map[string]string) {
+	if f.Item == "" || len(f.Item) > MaxText || len(f.Detail) > 2*MaxText || len(f.Code) > MaxText {
+		return
+	}
+	c, ok := t.containers.get(f.Item)
+	if !ok {
+		c, ok = t.containers.get(containers[f.Item])
+	}
+	if !ok {
+		found, _ := t.suspects.get(f.Item)
+		if len(found) < maxSuspectFindings {
+			t.suspects.put(f.Item, append(slices.Clone(found), f))
+		}
+		return
+	}
+	t.concern(c, f)
+}
+
+func (t *Tracker) concern(c *container, f ledger.Finding) {
+	for range maxDepth {
+		t.containers.touch(c.epc)
+		if c.open {
+			t.input(c, Input{Kind: KindFinding, Event: f.Event, Finding: f})
+			t.judge(c, true)
+		} else if len(c.findings) < maxContainerEvents {
+			c.findings = append(c.findings, f)
+		}
+		parent, ok := t.containers.get(c.parent)
+		if c.parent == "" || !ok {
+			return
+		}
+		c = parent
+	}
+}
+
+// Code writes or reads the state; the limits are the reader's own.
+func (t *Tracker) Code(c *canon.Coder) {
+	text := func(c *canon.Coder, s *string) { canon.String(c, s, MaxText) }
+	const most = 1 << 24
+	canon.Uint(c, &t.block)
+	t.policies.code(c, most, coldchain.CodePolicy)
+	t.containers.code(c, most, func(c *canon.Coder, p **container) {
+		if c.Reading() {
+			*p = &container{}
+		}
+		k := *p
+		text(c, &k.epc)
+		text(c, &k.parent)
+		canon.Slice(c, &k.classes, maxClasses, text)
+		canon.Slice(c, &k.findings, maxContainerEvents, codeFinding)
+		canon.Uint(c, &k.journey)
+		c.Bool(&k.open)
+		c.Bool(&k.isEnded)
+		canon.Int(c, &k.endedAt)
+		c.Bool(&k.isShipped)
+		canon.Slice(c, &k.places, MaxPlaces, text)
+		canon.Slice(c, &k.devices, maxContainerDevice, text)
+		coldchain.CodePolicy(c, &k.policy)
+		c.Bool(&k.hasPolicy)
+		c.Bool(&k.specific)
+	})
+	t.devices.code(c, most, func(c *canon.Coder, p **device) {
+		if c.Reading() {
+			*p = &device{}
+		}
+		canon.Slice(c, &(*p).bindings, maxBindings, func(c *canon.Coder, b *binding) {
+			text(c, &b.container)
+			canon.Uint(c, &b.journey)
+			canon.Int(c, &b.from)
+			canon.Int(c, &b.to)
+		})
+		canon.Slice(c, &(*p).early, maxEarlySegments, func(c *canon.Coder, s *ledgerSegment) {
+			text(c, &s.segment.Device)
+			canon.Uint(c, &s.segment.Seq)
+			c.Raw(s.segment.Previous[:])
+			codeTimes(c, &s.segment.Times)
+			canon.Slice(c, &s.segment.Channels, maxChannels, codeChannel)
+			c.Raw(s.digest[:])
+		})
+	})
+	t.suspects.code(c, most, func(c *canon.Coder, f *[]ledger.Finding) { canon.Slice(c, f, maxSuspectFindings, codeFinding) })
+	canon.Slice(c, &t.ended, most, func(c *canon.Coder, e *ending) {
+		text(c, &e.epc)
+		canon.Uint(c, &e.journey)
+		canon.Uint(c, &e.block)
+	})
+	canon.Uint(c, &t.overflow)
+	canon.Uint(c, &t.journeys)
+	if c.Reading() && c.Err() == nil {
+		t.open, t.early = 0, 0
+		for _, k := range t.containers.all {
+			if k.open {
+				t.open++
+			}
+		}
+		for _, d := range t.devices.all {
+			for _, s := range d.early {
+				t.early += len(s.segment.Times)
+			}
+		}
+	}
+}
