@@ -142,7 +142,8 @@ func exitOf(code string) int {
 	switch code {
 	case codeUsage:
 		return exitUsage
-	case codeUnavailable, "WB_TIMEOUT", "WB_OVERLOADED", "WB_UNRESOLVED":
+	case codeUnavailable, "WB_DEADLINE", "WB_TOO_MANY", "WB_BUSY", "WB_STOPPING", "WB_UNKNOWN_OUTCOME", "WB_ENDORSEMENT_MISMATCH",
+		"WB_READ_CONFLICT", "WB_SERVICE_IDENTITY", "WB_SLOW_READER":
 		return exitUnavailable
 	case codeInternal:
 		return exitInternal

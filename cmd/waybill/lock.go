@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// lockState takes a state folder for this process; the kernel gives it back when the process ends, however it ends.
-func lockState(dir string) (release func(), err error) {
+// lockState takes a role in a state folder for this process; the kernel gives it back when the process ends, however it ends.
+func lockState(dir, role string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
 	}
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, role+".lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the state folder
 	if err != nil {
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
@@ -22,7 +22,7 @@ func lockState(dir string) (release func(), err error) {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fail(exitRefused, "WB_STATE_LOCKED", "stop it, or give this one a state folder of its own with --dir",
-				"another waybill serve works in %s", dir)
+				"another waybill serve runs the role %s in %s", role, dir)
 		}
 		return nil, fail(exitInternal, codeInternal, "", "locking %s: %w", path, err)
 	}
