@@ -82,7 +82,7 @@ func (c *Context) take(d *decoder, n int32) {
 	switch nd := &d.t.nodes[n]; nd.kind {
 	case KindString:
 		if !isURI(nd.text) {
-			d.fault(n, CodeContext, "a context is an absolute URI, an object, or an array of these")
+			d.fault(n, CodeContext, quote(nd.text)+" is not an absolute URI")
 		}
 	case KindObject:
 		c.takeTerms(d, n)

@@ -291,7 +291,7 @@ func (d *decoder) event(n int32, needContext bool) *Event {
 	for c := d.t.nodes[n].first; c != none; c = d.t.nodes[c].next {
 		mark, dropped := len(d.faults), d.dropped
 		if d.field(e, c, allowed) {
-			if allowed != fieldAny || len(d.faults) == mark {
+			if allowed != fieldAny || len(d.faults) == mark || everyEvent(d.t.nodes[c].key) {
 				continue
 			}
 			// A type of somebody else's may give a name of ours another meaning.
@@ -312,6 +312,15 @@ func (d *decoder) event(n int32, needContext bool) *Event {
 	}
 	d.whole(e, n)
 	return e
+}
+
+// everyEvent tells the fields that mean the same in every type of event.
+func everyEvent(key string) bool {
+	switch key {
+	case "type", "@context", "eventTime", "recordTime", "eventTimeZoneOffset", "eventID", "certificationInfo", "errorDeclaration":
+		return true
+	}
+	return false
 }
 
 // field reads one member of an event and reports whether the standard knows it.

@@ -157,6 +157,8 @@ type docReader struct {
 	faults  Faults
 	// body is the shape of epcisBody: eventList or queryResults; empty if unseen.
 	body string
+	// strange are members of the body that only an EPCISDocument may have.
+	strange []string
 	// pending holds events that stand before the @context.
 	pending []pendingEvent
 	index   int
@@ -340,23 +342,25 @@ func (d *docReader) epcisBody() error {
 	if c != '{' {
 		return d.wrongBody("$.epcisBody", "epcisBody is an object")
 	}
-	query := d.doc.Type == "EPCISQueryDocument"
 	seen := make(map[string]bool, 4)
 	return d.in.members(func(name string) error {
 		path := string(appendPathMember([]byte("$.epcisBody"), name))
 		if err := once(seen, path, name); err != nil {
 			return err
 		}
+		if seen["eventList"] && seen["queryResults"] {
+			return d.wrongBody("$.epcisBody", "epcisBody holds both eventList and queryResults")
+		}
 		switch {
-		case name == "eventList" && !query:
+		case name == "eventList" && d.doc.Type != "EPCISQueryDocument":
 			d.body = name
 			return d.eventList("$.epcisBody.eventList")
 		case name == "queryResults" && d.doc.Type != "EPCISDocument":
 			d.body = name
 			return d.queryResults()
 		}
-		if query && !isURI(name) {
-			d.addFault(path, CodeUnknownField, quote(name)+" is not a field of the standard here and not an extension")
+		if !isURI(name) {
+			d.strange = append(d.strange, name)
 		}
 		return d.skip(path)
 	})
@@ -594,6 +598,10 @@ func (d *docReader) finish() error {
 	case "EPCISQueryDocument":
 		if d.seen["epcisBody"] && d.body != "queryResults" {
 			d.addFault("$.epcisBody.queryResults", CodeRequired, "queryResults is required")
+		}
+		for _, name := range d.strange {
+			d.addFault(string(appendPathMember([]byte("$.epcisBody"), name)), CodeUnknownField,
+				quote(name)+" is not a field of the standard here and not an extension")
 		}
 	default:
 		if d.seen["type"] {

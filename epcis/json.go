@@ -496,7 +496,7 @@ func appendPathMember(b []byte, name string) []byte {
 	plain := name != ""
 	for i := 0; i < len(name); i++ {
 		c := name[i]
-		if !(c == '_' || c == '@' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+		if !(c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
 			plain = false
 			break
 		}
