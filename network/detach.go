@@ -41,7 +41,10 @@ func UpDetached(ctx context.Context, dir string, progress func(Progress), progra
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	if err := ours(p); err != nil {
+	if st, err := ReadStatus(p.dir); err == nil && st.Up && st.Ready {
+		return alreadyUp(st)
+	}
+	if err := claim(p); err != nil {
 		return err
 	}
 	logFile, err := openLog(p.log("supervisor"))
@@ -49,9 +52,6 @@ func UpDetached(ctx context.Context, dir string, progress func(Progress), progra
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
 	defer logFile.Close() //nolint:errcheck // the child has its own descriptor
-	if err := claim(p); err != nil {
-		return err
-	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)

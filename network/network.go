@@ -127,7 +127,7 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 			return nil, fmt.Errorf("%w: %w", ErrState, err)
 		}
 		if st, err := ReadStatus(p.dir); err == nil && st.Ready {
-			return nil, fmt.Errorf("%w: the network %q in %s runs, supervised by process %d", ErrAlreadyUp, st.Name, p.dir, st.Supervisor)
+			return nil, alreadyUp(st)
 		}
 		return nil, fmt.Errorf("%w: another program is starting or stopping the network in %s", ErrBusy, p.dir)
 	}
@@ -137,6 +137,10 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+func alreadyUp(st Status) error {
+	return fmt.Errorf("%w: the network %q in %s runs, supervised by process %d", ErrAlreadyUp, st.Name, st.Dir, st.Supervisor)
 }
 
 func (n *Network) up(ctx context.Context, o Options) error {

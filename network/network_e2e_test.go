@@ -2,40 +2,459 @@ package network_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-gateway/pkg/hash"
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/network"
 )
 
-func testChaincode() string { return "./network/testdata/chaincode" }
+const (
+	testChaincode = "./network/testdata/chaincode"
+	// envSupervise has the test's own program stand in for the waybill command; its value is the state folder.
+	envSupervise = "WAYBILL_TEST_SUPERVISE"
+)
 
-func progress(t *testing.T) func(network.Progress) {
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(envSupervise); dir != "" {
+		os.Exit(supervise(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func supervise(dir string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	topology, err := network.ParseTopology([]byte(soloTopology))
+	if err != nil {
+		return 2
+	}
+	o := network.Options{Dir: dir, Topology: topology, ChaincodePackage: testChaincode}
+	if err := network.Supervise(ctx, o, os.Stdin, os.NewFile(3, "starter"), os.Stderr); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// soloTopology is the least network there can be.
+const soloTopology = `
+version: 1
+name: solo
+channel: solo
+consensus: raft
+chaincode: {name: waybill, version: "1.0"}
+orderers: {organisation: orderer, mspId: OrdererMSP, nodes: 1, batchTimeout: 50ms}
+organisations: [{name: producer, mspId: ProducerMSP, peers: 1}]
+`
+
+// bftTopology has four orderers and a member without peers.
+const bftTopology = `
+version: 1
+name: bft-assessed
+channel: waybill
+consensus: bft
+chaincode: {name: waybill, version: "1.0"}
+orderers: {organisation: orderer, mspId: OrdererMSP, nodes: 4, batchTimeout: 100ms}
+organisations:
+  - {name: producer, mspId: ProducerMSP, peers: 1}
+  - {name: carrier, mspId: CarrierMSP, peers: 1}
+  - {name: assessor, mspId: AssessorMSP, peers: 0}
+`
+
+func endToEnd(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a Fabric network; not with -short")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // a cold build of Fabric included
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func topology(t *testing.T, text string) *network.Topology {
+	t.Helper()
+	parsed, err := network.ParseTopology([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func up(ctx context.Context, t *testing.T, o network.Options) *network.Network {
+	t.Helper()
+	if o.ChaincodeBin == "" {
+		o.ChaincodePackage = testChaincode
+	}
 	start := time.Now()
-	return func(p network.Progress) {
-		if p.Total == 0 || p.Done%100 == 0 {
-			t.Logf("%6.2fs %s: %s %d/%d", time.Since(start).Seconds(), p.Stage, p.Text, p.Done, p.Total)
+	o.Progress = func(p network.Progress) {
+		if p.Total == 0 || p.Done%200 == 0 {
+			t.Logf("%5.1fs %s: %s", time.Since(start).Seconds(), p.Stage, p.Text)
+		}
+	}
+	n, err := network.Up(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Down(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Logf("up after %s", time.Since(start).Round(10*time.Millisecond))
+	return n
+}
+
+// contract connects as an identity of an organisation, from nothing but its profile.
+func contract(t *testing.T, n *network.Network, org, name string) *client.Contract {
+	t.Helper()
+	p, err := n.Profile(org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := p.Identity(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(id.Cert, id.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x509ID, err := identity.NewX509Identity(p.MSPID, pair.Leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign, err := identity.NewPrivateKeySign(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := p.GatewayPeers[0]
+	root, err := os.ReadFile(peer.TLSRootCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root)
+	conn, err := grpc.NewClient("passthrough:///"+peer.Address, grpc.WithTransportCredentials(
+		credentials.NewTLS(&tls.Config{RootCAs: pool, ServerName: peer.ServerName, MinVersion: tls.VersionTLS12})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway, err := client.Connect(x509ID, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(gateway.Close(), conn.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return gateway.GetNetwork(p.Channel).GetContract(p.Chaincode)
+}
+
+func put(ctx context.Context, t *testing.T, c *client.Contract, key, value string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if _, err := c.SubmitWithContext(ctx, "Put", client.WithArguments(key, value)); err != nil {
+		t.Fatalf("Put %s: %v %v", key, err, details(err))
+	}
+}
+
+func get(ctx context.Context, t *testing.T, c *client.Contract, key string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	value, err := c.EvaluateWithContext(ctx, "Get", client.WithArguments(key))
+	if err != nil {
+		t.Fatalf("Get %s: %v", key, err)
+	}
+	return string(value)
+}
+
+func details(err error) []any {
+	var st interface{ Details() []any }
+	if errors.As(err, &st) {
+		return st.Details()
+	}
+	return nil
+}
+
+func process(t *testing.T, st network.Status, name string) network.ProcessStatus {
+	t.Helper()
+	for _, p := range st.Processes {
+		if p.Name == name {
+			return p
+		}
+	}
+	t.Fatalf("no process %s in %+v", name, st)
+	return network.ProcessStatus{}
+}
+
+// nothingRuns checks that every process of a status is gone and its port free.
+func nothingRuns(t *testing.T, st network.Status) {
+	t.Helper()
+	if len(st.Processes) == 0 {
+		t.Fatal("the status names no process")
+	}
+	for _, p := range st.Processes {
+		if p.PID != 0 && syscall.Kill(p.PID, 0) == nil {
+			t.Errorf("%s still runs as process %d", p.Name, p.PID)
+		}
+		l, err := net.Listen("tcp", p.Address)
+		if err != nil {
+			t.Errorf("the port of %s is still held: %v", p.Name, err)
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
 
-func TestTry(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	for range 2 {
-		start := time.Now()
-		n, err := network.Up(ctx, network.Options{Dir: "/tmp/netry", ChaincodePackage: testChaincode(), Progress: progress(t)})
+func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
+	ctx := endToEnd(t)
+	dir := filepath.Join(t.TempDir(), "network")
+	deaths := make(chan network.ProcessStatus, 16)
+	n := up(ctx, t, network.Options{Dir: dir, OnDeath: func(st network.ProcessStatus) { deaths <- st }})
+	if st := n.Status(); !st.Healthy() || len(st.Processes) != 7 {
+		t.Fatalf("status after up: %+v", st)
+	}
+
+	producer := contract(t, n, "producer", "company")
+	put(ctx, t, producer, "item", "at the producer")
+	if got := get(ctx, t, contract(t, n, "carrier", "dashboard"), "item"); got != "at the producer" {
+		t.Errorf("the carrier reads %q", got)
+	}
+	for name, want := range map[string]string{"company": "recorder", "service": "recorder,gateway,scorer,registrar", "admin": ""} {
+		roles, err := contract(t, n, "retailer", name).EvaluateWithContext(ctx, "Roles")
+		if err != nil || string(roles) != want {
+			t.Errorf("roles of %s: %q, %v; want %q", name, roles, err, want)
+		}
+	}
+
+	if _, err := network.Up(ctx, network.Options{Dir: dir}); !errors.Is(err, network.ErrAlreadyUp) {
+		t.Errorf("second up: %v, want ErrAlreadyUp", err)
+	}
+	if err := network.Clean(dir); !errors.Is(err, network.ErrBusy) {
+		t.Errorf("clean of a running network: %v, want ErrBusy", err)
+	}
+
+	// An expired identity is refused by the peers; the clock's tolerance does not help it.
+	if _, err := n.Issue(ctx, network.IssueRequest{Organisation: "producer", Name: "expired", Roles: []string{"recorder"}, NotAfter: time.Now().Add(-time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := contract(t, n, "producer", "expired").SubmitWithContext(ctx, "Put", client.WithArguments("item", "stolen")); err == nil {
+		t.Error("an expired identity wrote to the ledger")
+	}
+
+	// A crash is noticed, named and mended.
+	before := process(t, n.Status(), "peer0.carrier")
+	if err := n.Kill("peer0.carrier"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case dead := <-deaths:
+		if dead.Name != "peer0.carrier" || dead.State != network.Restarting || !strings.Contains(dead.LastExit, "killed") {
+			t.Errorf("death: %+v", dead)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody noticed the dead peer")
+	}
+	if err := n.AwaitProcess(ctx, "peer0.carrier", network.Running); err != nil {
+		t.Fatal(err)
+	}
+	if after := process(t, n.Status(), "peer0.carrier"); after.Restarts != 1 || after.PID == before.PID {
+		t.Errorf("after the restart: %+v", after)
+	}
+	if err := n.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	// A minority may be away.
+	if err := n.StopProcess(ctx, "peer0.retailer"); err != nil {
+		t.Fatal(err)
+	}
+	if st := n.Status(); st.Healthy() || len(st.Down()) != 1 || st.Down()[0].Name != "peer0.retailer" {
+		t.Errorf("status with a stopped peer: %+v", st.Down())
+	}
+	put(ctx, t, producer, "item", "on its way")
+	if err := n.StartProcess(ctx, "peer0.retailer"); err != nil {
+		t.Fatal(err)
+	}
+
+	running := n.Status()
+	if err := n.Down(ctx); err != nil {
+		t.Fatal(err)
+	}
+	nothingRuns(t, running)
+	if st, err := network.ReadStatus(dir); err != nil || st.Up || st.Healthy() {
+		t.Errorf("status when down: %+v, %v", st, err)
+	}
+
+	portTaken(ctx, t, dir, process(t, running, "peer0.retailer").Address)
+
+	n = up(ctx, t, network.Options{Dir: dir})
+	producer = contract(t, n, "producer", "company")
+	if got := get(ctx, t, producer, "item"); got != "on its way" {
+		t.Errorf("after a restart the ledger says %q", got)
+	}
+	if a, b := process(t, running, "orderer0").Address, process(t, n.Status(), "orderer0").Address; a != b {
+		t.Errorf("the orderer moved from %s to %s", a, b)
+	}
+
+	// Another program is another chaincode: approved and committed anew, on the same ledger.
+	other := filepath.Join(t.TempDir(), "chaincode")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-X main.unused=2 -s", "-o", other, "./testdata/chaincode")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := n.Upgrade(ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	put(ctx, t, producer, "item", "delivered")
+	if got := get(ctx, t, producer, "item"); got != "delivered" {
+		t.Errorf("after the upgrade the ledger says %q", got)
+	}
+	if err := n.Down(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := network.Clean(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("clean left %v", err)
+	}
+}
+
+// portTaken holds a port of a network that is down and expects its start to name it.
+func portTaken(ctx context.Context, t *testing.T, dir, addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // a test's listener
+	_, port, _ := net.SplitHostPort(addr)
+	_, err = network.Up(ctx, network.Options{Dir: dir, ChaincodePackage: testChaincode})
+	if !errors.Is(err, network.ErrPortTaken) || !strings.Contains(err.Error(), port) || !strings.Contains(err.Error(), "peer0.retailer") {
+		t.Errorf("up with a taken port: %v", err)
+	}
+}
+
+func TestTwoNetworksRunSideBySideOneOfThemBFT(t *testing.T) {
+	ctx := endToEnd(t)
+	solo := up(ctx, t, network.Options{Dir: filepath.Join(t.TempDir(), "solo"), Topology: topology(t, soloTopology)})
+	bft := up(ctx, t, network.Options{Dir: filepath.Join(t.TempDir(), "bft"), Topology: topology(t, bftTopology)})
+
+	one := contract(t, solo, "producer", "company")
+	put(ctx, t, one, "where", "solo")
+	// A member without peers writes through the peers of others, and needs not endorse.
+	two := contract(t, bft, "assessor", "service")
+	put(ctx, t, two, "where", "bft")
+	if a, b := get(ctx, t, one, "where"), get(ctx, t, two, "where"); a != "solo" || b != "bft" {
+		t.Errorf("the networks mix: %q and %q", a, b)
+	}
+	p, err := bft.Profile("assessor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Consensus != profile.BFT || len(p.Orderers) != 4 || len(p.GatewayPeers) != 2 {
+		t.Errorf("profile: %s, %d orderers, %d gateway peers", p.Consensus, len(p.Orderers), len(p.GatewayPeers))
+	}
+
+	// One of four orderers may fail.
+	if err := bft.StopProcess(ctx, "orderer3"); err != nil {
+		t.Fatal(err)
+	}
+	put(ctx, t, two, "where", "bft with three")
+}
+
+func TestSupervisorInTheBackgroundLeavesNothingBehind(t *testing.T) {
+	ctx := endToEnd(t)
+	dir := filepath.Join(t.TempDir(), "network")
+	t.Setenv(envSupervise, dir)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(ctx context.Context, progress func(network.Progress)) error {
+		return network.UpDetached(ctx, dir, progress, self)
+	}
+	status := func() network.Status {
+		t.Helper()
+		st, err := network.ReadStatus(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log("up", time.Since(start))
-		for _, p := range n.Status().Processes {
-			t.Logf("%+v", p)
+		return st
+	}
+
+	// Interrupted half way.
+	interrupted, interrupt := context.WithCancel(ctx)
+	err = start(interrupted, func(p network.Progress) {
+		if p.Stage == "lifecycle" {
+			interrupt()
 		}
-		start = time.Now()
-		if err := n.Down(ctx); err != nil {
-			t.Fatal(err)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted up: %v", err)
+	}
+	if st := status(); st.Up {
+		t.Errorf("after the interrupt: %+v", st)
+	}
+	nothingRuns(t, status())
+
+	// Up, and then the supervisor is killed.
+	if err := start(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	running := status()
+	if !running.Healthy() {
+		t.Fatalf("status: %+v", running)
+	}
+	if err := start(ctx, nil); !errors.Is(err, network.ErrAlreadyUp) {
+		t.Errorf("second up: %v, want ErrAlreadyUp", err)
+	}
+	if err := syscall.Kill(running.Supervisor, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range running.Processes {
+		for syscall.Kill(p.PID, 0) == nil { // the kernel ends them; how soon is its business
+			if ctx.Err() != nil {
+				t.Fatalf("%s outlives its supervisor", p.Name)
+			}
 		}
-		t.Log("down", time.Since(start))
+	}
+	if st := status(); st.Up || st.Healthy() {
+		t.Errorf("status after the supervisor was killed: %+v", st)
+	}
+
+	// Up again from what the crash left, and down.
+	if err := start(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	running = status()
+	if err := network.DownDetached(ctx, dir); err != nil {
+		t.Fatal(err)
+	}
+	nothingRuns(t, running)
+	if err := network.DownDetached(ctx, dir); !errors.Is(err, network.ErrNotUp) {
+		t.Errorf("second down: %v, want ErrNotUp", err)
 	}
 }

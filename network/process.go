@@ -469,6 +469,9 @@ func describeExit(err error, log string) string {
 	switch {
 	case errors.As(err, &exit):
 		reason = exit.String()
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() && (ws.Signal() == syscall.SIGKILL || ws.Signal() == syscall.SIGTERM) {
+			return reason // from outside: its log knows nothing of it
+		}
 	case err != nil:
 		reason = err.Error()
 	}
