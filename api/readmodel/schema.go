@@ -1,0 +1,103 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// dialect is what differs from one database to another.
+type dialect struct {
+	// clustered ends the definition of a table that is stored in the order of its primary key.
+	clustered string
+	// blob is the type of bytes.
+	blob string
+}
+
+func sqliteDialect() dialect { return dialect{clustered: "WITHOUT ROWID", blob: "BLOB"} }
+
+func (d dialect) rewrite(statements string) string {
+	return strings.NewReplacer("/*clustered*/", d.clustered, " BLOB", " "+d.blob).Replace(statements)
+}
+
+type migration struct {
+	version int
+	name    string
+	sql     string
+}
+
+// migrations lists the steps from an empty database to the present schema, in order.
+func migrations() ([]migration, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	steps := make([]migration, 0, len(names))
+	for i, name := range names {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		version, err := strconv.Atoi(number)
+		if err != nil || version != i+1 {
+			return nil, fmt.Errorf("migration %s is not number %d", name, i+1)
+		}
+		text, err := fs.ReadFile(migrationFiles, name)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, migration{version: version, name: path.Base(name), sql: string(text)})
+	}
+	return steps, nil
+}
+
+// migrate brings the schema to the present version, each step with its version in one transaction.
+// A schema newer than this program is ErrNewer.
+func migrate(ctx context.Context, db *sql.DB, d dialect) (int, error) {
+	steps, err := migrations()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_version (one SMALLINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)`); err != nil {
+		return 0, err
+	}
+	for {
+		var version int
+		err := db.QueryRowContext(ctx, `SELECT version FROM schema_version`).Scan(&version)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return 0, err
+		}
+		if version > len(steps) {
+			return 0, fmt.Errorf("%w: its schema has version %d, this program knows %d", ErrNewer, version, len(steps))
+		}
+		if version == len(steps) {
+			return version, nil
+		}
+		if err := step(ctx, db, d, steps[version]); err != nil {
+			return 0, fmt.Errorf("migration %s: %w", steps[version].name, err)
+		}
+	}
+}
+
+func step(ctx context.Context, db *sql.DB, d dialect, m migration) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	if _, err := tx.ExecContext(ctx, d.rewrite(m.sql)); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_version (one, version) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET version = excluded.version`, m.version); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

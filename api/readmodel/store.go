@@ -1,0 +1,262 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	sqlite "modernc.org/sqlite"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+)
+
+var (
+	// ErrForeign says that the store was built from another ledger than the one it is given. Point it
+	// at the right ledger, or delete the store to have it built again.
+	ErrForeign = errors.New("WB_STORE_FOREIGN")
+	// ErrNewer says that a newer version of the program has written the store. Use that version, or
+	// delete the store.
+	ErrNewer = errors.New("WB_STORE_NEWER")
+	// ErrCorrupt says that the store does not hold what it must. Delete it to have it built again.
+	ErrCorrupt = errors.New("WB_STORE_CORRUPT")
+	// ErrGap says that a block was given out of order.
+	ErrGap = errors.New("WB_STORE_GAP")
+	// ErrNotFound says that the read model does not hold what was asked for.
+	ErrNotFound = fmt.Errorf("the ledger holds no such thing up to the block read: %w", ledger.ErrUnknown)
+)
+
+// Config says where the store is and how much it may use.
+type Config struct {
+	// Path is the file of the store; it and its folder are made if they are not there.
+	Path string
+	// Readers bounds the questions answered at a time; default 8.
+	Readers int
+	// BatchBlocks and BatchFacts bound what one database transaction takes in while the store is
+	// behind; default 256 blocks and 20,000 facts.
+	BatchBlocks int
+	BatchFacts  int
+	// Retry is the longest wait before a block stream that ended is opened again; default 5 s.
+	Retry time.Duration
+	// Metrics takes the store's metrics; nil for none.
+	Metrics prometheus.Registerer
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Readers <= 0 {
+		c.Readers = 8
+	}
+	if c.BatchBlocks <= 0 {
+		c.BatchBlocks = 256
+	}
+	if c.BatchFacts <= 0 {
+		c.BatchFacts = 20_000
+	}
+	if c.Retry <= 0 {
+		c.Retry = 5 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+// Store is the read model. Its questions may be asked from any goroutine while one goroutine takes
+// in blocks.
+type Store struct {
+	cfg    Config
+	log    *slog.Logger
+	write  *sql.DB // one connection
+	read   *sql.DB
+	schema int
+
+	metrics metrics
+
+	mu      sync.Mutex
+	height  uint64
+	changed chan struct{}
+}
+
+// Open opens the store, making and migrating it as needed. It fails with ErrNewer or ErrCorrupt.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o750); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, log: cfg.Logger, changed: make(chan struct{})}
+	if err := s.open(ctx); err != nil {
+		s.Close() //nolint:errcheck,gosec // the error that counts is the one above
+		return nil, fmt.Errorf("read model %s: %w", cfg.Path, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn(s.cfg.Path, "_txlock=immediate")); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.schema, err = migrate(ctx, s.write, sqliteDialect()); err != nil {
+		return notADatabase(err)
+	}
+	if s.read, err = sql.Open("sqlite", dsn(s.cfg.Path, "_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(s.cfg.Readers)
+	s.read.SetMaxIdleConns(s.cfg.Readers)
+	p, _, err := readPosition(ctx, s.write)
+	if err != nil {
+		return err
+	}
+	s.height = p.Height
+	s.metrics = newMetrics(s.cfg.Metrics, func() float64 { h, _ := s.Changed(); return float64(h) })
+	return nil
+}
+
+// dsn: in WAL mode with synchronous NORMAL a power cut may take the last commits, rows and position
+// together; they come again from the ledger. No commit waits for the disk that way.
+func dsn(file, more string) string {
+	return "file:" + (&url.URL{Path: file}).EscapedPath() +
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
+		"&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)&" + more
+}
+
+func notADatabase(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		const corrupt, notADB = 11, 26 // SQLITE_CORRUPT, SQLITE_NOTADB
+		if code := e.Code() & 0xff; code == corrupt || code == notADB {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+	return err
+}
+
+// Close gives up the store. No question may be under way.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// SchemaVersion is the version of the store's schema.
+func (s *Store) SchemaVersion() int { return s.schema }
+
+// Progress is how far the ledger has been taken in.
+type Progress struct {
+	// Height is the number of blocks taken in: the number of the next one.
+	Height uint64
+	// Hash is the hash of the last block taken in; zero at height 0.
+	Hash [32]byte
+}
+
+// Progress reads how far the ledger has been taken in.
+func (s *Store) Progress(ctx context.Context) (Progress, error) {
+	p, _, err := readPosition(ctx, s.read)
+	return p, err
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func readPosition(ctx context.Context, q querier) (p Progress, found bool, err error) {
+	var block int64
+	var hash []byte
+	err = q.QueryRowContext(ctx, `SELECT block, hash FROM position`).Scan(&block, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Progress{}, false, nil
+	}
+	if err != nil {
+		return Progress{}, false, err
+	}
+	if len(hash) != len(p.Hash) || block < 0 {
+		return Progress{}, false, fmt.Errorf("%w: position is block %d with a hash of %d bytes", ErrCorrupt, block, len(hash))
+	}
+	p.Height = uint64(block) + 1
+	copy(p.Hash[:], hash)
+	return p, true, nil
+}
+
+// Changed gives the number of blocks taken in and a channel that is closed when there are more.
+func (s *Store) Changed() (height uint64, more <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.height, s.changed
+}
+
+// WaitFor returns once the block of that number has been taken in, or with the context's error.
+func (s *Store) WaitFor(ctx context.Context, block uint64) error {
+	for {
+		height, more := s.Changed()
+		if height > block {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Store) advance(height uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if height > s.height {
+		s.height = height
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
+// Follow notices what another process takes into the same store, looking every interval, until the
+// context is done. A process that calls Run has no need of it.
+func (s *Store) Follow(ctx context.Context, interval time.Duration) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		p, err := s.Progress(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		s.advance(p.Height)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+type metrics struct {
+	blocks, facts prometheus.Counter
+	commits       prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, height func() float64) metrics {
+	m := metrics{
+		blocks:  prometheus.NewCounter(prometheus.CounterOpts{Name: "waybill_readmodel_blocks_total", Help: "Blocks taken in since the start."}),
+		facts:   prometheus.NewCounter(prometheus.CounterOpts{Name: "waybill_readmodel_facts_total", Help: "Events, restatements, segments and verdicts taken in since the start."}),
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "waybill_readmodel_commit_seconds", Help: "Time of a database transaction that takes in blocks.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.blocks, m.facts, m.commits,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_readmodel_height", Help: "Blocks taken in."}, height))
+	}
+	return m
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+)
+
+// Server is the API of one organisation.
+type Server struct {
+	cfg          Config
+	limits       Limits
+	log          *slog.Logger
+	certificates *Certificates
+	rules        map[string]rule
+	metrics      metrics
+	grpc         *grpc.Server
+	health       *health.Server
+	started      time.Time
+
+	writing, watching chan struct{}
+	documentBytes     atomic.Int64 // of the documents under way
+
+	stopping chan struct{} // closed when streams shall end
+	stopOnce sync.Once
+}
+
+// New makes the server. It listens to nothing yet.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	limits := cfg.Limits.withDefaults()
+	s := &Server{
+		cfg: cfg, limits: limits, log: cfg.Logger, certificates: cfg.TLS, rules: rules(), metrics: newMetrics(cfg.Metrics),
+		health: health.NewServer(), started: time.Now(),
+		writing: make(chan struct{}, limits.Calls), watching: make(chan struct{}, limits.Watches),
+		stopping: make(chan struct{}),
+	}
+	const envelope = 64 << 10 // what a message holds beside the bytes that a limit is about
+	s.grpc = grpc.NewServer(
+		grpc.Creds(cfg.TLS.credentials()),
+		grpc.MaxRecvMsgSize(limits.MessageBytes+envelope),
+		grpc.MaxSendMsgSize(64<<20),
+		grpc.MaxHeaderListSize(32<<10),
+		grpc.MaxConcurrentStreams(uint32(limits.Streams)), //nolint:gosec // a small number
+		grpc.ConnectionTimeout(10*time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: limits.MinPing, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, MaxConnectionIdle: 30 * time.Minute}),
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.stream),
+	)
+	waybillv1.RegisterCaptureServiceServer(s.grpc, &captureService{Server: s})
+	waybillv1.RegisterTelemetryServiceServer(s.grpc, &telemetryService{Server: s})
+	waybillv1.RegisterVerdictServiceServer(s.grpc, &verdictService{Server: s})
+	waybillv1.RegisterPolicyServiceServer(s.grpc, &policyService{Server: s})
+	waybillv1.RegisterAdminServiceServer(s.grpc, &adminService{Server: s})
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	for service := range s.grpc.GetServiceInfo() {
+		s.health.SetServingStatus(service, healthpb.HealthCheckResponse_SERVING)
+	}
+	return s, nil
+}
+
+// Serve answers calls on the listener until the context is done, which is no error. It then takes no
+// new calls, ends streams after what they have under way, and gives calls Limits.DrainTime to end.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	stopped := make(chan struct{})
+	failed := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case <-ctx.Done():
+		case <-failed:
+		}
+		s.health.Shutdown()
+		s.stopOnce.Do(func() { close(s.stopping) })
+		force := time.AfterFunc(s.limits.DrainTime, s.grpc.Stop)
+		defer force.Stop()
+		s.grpc.GracefulStop()
+	}()
+	err := s.grpc.Serve(listener)
+	close(failed)
+	<-stopped
+	if errors.Is(err, grpc.ErrServerStopped) || ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
