@@ -68,14 +68,15 @@ func (in *Input) Code(c *canon.Coder) {
 		coldchain.CodePolicy(c, in.Policy)
 	}
 	c.Bool(&in.Default)
-	codeFinding(c, &in.Finding)
+	CodeFinding(c, &in.Finding)
 	canon.Uint(c, &in.Seq)
 	c.Raw(in.Segment[:])
 	codeTimes(c, &in.Times)
 	canon.Slice(c, &in.Channels, maxChannels, codeChannel)
 }
 
-func codeFinding(c *canon.Coder, f *ledger.Finding) {
+// CodeFinding writes or reads a finding.
+func CodeFinding(c *canon.Coder, f *ledger.Finding) {
 	canon.String(c, &f.Code, MaxText)
 	canon.String(c, &f.Item, MaxText)
 	c.Raw(f.Event[:])

@@ -48,10 +48,10 @@ const (
 type Tracker struct {
 	limits     Limits
 	block      uint64
-	policies   *recent[ledger.Policy] // by product
-	containers *recent[*container]
-	devices    *recent[*device]
-	suspects   *recent[[]ledger.Finding]
+	policies   *canon.Recent[ledger.Policy] // by product
+	containers *canon.Recent[*container]
+	devices    *canon.Recent[*device]
+	suspects   *canon.Recent[[]ledger.Finding]
 	ended      []ending // journeys that linger, in the order they ended
 	open       int      // journeys under way or lingering
 	early      int      // times held by devices
@@ -105,8 +105,8 @@ type ledgerSegment struct {
 // NewTracker starts at an empty ledger.
 func NewTracker(limits Limits) *Tracker {
 	return &Tracker{
-		limits: limits, policies: newRecent[ledger.Policy](), containers: newRecent[*container](),
-		devices: newRecent[*device](), suspects: newRecent[[]ledger.Finding](),
+		limits: limits, policies: canon.NewRecent[ledger.Policy](), containers: canon.NewRecent[*container](),
+		devices: canon.NewRecent[*device](), suspects: canon.NewRecent[[]ledger.Finding](),
 	}
 }
 
@@ -152,7 +152,7 @@ func (t *Tracker) retire(block uint64) {
 	for len(t.ended) > 0 && t.ended[0].block+t.limits.Linger < block {
 		e := t.ended[0]
 		t.ended = t.ended[1:]
-		if c, ok := t.containers.get(e.epc); ok && c.open && c.isEnded && c.journey == e.journey {
+		if c, ok := t.containers.Get(e.epc); ok && c.open && c.isEnded && c.journey == e.journey {
 			t.close(c)
 		}
 	}
@@ -165,14 +165,14 @@ func (t *Tracker) close(c *container) {
 	t.open--
 	*c = container{epc: c.epc, parent: c.parent, journey: c.journey}
 	if c.parent == "" {
-		t.containers.remove(c.epc)
+		t.containers.Remove(c.epc)
 	}
 }
 
 // trim drops what was touched least recently where a limit is passed.
 func (t *Tracker) trim() {
 	for t.open > t.limits.Shipments {
-		for _, c := range t.containers.all {
+		for _, c := range t.containers.All {
 			if c.open {
 				t.overflow++
 				t.close(c)
@@ -180,48 +180,48 @@ func (t *Tracker) trim() {
 			}
 		}
 	}
-	for key, c := range t.containers.all {
-		if t.containers.len() <= t.limits.Containers {
+	for key, c := range t.containers.All {
+		if t.containers.Len() <= t.limits.Containers {
 			break
 		}
 		if c.open {
 			continue
 		}
-		t.containers.remove(key)
+		t.containers.Remove(key)
 	}
-	for key, d := range t.devices.all {
-		if t.devices.len() <= t.limits.Devices && t.early <= t.limits.EarlyReadings {
+	for key, d := range t.devices.All {
+		if t.devices.Len() <= t.limits.Devices && t.early <= t.limits.EarlyReadings {
 			break
 		}
 		for _, s := range d.early {
 			t.early -= len(s.segment.Times)
 		}
 		d.early = nil
-		if t.devices.len() > t.limits.Devices || len(d.bindings) == 0 {
-			t.devices.remove(key)
+		if t.devices.Len() > t.limits.Devices || len(d.bindings) == 0 {
+			t.devices.Remove(key)
 		}
 	}
-	for key := range t.suspects.all {
-		if t.suspects.len() <= t.limits.Suspects {
+	for key := range t.suspects.All {
+		if t.suspects.Len() <= t.limits.Suspects {
 			break
 		}
-		t.suspects.remove(key)
+		t.suspects.Remove(key)
 	}
-	for key := range t.policies.all {
-		if t.policies.len() <= t.limits.Products {
+	for key := range t.policies.All {
+		if t.policies.Len() <= t.limits.Products {
 			break
 		}
-		t.policies.remove(key)
+		t.policies.Remove(key)
 	}
 }
 
 // known gives the container, which it makes if it is new, and touches it.
 func (t *Tracker) known(epc string) *container {
-	c, ok := t.containers.get(epc)
+	c, ok := t.containers.Get(epc)
 	if !ok {
 		c = &container{epc: epc}
 	}
-	t.containers.put(epc, c)
+	t.containers.Put(epc, c)
 	return c
 }
 
@@ -241,7 +241,7 @@ func (t *Tracker) begin(c *container, at ledger.Millis) {
 	}
 	if c.open {
 		t.close(c)
-		t.containers.put(c.epc, c)
+		t.containers.Put(c.epc, c)
 	}
 	c.open, c.isEnded = true, false
 	t.journeys++
@@ -264,7 +264,7 @@ func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
 		return
 	}
 	for _, id := range c.devices {
-		if d, ok := t.devices.get(id); ok {
+		if d, ok := t.devices.Get(id); ok {
 			for i := range d.bindings {
 				b := &d.bindings[i]
 				if b.container == c.epc && b.journey == c.journey && b.to == always {
@@ -282,14 +282,14 @@ func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
 
 func (t *Tracker) setPolicy(p ledger.Policy) {
 	for _, product := range p.Products {
-		if old, ok := t.policies.get(product); ok && old.ID == p.ID && old.Version > p.Version {
+		if old, ok := t.policies.Get(product); ok && old.ID == p.ID && old.Version > p.Version {
 			continue
 		}
-		t.policies.put(product, p)
+		t.policies.Put(product, p)
 	}
 	// Journeys that had to do without their own policy get it now. Others keep the version they
 	// began with, so that a change of rules does not move under a shipment.
-	for _, c := range t.containers.all {
+	for _, c := range t.containers.All {
 		if c.open && !c.specific {
 			t.choosePolicy(c, c.classes)
 		}
@@ -313,13 +313,13 @@ func (t *Tracker) choosePolicy(c *container, classes []string) {
 	}
 	var best *ledger.Policy
 	for _, class := range classes {
-		if p, ok := t.policies.get(class); ok && (best == nil || stricter(&p, best) < 0) {
+		if p, ok := t.policies.Get(class); ok && (best == nil || stricter(&p, best) < 0) {
 			best = &p
 		}
 	}
 	specific := best != nil
 	if best == nil && !c.hasPolicy {
-		if p, ok := t.policies.get("*"); ok {
+		if p, ok := t.policies.Get("*"); ok {
 			best = &p
 		}
 	}
@@ -347,7 +347,7 @@ func (t *Tracker) addClasses(c *container, classes []string) {
 			return
 		}
 		t.choosePolicy(c, added)
-		parent, ok := t.containers.get(c.parent)
+		parent, ok := t.containers.Get(c.parent)
 		if c.parent == "" || !ok {
 			return
 		}
@@ -429,12 +429,12 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 				t.bind(parent, o.Canonical, at, hash)
 				continue
 			}
-			if inner, ok := t.containers.get(o.Canonical); ok && inner != parent {
+			if inner, ok := t.containers.Get(o.Canonical); ok && inner != parent {
 				inner.parent = parent.epc
 				classes = append(classes, inner.classes...)
 			}
-			if found, ok := t.suspects.get(o.Canonical); ok {
-				t.suspects.remove(o.Canonical)
+			if found, ok := t.suspects.Get(o.Canonical); ok {
+				t.suspects.Remove(o.Canonical)
 				for _, f := range found {
 					t.concern(parent, f)
 				}
@@ -450,7 +450,7 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 			named = true
 			if association {
 				t.unbind(parent, o.Canonical, at, hash)
-			} else if inner, ok := t.containers.get(o.Canonical); ok && inner.parent == parent.epc {
+			} else if inner, ok := t.containers.Get(o.Canonical); ok && inner.parent == parent.epc {
 				inner.parent = ""
 			}
 		}
@@ -479,20 +479,23 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent || len(o.Canonical) > MaxText {
 			continue
 		}
-		c, ok := t.containers.get(o.Canonical)
+		c, ok := t.containers.Get(o.Canonical)
 		if !ok && (e.BizStep != "shipping" || !isContainer(o.Kind)) {
 			continue
 		}
 		if !ok {
 			c = t.known(o.Canonical)
 		}
-		t.containers.touch(c.epc)
+		t.containers.Touch(c.epc)
 		switch e.BizStep {
 		case "shipping":
 			t.begin(c, at)
 			c.isShipped = true
 			c.places = destinations(e)
 			t.input(c, Input{Kind: KindShipped, At: at, Event: hash, Places: c.places})
+			if c.isEnded {
+				t.judge(c, true)
+			}
 		case "receiving", "accepting":
 			places := whereabouts(e)
 			if !c.open || c.isEnded || e.BizStep == "accepting" && !meet(places, c.places) {
@@ -533,11 +536,11 @@ func meet(a, b []string) bool {
 }
 
 func (t *Tracker) device(id string) *device {
-	d, ok := t.devices.get(id)
+	d, ok := t.devices.Get(id)
 	if !ok {
 		d = &device{}
 	}
-	t.devices.put(id, d)
+	t.devices.Put(id, d)
 	return d
 }
 
@@ -582,7 +585,7 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 	for _, s := range early {
 		t.claim(d, s)
 	}
-	if c.isShipped {
+	if c.isShipped || c.isEnded {
 		t.judge(c, true)
 	}
 }
@@ -633,11 +636,11 @@ func (t *Tracker) claim(d *device, s ledgerSegment) {
 			continue
 		}
 		unclaimed = max(unclaimed, last)
-		c, ok := t.containers.get(b.container)
+		c, ok := t.containers.Get(b.container)
 		if !ok || !c.open || c.journey != b.journey {
 			continue
 		}
-		t.containers.touch(c.epc)
+		t.containers.Touch(c.epc)
 		in := Input{Kind: KindReadings, At: times[last-1], Device: s.segment.Device, Seq: s.segment.Seq, Segment: s.digest}
 		in.Times, in.Channels = cut(s.segment, first, last)
 		t.input(c, in)
@@ -680,12 +683,12 @@ func (t *Tracker) sensors(e *epcis.Event, objects []epcis.Item, hash ledger.Dige
 	var done []string
 	for _, o := range objects {
 		for _, epc := range []string{o.Canonical, containers[o.Canonical]} {
-			c, ok := t.containers.get(epc)
+			c, ok := t.containers.Get(epc)
 			if !ok || !c.open || slices.Contains(done, epc) || len(done) == maxDepth {
 				continue
 			}
 			done = append(done, epc)
-			t.containers.touch(epc)
+			t.containers.Touch(epc)
 			for _, in := range seriesOf(measured, hash) {
 				t.input(c, in)
 			}
@@ -721,14 +724,14 @@ func (t *Tracker) finding(f ledger.Finding, containers map[string]string) {
 	if f.Item == "" || len(f.Item) > MaxText || len(f.Detail) > 2*MaxText || len(f.Code) > MaxText {
 		return
 	}
-	c, ok := t.containers.get(f.Item)
+	c, ok := t.containers.Get(f.Item)
 	if !ok {
-		c, ok = t.containers.get(containers[f.Item])
+		c, ok = t.containers.Get(containers[f.Item])
 	}
 	if !ok {
-		found, _ := t.suspects.get(f.Item)
+		found, _ := t.suspects.Get(f.Item)
 		if len(found) < maxSuspectFindings {
-			t.suspects.put(f.Item, append(slices.Clone(found), f))
+			t.suspects.Put(f.Item, append(slices.Clone(found), f))
 		}
 		return
 	}
@@ -737,14 +740,14 @@ func (t *Tracker) finding(f ledger.Finding, containers map[string]string) {
 
 func (t *Tracker) concern(c *container, f ledger.Finding) {
 	for range maxDepth {
-		t.containers.touch(c.epc)
+		t.containers.Touch(c.epc)
 		if c.open {
 			t.input(c, Input{Kind: KindFinding, Event: f.Event, Finding: f})
 			t.judge(c, true)
 		} else if len(c.findings) < maxContainerEvents {
 			c.findings = append(c.findings, f)
 		}
-		parent, ok := t.containers.get(c.parent)
+		parent, ok := t.containers.Get(c.parent)
 		if c.parent == "" || !ok {
 			return
 		}
@@ -757,8 +760,8 @@ func (t *Tracker) Code(c *canon.Coder) {
 	text := func(c *canon.Coder, s *string) { canon.String(c, s, MaxText) }
 	const most = 1 << 24
 	canon.Uint(c, &t.block)
-	t.policies.code(c, most, coldchain.CodePolicy)
-	t.containers.code(c, most, func(c *canon.Coder, p **container) {
+	t.policies.Code(c, most, coldchain.CodePolicy)
+	t.containers.Code(c, most, func(c *canon.Coder, p **container) {
 		if c.Reading() {
 			*p = &container{}
 		}
@@ -766,7 +769,7 @@ func (t *Tracker) Code(c *canon.Coder) {
 		text(c, &k.epc)
 		text(c, &k.parent)
 		canon.Slice(c, &k.classes, maxClasses, text)
-		canon.Slice(c, &k.findings, maxContainerEvents, codeFinding)
+		canon.Slice(c, &k.findings, maxContainerEvents, CodeFinding)
 		canon.Uint(c, &k.journey)
 		c.Bool(&k.open)
 		c.Bool(&k.isEnded)
@@ -778,7 +781,7 @@ func (t *Tracker) Code(c *canon.Coder) {
 		c.Bool(&k.hasPolicy)
 		c.Bool(&k.specific)
 	})
-	t.devices.code(c, most, func(c *canon.Coder, p **device) {
+	t.devices.Code(c, most, func(c *canon.Coder, p **device) {
 		if c.Reading() {
 			*p = &device{}
 		}
@@ -797,7 +800,7 @@ func (t *Tracker) Code(c *canon.Coder) {
 			c.Raw(s.digest[:])
 		})
 	})
-	t.suspects.code(c, most, func(c *canon.Coder, f *[]ledger.Finding) { canon.Slice(c, f, maxSuspectFindings, codeFinding) })
+	t.suspects.Code(c, most, func(c *canon.Coder, f *[]ledger.Finding) { canon.Slice(c, f, maxSuspectFindings, CodeFinding) })
 	canon.Slice(c, &t.ended, most, func(c *canon.Coder, e *ending) {
 		text(c, &e.epc)
 		canon.Uint(c, &e.journey)
@@ -807,12 +810,12 @@ func (t *Tracker) Code(c *canon.Coder) {
 	canon.Uint(c, &t.journeys)
 	if c.Reading() && c.Err() == nil {
 		t.open, t.early = 0, 0
-		for _, k := range t.containers.all {
+		for _, k := range t.containers.All {
 			if k.open {
 				t.open++
 			}
 		}
-		for _, d := range t.devices.all {
+		for _, d := range t.devices.All {
 			for _, s := range d.early {
 				t.early += len(s.segment.Times)
 			}

@@ -1,14 +1,12 @@
-package feature
+package canon
 
-import (
-	"container/list"
+import "container/list"
 
-	"github.com/waybill-dev/waybill/analytics/canon"
-)
+const maxKey = 2_048
 
-// recent is a map that knows the order in which its entries were last touched. Its order, and so
+// Recent is a map that knows the order in which its entries were last touched. Its order, and so
 // what a bound drops, rests on the calls alone.
-type recent[V any] struct {
+type Recent[V any] struct {
 	entries map[string]*list.Element
 	order   *list.List // of *entry[V], least recently touched first
 }
@@ -18,13 +16,16 @@ type entry[V any] struct {
 	value V
 }
 
-func newRecent[V any]() *recent[V] {
-	return &recent[V]{entries: map[string]*list.Element{}, order: list.New()}
+// NewRecent gives an empty one.
+func NewRecent[V any]() *Recent[V] {
+	return &Recent[V]{entries: map[string]*list.Element{}, order: list.New()}
 }
 
-func (r *recent[V]) len() int { return len(r.entries) }
+// Len is the number of entries.
+func (r *Recent[V]) Len() int { return len(r.entries) }
 
-func (r *recent[V]) get(key string) (V, bool) {
+// Get gives an entry.
+func (r *Recent[V]) Get(key string) (V, bool) {
 	if e, ok := r.entries[key]; ok {
 		return e.Value.(*entry[V]).value, true //nolint:errcheck,forcetypeassert // the list holds nothing else
 	}
@@ -32,15 +33,15 @@ func (r *recent[V]) get(key string) (V, bool) {
 	return zero, false
 }
 
-// touch makes an entry the most recent.
-func (r *recent[V]) touch(key string) {
+// Touch makes an entry the most recent.
+func (r *Recent[V]) Touch(key string) {
 	if e, ok := r.entries[key]; ok {
 		r.order.MoveToBack(e)
 	}
 }
 
-// put sets an entry and makes it the most recent.
-func (r *recent[V]) put(key string, value V) {
+// Put sets an entry and makes it the most recent.
+func (r *Recent[V]) Put(key string, value V) {
 	if e, ok := r.entries[key]; ok {
 		e.Value.(*entry[V]).value = value //nolint:errcheck,forcetypeassert // the list holds nothing else
 		r.order.MoveToBack(e)
@@ -49,15 +50,16 @@ func (r *recent[V]) put(key string, value V) {
 	r.entries[key] = r.order.PushBack(&entry[V]{key, value})
 }
 
-func (r *recent[V]) remove(key string) {
+// Remove drops an entry.
+func (r *Recent[V]) Remove(key string) {
 	if e, ok := r.entries[key]; ok {
 		r.order.Remove(e)
 		delete(r.entries, key)
 	}
 }
 
-// all yields the entries, least recently touched first. The entry at hand may be removed.
-func (r *recent[V]) all(yield func(string, V) bool) {
+// All yields the entries, least recently touched first. The entry at hand may be removed.
+func (r *Recent[V]) All(yield func(string, V) bool) {
 	for e := r.order.Front(); e != nil; {
 		next := e.Next()
 		v := e.Value.(*entry[V]) //nolint:errcheck,forcetypeassert // the list holds nothing else
@@ -68,24 +70,24 @@ func (r *recent[V]) all(yield func(string, V) bool) {
 	}
 }
 
-// code writes or reads the entries in their order.
-func (r *recent[V]) code(c *canon.Coder, limit int, value func(*canon.Coder, *V)) {
-	n := c.Len(r.len(), limit)
+// Code writes or reads the entries in their order.
+func (r *Recent[V]) Code(c *Coder, limit int, value func(*Coder, *V)) {
+	n := c.Len(r.Len(), limit)
 	if c.Err() != nil {
 		return
 	}
 	if !c.Reading() {
-		for key, v := range r.all {
-			canon.String(c, &key, MaxText)
+		for key, v := range r.All {
+			String(c, &key, maxKey)
 			value(c, &v)
 		}
 		return
 	}
-	*r = *newRecent[V]()
+	*r = *NewRecent[V]()
 	for range n {
 		var key string
 		var v V
-		canon.String(c, &key, MaxText)
+		String(c, &key, maxKey)
 		value(c, &v)
 		if c.Err() != nil {
 			return
@@ -94,6 +96,6 @@ func (r *recent[V]) code(c *canon.Coder, limit int, value func(*canon.Coder, *V)
 			c.Fail("key %q twice", key)
 			return
 		}
-		r.put(key, v)
+		r.Put(key, v)
 	}
 }
