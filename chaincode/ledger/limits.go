@@ -9,9 +9,10 @@ const (
 	MaxArgumentBytes = 6 << 20 // an encoded batch
 
 	MaxBatchEvents   = 5_000
-	MaxBatchBytes    = 4 << 20 // all bodies of an event batch before compression
+	MaxBatchBytes    = 4 << 20 // all bodies of an event batch before compression, or all payloads of a segment batch
 	MaxBatchContexts = 1_000
 	MaxEventBytes    = 1 << 20 // one body
+	MaxContextsBytes = 1 << 20 // all contexts of a batch
 	MaxContextBytes  = 64 << 10
 	MaxEventItems    = 5_000  // instances one event names
 	MaxBatchItems    = 20_000 // instances the events of a batch name, each time counted
@@ -25,8 +26,8 @@ const (
 	MaxBatchDevices   = 1_000
 	MaxPublicKeyBytes = 512
 
-	MaxBatchPolicies  = 100
-	MaxPolicyProducts = 10_000
+	MaxBatchPolicies  = 20
+	MaxPolicyProducts = 2_000
 
 	MaxBatchVerdicts    = 500
 	MaxVerdictReasons   = 64

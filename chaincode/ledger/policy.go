@@ -90,7 +90,7 @@ func DecidePolicy(p Policy, view PolicyView, tx Tx) (PolicyDecision, error) {
 		}
 		before = view.Previous.Products
 	}
-	p.SetBy, p.SetAt = tx.Actor.MSPID, tx.Time
+	p.SetBy, p.SetAt, p.TxID = tx.Actor.MSPID, tx.Time, tx.ID
 	d := PolicyDecision{Status: StatusRecorded, Policy: p, Take: p.Products}
 	for _, product := range p.Products {
 		owner, err := view.Owner(product)

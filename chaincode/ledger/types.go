@@ -157,6 +157,7 @@ type Policy struct {
 	WindowAtLeast Millis `cbor:"14,keyasint,omitempty"` // least data time between two verdicts of a shipment; 0: every segment
 	SetBy         string `cbor:"15,keyasint"`           // MSP ID, set by the contract
 	SetAt         Millis `cbor:"16,keyasint"`           // set by the contract
+	TxID          string `cbor:"17,keyasint,omitempty"` // set by the contract
 }
 
 // VerdictLevel is what a verdict says to do.

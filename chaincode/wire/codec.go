@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 
@@ -133,6 +134,13 @@ func DecodeSegmentBatch(data []byte) (SegmentBatch, error) {
 	if err == nil {
 		err = bounded("segments", len(b.Segments), ledger.MaxBatchSegments)
 	}
+	total := 0
+	for _, s := range b.Segments {
+		total += len(s.Payload)
+	}
+	if err == nil && total > ledger.MaxBatchBytes {
+		err = fmt.Errorf("%w: %d bytes of segments, at most %d are allowed", ledger.ErrTooLarge, total, ledger.MaxBatchBytes)
+	}
 	return b, err
 }
 
@@ -152,4 +160,14 @@ func DecodeVerdictBatch(data []byte) (VerdictBatch, error) {
 		err = bounded("verdicts", len(b.Verdicts), ledger.MaxBatchVerdicts)
 	}
 	return b, err
+}
+
+// VerdictDigest names a verdict as its scorer states it: SHA-256 of its encoding without what the
+// contract sets, so that equal statements of different organisations have one digest.
+func VerdictDigest(v ledger.Verdict) (ledger.Digest, error) {
+	data, err := Encode(v.Stated())
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	return sha256.Sum256(data), nil
 }

@@ -99,8 +99,8 @@ func encodeEvents(entries []EventEntry, plain bool) ([]byte, error) {
 		batch.Lengths = append(batch.Lengths, len(e.Body))
 		all = append(all, e.Body...)
 	}
-	if len(batch.Contexts) > ledger.MaxBatchContexts {
-		return nil, fmt.Errorf("%w: %d contexts, at most %d are allowed", ledger.ErrTooLarge, len(batch.Contexts), ledger.MaxBatchContexts)
+	if err := batch.checkContexts(); err != nil {
+		return nil, err
 	}
 	batch.Pack = all
 	if !plain {
@@ -163,7 +163,9 @@ func (b EventBatch) checkContexts() error {
 		return fmt.Errorf("%w: %d contexts, at most %d are allowed", ledger.ErrTooLarge, len(b.Contexts), ledger.MaxBatchContexts)
 	}
 	seen := make(map[string]struct{}, len(b.Contexts))
+	total := 0
 	for i, c := range b.Contexts {
+		total += len(c)
 		if len(c) > ledger.MaxContextBytes {
 			return fmt.Errorf("%w: context %d: %d bytes, at most %d are allowed", ledger.ErrTooLarge, i, len(c), ledger.MaxContextBytes)
 		}
@@ -171,6 +173,9 @@ func (b EventBatch) checkContexts() error {
 			return fmt.Errorf("%w: context %d is empty or stands twice", ledger.ErrMalformed, i)
 		}
 		seen[string(c)] = struct{}{}
+	}
+	if total > ledger.MaxContextsBytes {
+		return fmt.Errorf("%w: %d bytes of contexts, at most %d are allowed", ledger.ErrTooLarge, total, ledger.MaxContextsBytes)
 	}
 	next := 0
 	for i, at := range b.ContextOf {

@@ -1,0 +1,338 @@
+package contract
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+	"github.com/hyperledger/fabric-contract-api-go/v2/metadata"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/state"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
+)
+
+// Traceability holds events by content, the states of items, and findings.
+type Traceability struct {
+	contractapi.Contract
+
+	clock func() time.Time
+}
+
+func newTraceability(clock func() time.Time) *Traceability {
+	c := &Traceability{clock: clock}
+	c.Name = "traceability"
+	c.Info = metadata.InfoMetadata{
+		Title: "Traceability", Version: "1",
+		Description: "EPCIS events by content, the state of each item, findings. Arguments and results are of package chaincode/wire.",
+	}
+	return c
+}
+
+// GetEvaluateTransactions names the functions that only read.
+func (*Traceability) GetEvaluateTransactions() []string { return []string{"GetEvent", "GetItem"} }
+
+// RecordEvents records a wire.EventBatch and answers each event for itself. It needs the role recorder.
+func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface, batch []byte) ([]byte, error) {
+	t, err := begin(ctx, c.clock, ledger.RoleRecorder)
+	if err != nil {
+		return nil, coded(err)
+	}
+	entries, err := wire.DecodeEventBatch(batch)
+	if err != nil {
+		return nil, coded(err)
+	}
+	r := eventRecorder{transaction: t, inputs: readEvents(entries)}
+	if err := r.prefetch(); err != nil {
+		return nil, coded(err)
+	}
+	for i := range r.inputs {
+		if err := r.record(&r.inputs[i]); err != nil {
+			return nil, coded(err)
+		}
+	}
+	if len(r.kept) > 0 {
+		// The argument is the pack when all of it was recorded: it is the same for every endorser.
+		// What remains of another is packed without compression, so that no endorser's version of a
+		// compressor shapes the write set.
+		pack := batch
+		if len(r.kept) < len(entries) {
+			if pack, err = wire.EncodePlainPack(r.kept); err != nil {
+				return nil, coded(err)
+			}
+		}
+		if err := t.repository.CreatePack(t.ID, pack); err != nil {
+			return nil, coded(err)
+		}
+	}
+	answers, err := t.end()
+	return answers, coded(err)
+}
+
+// eventInput is an entry of the batch, read, or the reason why it is refused.
+type eventInput struct {
+	entry wire.EventEntry
+	event ledger.EventInput
+	err   error
+	// eventID and items are the keys that the event bears on.
+	eventID string
+	items   []string
+}
+
+// readEvents parses every entry; those of one context share its reading.
+func readEvents(entries []wire.EventEntry) []eventInput {
+	type reading struct {
+		context *epcis.Context
+		err     error
+	}
+	contexts := map[string]reading{}
+	inputs := make([]eventInput, len(entries))
+	items := 0
+	for i, entry := range entries {
+		in := &inputs[i]
+		in.entry = entry
+		c, ok := contexts[string(entry.Context)]
+		if !ok {
+			c.context, c.err = epcis.ParseContext(entry.Context)
+			contexts[string(entry.Context)] = c
+		}
+		if in.err = c.err; in.err != nil {
+			continue
+		}
+		if in.event, in.err = ledger.ReadEvent(c.context, entry.Context, entry.Body); in.err != nil {
+			continue
+		}
+		if items += len(in.event.Items); items > ledger.MaxBatchItems {
+			in.err = fmt.Errorf("%w: the events up to this one name %d instances, at most %d are allowed in a batch", ledger.ErrTooLarge, items, ledger.MaxBatchItems)
+			items -= len(in.event.Items)
+			continue
+		}
+		in.err = in.name()
+	}
+	return inputs
+}
+
+// name builds the keys that the event bears on.
+func (in *eventInput) name() error {
+	if in.event.Claims != "" {
+		key, err := wire.EventIDKey(in.event.Claims)
+		if err != nil {
+			return err
+		}
+		in.eventID = key
+	}
+	in.items = make([]string, len(in.event.Items))
+	for i, part := range in.event.Items {
+		key, err := wire.ItemKey(part.EPC)
+		if err != nil {
+			return err
+		}
+		in.items[i] = key
+	}
+	return nil
+}
+
+// eventRecorder records the inputs of one batch in their order.
+type eventRecorder struct {
+	*transaction
+
+	inputs []eventInput
+	kept   []wire.EventEntry // the bodies to store, in the order of their positions
+}
+
+// prefetch reads in bulk what the decisions need: events and eventIDs first, then the items of those
+// events only that are new, so that a repeated batch depends on nothing but its events.
+func (r *eventRecorder) prefetch() error {
+	keys := make([]string, 0, len(r.inputs)+len(r.inputs)/4)
+	for i := range r.inputs {
+		in := &r.inputs[i]
+		if in.err != nil {
+			continue
+		}
+		keys = append(keys, wire.EventKey(in.event.Hash))
+		if in.eventID != "" {
+			keys = append(keys, in.eventID)
+		}
+	}
+	if err := r.repository.Prefetch(keys); err != nil {
+		return err
+	}
+	keys = keys[:0]
+	for i := range r.inputs {
+		in := &r.inputs[i]
+		if in.err != nil {
+			continue
+		}
+		recorded, err := r.repository.Event(in.event.Hash)
+		switch {
+		case err != nil:
+			return err
+		case recorded == nil:
+			keys = append(keys, in.items...)
+		case recorded.BodyDigest != in.event.Body:
+			keys = append(keys, wire.RestatementKey(in.event.Hash, in.event.Body))
+		}
+	}
+	return r.repository.Prefetch(keys)
+}
+
+// view loads what bears on an event. The restatement is looked for only when the event was there.
+func (r *eventRecorder) view(in *eventInput) (ledger.EventView, error) {
+	var view ledger.EventView
+	var err error
+	if view.Recorded, err = r.repository.Event(in.event.Hash); err != nil {
+		return view, err
+	}
+	if view.Recorded != nil && view.Recorded.BodyDigest != in.event.Body {
+		if view.Restated, err = r.repository.Restatement(in.event.Hash, in.event.Body); err != nil {
+			return view, err
+		}
+	}
+	if in.event.Claims != "" {
+		view.Bearer, err = r.repository.Bearer(in.event.Claims)
+	}
+	return view, err
+}
+
+// record decides on one input, saves what follows and answers it. Its error ends the transaction.
+func (r *eventRecorder) record(in *eventInput) error {
+	if in.err != nil {
+		r.refuse(in.err, in.event.Hash)
+		return nil
+	}
+	view, err := r.view(in)
+	if err != nil {
+		return err
+	}
+	decision, err := ledger.DecideEvent(in.event, view, r.Tx, len(r.kept))
+	if refusal(err) {
+		r.refuse(err, in.event.Hash)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	answer := wire.Answer{
+		Status: decision.Status, Digest: in.event.Hash,
+		Restatement: decision.Restatement, RecordedIn: decision.RecordedIn,
+	}
+	if decision.RecordedIn != "" {
+		r.answer(answer)
+		return nil
+	}
+	if decision.ClaimsID {
+		if err := r.repository.CreateClaim(in.event.Claims, in.event.Hash); err != nil {
+			return err
+		}
+	}
+	if decision.Restatement {
+		err = r.restate(in, decision, *view.Recorded)
+	} else {
+		answer.Findings, err = r.create(in, decision)
+	}
+	if err != nil {
+		return err
+	}
+	r.kept = append(r.kept, in.entry)
+	r.answer(answer)
+	return nil
+}
+
+// create saves a new event, its effects on items and its findings.
+func (r *eventRecorder) create(in *eventInput, decision ledger.EventDecision) ([]ledger.Finding, error) {
+	var findings []ledger.Finding
+	if in.event.Mismatch {
+		findings = append(findings, ledger.MismatchFinding(in.event))
+	}
+	for _, part := range in.event.Items {
+		item, err := r.repository.Item(part.EPC)
+		if err != nil {
+			return nil, err
+		}
+		item, found := item.Apply(in.event, part.Role, r.Tx)
+		r.repository.PutItem(item)
+		findings = append(findings, found...)
+	}
+	findings = oncePerItem(findings)
+	codes := make([]string, len(findings))
+	for i, f := range findings {
+		codes[i] = string(f.Code)
+		if err := r.repository.CreateFinding(f); err != nil {
+			return nil, err
+		}
+	}
+	if len(codes) > 0 {
+		decision.Record.Findings = unique(codes)
+	}
+	r.summary.Events = append(r.summary.Events, wire.EventRef{Hash: in.event.Hash, Index: decision.Record.Index})
+	return findings, r.repository.CreateEvent(in.event.Hash, decision.Record)
+}
+
+// oncePerItem drops findings that an event raises again by naming an item in two roles.
+func oncePerItem(findings []ledger.Finding) []ledger.Finding {
+	type rule struct {
+		code ledger.FindingCode
+		item string
+	}
+	seen := make(map[rule]struct{}, len(findings))
+	kept := findings[:0]
+	for _, f := range findings {
+		if _, twice := seen[rule{f.Code, f.Item}]; !twice {
+			seen[rule{f.Code, f.Item}] = struct{}{}
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// restate saves another text of a recorded event.
+func (r *eventRecorder) restate(in *eventInput, decision ledger.EventDecision, recorded ledger.EventRecord) error {
+	if decision.DeclareInError {
+		recorded.DeclaredInError = true
+		if err := r.repository.MarkEvent(in.event.Hash, recorded); err != nil {
+			return err
+		}
+	}
+	r.summary.Restatements = append(r.summary.Restatements, wire.EventRef{Hash: in.event.Hash, Index: decision.Record.Index})
+	return r.repository.CreateRestatement(in.event.Hash, in.event.Body, decision.Record)
+}
+
+// GetEvent gives the wire.RecordedEvent of a hash, which is given as its CBV 2.0 form or in
+// hexadecimal.
+func (*Traceability) GetEvent(ctx contractapi.TransactionContextInterface, hash string) ([]byte, error) {
+	id, err := epcis.ParseHash(hash)
+	if err != nil {
+		return nil, coded(err)
+	}
+	repository := state.New(ctx.GetStub())
+	record, err := repository.Event(ledger.Digest(id))
+	if err == nil && record == nil {
+		err = fmt.Errorf("%w: event %s", ledger.ErrUnknown, ledger.Digest(id))
+	}
+	if err != nil {
+		return nil, coded(err)
+	}
+	entry, err := repository.EventBody(*record)
+	if err != nil {
+		return nil, coded(err)
+	}
+	out, err := wire.Encode(wire.RecordedEvent{Hash: ledger.Digest(id), Context: entry.Context, Body: entry.Body, Record: *record})
+	return out, coded(err)
+}
+
+// GetItem gives the ledger.ItemState of an EPC in any of its spellings.
+func (*Traceability) GetItem(ctx contractapi.TransactionContextInterface, epc string) ([]byte, error) {
+	canonical, err := epcis.CanonicalEPC(epc)
+	if err != nil {
+		return nil, coded(err)
+	}
+	item, err := state.New(ctx.GetStub()).Item(canonical)
+	if err == nil && item.LastEvent.IsZero() {
+		err = fmt.Errorf("%w: item %.200s", ledger.ErrUnknown, canonical)
+	}
+	if err != nil {
+		return nil, coded(err)
+	}
+	out, err := wire.Encode(item)
+	return out, coded(err)
+}
