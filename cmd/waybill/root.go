@@ -90,7 +90,7 @@ func (a *app) newRootCommand() *cobra.Command {
 	}
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newPoliciesCommand())
 	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand())
-	add("run", newNetworkCommand())
+	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newBenchCommand())
 	add("local", a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root

@@ -1,0 +1,593 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/analytics/score"
+	"github.com/waybill-dev/waybill/analytics/scorer"
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/api/server"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/gateway/blocks"
+	"github.com/waybill-dev/waybill/gateway/fabric"
+	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/gateway/submit"
+)
+
+// The roles of a server, which are the parts of its health, and what all of them stand on.
+const (
+	roleAPI       = "api"
+	roleReadModel = "readmodel"
+	roleScorer    = "scorer"
+	partLedger    = "ledger"
+)
+
+func roles() []string { return []string{roleAPI, roleReadModel, roleScorer} }
+
+const (
+	// heightEvery is how often the ledger's height is asked, which tells whether a peer answers.
+	heightEvery   = 2 * time.Second
+	heightTimeout = 3 * time.Second
+	// followEvery is how often an API looks for what another process has added to the read model.
+	followEvery = 200 * time.Millisecond
+	// lagAllowed is how many blocks a part may be behind and still be said to work.
+	lagAllowed = 64
+	// A part that failed is started again after a pause that grows between these.
+	firstRestart = 200 * time.Millisecond
+	lastRestart  = 10 * time.Second
+	metricsClose = 2 * time.Second
+)
+
+// serveConfig is what a server is told by its flags.
+type serveConfig struct {
+	profile   *profile.Profile
+	identity  string
+	roles     []string
+	dir       string // state folder of this organisation's server
+	listen    string
+	metrics   string
+	drain     time.Duration
+	partition scorer.Partition
+	takeover  time.Duration
+	log       *slog.Logger
+	ready     func(api, metrics string) // called once every part works
+}
+
+func (c serveConfig) has(role string) bool { return slices.Contains(c.roles, role) }
+
+func (a *app) newServeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve an organisation: API, read model and scorer",
+		Long: `Serve one organisation: the gRPC API that its companies, gateways and dashboards call, the read
+model that answers questions, and the scorer that judges its shipments. Each is a role; a process
+runs all of them or those that --role names, and processes that share a state folder divide the
+roles between them.
+
+The process may be killed at any moment: what was acknowledged is on the ledger, and a new start
+goes on where the ledger says. While no peer answers it keeps trying, says NOT_SERVING, and answers
+requests with WB_UNAVAILABLE. The first signal ends it cleanly: accepted work is finished, for at
+most --drain; a second one ends it at once.
+
+It writes one line to standard output once every role works, and logs to standard error.
+/metrics, /livez and /readyz answer on the metrics address.`,
+		Example: `  waybill serve --org carrier
+  waybill serve --org producer --role api --role readmodel
+  waybill serve --profile /etc/waybill/producer.yaml --dir /var/lib/waybill --log json`,
+		Args: cobra.NoArgs,
+	}
+	var c serveConfig
+	f := cmd.Flags()
+	f.StringSliceVar(&c.roles, "role", roles(), "roles to run: api, readmodel, scorer")
+	f.StringVar(&c.listen, "listen", "", "`ADDRESS` of the gRPC API (default: the profile's)")
+	f.StringVar(&c.metrics, "metrics", "", "`ADDRESS` of metrics and health (default: the profile's; off: none)")
+	f.DurationVar(&c.drain, "drain", 20*time.Second, "how long a clean end may take to finish accepted work")
+	f.DurationVar(&c.takeover, "takeover", 0, "with --partition: judge other partitions' shipments too when their verdict is this late; 0 for never")
+	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
+	format := f.String("log", "text", "form of the log: text, json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var err error
+		if c.partition, err = parsePartition(*partition); err != nil {
+			return err
+		}
+		if c.log, err = a.logger(cmd.ErrOrStderr(), *format); err != nil {
+			return err
+		}
+		for _, role := range c.roles {
+			if !slices.Contains(roles(), role) {
+				return usage("--role: %q is not one of %s", role, strings.Join(roles(), ", "))
+			}
+		}
+		if c.drain <= 0 {
+			return usage("--drain is %s, it must be above 0", c.drain)
+		}
+		if c.profile, err = a.loadProfile(); err != nil {
+			return err
+		}
+		c.identity = a.identity
+		if c.identity == "" {
+			c.identity = profile.IdentityService
+		}
+		c.dir = filepath.Join(a.dir, "serve", c.profile.Organisation)
+		c.ready = func(api, metrics string) { a.sayReady(cmd.OutOrStdout(), c, api, metrics) }
+		return serve(cmd.Context(), c)
+	}
+	return cmd
+}
+
+func parsePartition(s string) (scorer.Partition, error) {
+	if s == "" {
+		return scorer.Partition{}, nil
+	}
+	i, n, ok := strings.Cut(s, "/")
+	index, err := strconv.Atoi(i)
+	of, err2 := strconv.Atoi(n)
+	if !ok || err != nil || err2 != nil || index < 0 || of < 1 || index >= of {
+		return scorer.Partition{}, usage("--partition: %q is not a part such as 0/2", s)
+	}
+	return scorer.Partition{Index: index, Count: of}, nil
+}
+
+func (a *app) logger(w io.Writer, format string) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if a.quiet {
+		options.Level = slog.LevelWarn
+	}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return nil, usage("--log: %q is not text or json", format)
+}
+
+func (a *app) sayReady(w io.Writer, c serveConfig, api, metrics string) {
+	if a.json {
+		_ = writeJSON(w, object{{"ready", true}, {"organisation", c.profile.Organisation}, {"roles", c.roles}, {"api", api}, {"metrics", metrics}}) //nolint:errcheck // nobody reads it
+		return
+	}
+	fmt.Fprintf(w, "ready: %s serves %s on %s, metrics on %s\n", c.profile.Organisation, strings.Join(c.roles, ", "), orNone(api), orNone(metrics))
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "no address"
+	}
+	return s
+}
+
+// service is the parts of a running server.
+type service struct {
+	serveConfig
+	registry *prometheus.Registry
+	health   *health
+	client   *fabric.Client
+	stream   *blocks.Stream
+	submit   *submit.Submitter
+	store    *readmodel.Store
+	scorer   *scorer.Service
+	api      *server.Server
+}
+
+// serve runs an organisation's server until the context is done, which is no error, or a part of it
+// fails for good.
+func serve(ctx context.Context, c serveConfig) (err error) {
+	slices.Sort(c.roles)
+	c.roles = slices.Compact(c.roles)
+	for _, role := range c.roles {
+		release, err := lockState(c.dir, role)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	s := &service{serveConfig: c, registry: prometheus.NewRegistry(), health: newHealth(append([]string{partLedger}, c.roles...)...)}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+// open makes the parts; it starts none of them.
+func (s *service) open(ctx context.Context) error {
+	var err error
+	if s.client, err = fabric.Dial(s.profile, s.identity, fabric.Options{}); err != nil {
+		return err
+	}
+	if s.stream, err = blocks.Open(s.profile, s.client, blocks.Options{OnRetry: func(peer string, cause error) {
+		s.log.Warn("the block stream changes its peer", "peer", peer, "cause", cause)
+	}}); err != nil {
+		return err
+	}
+	if s.has(roleAPI) || s.has(roleScorer) {
+		s.submit = submit.New(s.client, submit.Config{DrainFor: s.drain, Hooks: submitMetrics(s.registry)})
+	}
+	if s.has(roleAPI) || s.has(roleReadModel) {
+		if s.store, err = readmodel.Open(ctx, readmodel.Config{
+			Path: filepath.Join(s.dir, "readmodel.db"), Metrics: s.registry, Logger: s.log.With("part", roleReadModel),
+		}); err != nil {
+			return err
+		}
+	}
+	if s.has(roleScorer) {
+		if err := s.openScorer(); err != nil {
+			return err
+		}
+	}
+	if s.has(roleAPI) {
+		return s.openAPI()
+	}
+	return nil
+}
+
+func (s *service) openScorer() error {
+	model, err := score.Default()
+	if err != nil {
+		return err
+	}
+	s.scorer, err = scorer.New(scorer.Config{
+		Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode)}, Sink: verdictSink{s.submit}, Model: model,
+		Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
+		Logger: s.log.With("part", roleScorer),
+	})
+	if err != nil {
+		return err
+	}
+	registerScorer(s.registry, s.scorer)
+	return nil
+}
+
+func (s *service) openAPI() error {
+	api := s.profile.API
+	certificates, err := server.LoadCertificates(server.CertificateFiles{Cert: api.ServerCert, Key: api.ServerKey, ClientCAs: api.ClientCAs})
+	if err != nil {
+		return err
+	}
+	s.api, err = server.New(server.Config{
+		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height,
+		About: server.About{
+			Version: version(), Organisation: s.profile.Organisation, MSPID: s.profile.MSPID,
+			Network: s.profile.Name, Channel: s.profile.Channel, Chaincode: s.profile.Chaincode,
+		},
+		Limits: server.Limits{DrainTime: s.drain}, Metrics: s.registry, Logger: s.log.With("part", roleAPI),
+	})
+	return err
+}
+
+func (s *service) close() error {
+	var errs []error
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.client != nil {
+		errs = append(errs, s.client.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run starts the parts and ends them in the order in which they lean on each other: first no new
+// calls, then no new verdicts, then what was accepted goes to the ledger, then the read model.
+func (s *service) run(ctx context.Context) error {
+	apiListener, metricsListener, err := s.listeners(ctx)
+	if err != nil {
+		return err
+	}
+	// The first part that fails for good ends the others.
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	failed := func(part string, err error) {
+		if err != nil && ctx.Err() == nil {
+			s.health.set(part, err.Error())
+			fail(fmt.Errorf("%s: %w", part, err))
+		}
+	}
+	lasting := context.WithoutCancel(ctx)
+
+	reading, stopReading := context.WithCancel(lasting)
+	defer stopReading()
+	var readers errgroup.Group
+	readers.Go(func() error { s.watchLedger(reading); return nil })
+	if s.store != nil {
+		readers.Go(func() error {
+			failed(roleReadModel, s.runStore(reading))
+			return nil
+		})
+	}
+	stopMetrics := s.serveMetrics(metricsListener, failed)
+	defer stopMetrics()
+
+	writing, stopWriting := context.WithCancel(lasting)
+	defer stopWriting()
+	var writers errgroup.Group
+	if s.submit != nil {
+		writers.Go(func() error {
+			failed("submitter", s.submit.Run(writing))
+			return nil
+		})
+	}
+	scoring, stopScoring := context.WithCancel(lasting)
+	defer stopScoring()
+	var scorers errgroup.Group
+	if s.scorer != nil {
+		scorers.Go(func() error { s.runScorer(scoring); return nil })
+	}
+	var calls errgroup.Group
+	if s.api != nil {
+		s.health.onChange(s.tellHealth)
+		s.health.set(roleAPI, "")
+		calls.Go(func() error {
+			failed(roleAPI, s.api.Serve(ctx, apiListener))
+			return nil
+		})
+	}
+	go s.announce(ctx, apiListener, metricsListener)
+
+	<-ctx.Done()
+	s.log.Info("ending", "drain", s.drain)
+	began := time.Now()
+	_ = calls.Wait() // these return no errors: failed takes them
+	stopScoring()
+	_ = scorers.Wait()
+	if s.submit != nil {
+		s.submit.Close()
+	}
+	_ = writers.Wait()
+	stopReading()
+	_ = readers.Wait()
+	s.log.Info("ended", "after", time.Since(began).Round(time.Millisecond))
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// tellHealth turns the parts that work into the health of the API's services.
+func (s *service) tellHealth(works map[string]bool) {
+	reading := works[roleReadModel] || !s.has(roleReadModel) // another process's is not seen from here
+	for service, serving := range map[string]bool{
+		"": works[partLedger] && reading,
+		waybillv1.CaptureService_ServiceDesc.ServiceName:   works[partLedger],
+		waybillv1.TelemetryService_ServiceDesc.ServiceName: works[partLedger],
+		waybillv1.PolicyService_ServiceDesc.ServiceName:    works[partLedger],
+		waybillv1.VerdictService_ServiceDesc.ServiceName:   reading,
+		waybillv1.AdminService_ServiceDesc.ServiceName:     true,
+	} {
+		s.api.SetServing(service, serving)
+	}
+	for part, serving := range works {
+		s.api.SetServing("waybill."+part, serving)
+	}
+}
+
+func (s *service) announce(ctx context.Context, api, metrics net.Listener) {
+	address := func(l net.Listener) string {
+		if l == nil {
+			return ""
+		}
+		return l.Addr().String()
+	}
+	s.log.Info("listening", "organisation", s.profile.Organisation, "roles", s.roles, "api", address(api), "metrics", address(metrics))
+	select {
+	case <-s.health.ready:
+		s.log.Info("ready")
+		if s.ready != nil {
+			s.ready(address(api), address(metrics))
+		}
+	case <-ctx.Done():
+	}
+}
+
+func (s *service) listeners(ctx context.Context) (api, metrics net.Listener, err error) {
+	var config net.ListenConfig
+	listen := func(address, purpose string) (net.Listener, error) {
+		l, err := config.Listen(ctx, "tcp", address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fail(exitUnavailable, "WB_PORT_TAKEN", "stop the other program, or choose another address", "%s for %s is held by another program", address, purpose)
+		}
+		return l, err
+	}
+	if s.has(roleAPI) {
+		address := s.listen
+		if address == "" {
+			address = s.profile.API.Address
+		}
+		if address == "" {
+			return nil, nil, fail(exitRefused, "WB_PROFILE_INVALID", "name one with --listen", "the profile of %s has no API address", s.profile.Organisation)
+		}
+		if api, err = listen(address, "the API"); err != nil {
+			return nil, nil, err
+		}
+	}
+	address := s.metrics
+	if address == "" {
+		address = s.profile.API.MetricsAddress
+	}
+	if address == "" || address == "off" {
+		return api, nil, nil
+	}
+	if metrics, err = listen(address, "metrics and health"); err != nil {
+		if api != nil {
+			err = errors.Join(err, api.Close())
+		}
+		return nil, nil, err
+	}
+	return api, metrics, nil
+}
+
+func (s *service) serveMetrics(l net.Listener, failed func(string, error)) (stop func()) {
+	if l == nil {
+		return func() {}
+	}
+	h := &http.Server{
+		Handler: s.health.handler(s.registry), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed("metrics", err)
+		}
+	}()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), metricsClose)
+		defer cancel()
+		if h.Shutdown(ctx) != nil {
+			_ = h.Close() // nothing is left to lose
+		}
+		<-done
+	}
+}
+
+// report sets a part's health and logs what is news.
+func (s *service) report(part, trouble string) {
+	if !s.health.set(part, trouble) {
+		return
+	}
+	if trouble == "" {
+		s.log.Info("works", "part", part)
+		return
+	}
+	s.log.Warn("does not work", "part", part, "why", trouble)
+}
+
+// watchLedger asks for the ledger's height now and then: whether a peer answers, and how far the
+// parts that follow the ledger are behind.
+func (s *service) watchLedger(ctx context.Context) {
+	tick := time.NewTicker(heightEvery)
+	defer tick.Stop()
+	for {
+		limited, cancel := context.WithTimeout(ctx, heightTimeout)
+		height, err := s.stream.Height(limited)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.report(partLedger, "no peer answers: "+err.Error())
+		} else {
+			s.report(partLedger, "")
+			s.reportLag(height)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.hurry(tick.C):
+		}
+	}
+}
+
+// hurry gives the next moment to look at the ledger: soon, as long as the server was never ready.
+func (s *service) hurry(usual <-chan time.Time) <-chan time.Time {
+	select {
+	case <-s.health.ready:
+		return usual
+	default:
+		return time.After(firstRestart)
+	}
+}
+
+func (s *service) reportLag(height uint64) {
+	lag := func(part string, at uint64) {
+		trouble := ""
+		if at+lagAllowed < height {
+			trouble = fmt.Sprintf("it has read %d of %d blocks", at, height)
+		}
+		s.report(part, trouble)
+	}
+	if s.store != nil && s.has(roleReadModel) {
+		at, _ := s.store.Changed()
+		lag(roleReadModel, at)
+	}
+	if s.scorer != nil {
+		lag(roleScorer, s.scorer.Stats().Position)
+	}
+}
+
+func (s *service) runStore(ctx context.Context) error {
+	if s.has(roleReadModel) {
+		return s.store.Run(ctx, readmodel.FromStream(s.stream, s.profile.Chaincode))
+	}
+	return s.store.Follow(ctx, followEvery)
+}
+
+// runScorer runs the scorer and starts it again, from its checkpoint, when it fails.
+func (s *service) runScorer(ctx context.Context) {
+	wait := firstRestart
+	for {
+		began := time.Now()
+		err := s.scorer.Run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("it ended without a reason")
+		}
+		s.report(roleScorer, err.Error())
+		if time.Since(began) > lastRestart {
+			wait = firstRestart
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, lastRestart)
+	}
+}
+
+// judged gives the scorer the blocks that the read model reads.
+type judged struct{ readmodel.Source }
+
+func (j judged) Blocks(ctx context.Context, from uint64) iter.Seq2[scorer.Block, error] {
+	return func(yield func(scorer.Block, error) bool) {
+		for b, err := range j.Source.Blocks(ctx, from) {
+			out := scorer.Block{Number: b.Number}
+			for _, t := range b.Transactions {
+				out.Transactions = append(out.Transactions, scorer.Recorded{TxID: t.TxID, Tx: t.Transaction})
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// verdictSink writes verdicts through the submitter.
+type verdictSink struct{ submit *submit.Submitter }
+
+func (v verdictSink) Verdicts(ctx context.Context, verdicts []ledger.Verdict) ([]wire.Answer, error) {
+	outcomes, err := v.submit.Verdicts(ctx, verdicts)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]wire.Answer, len(outcomes))
+	for i, o := range outcomes {
+		answers[i] = o.Answer
+	}
+	return answers, nil
+}

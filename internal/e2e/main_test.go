@@ -1,0 +1,294 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/stack"
+	"github.com/waybill-dev/waybill/network"
+)
+
+// lab is what all tests share: one network, supervised by the test itself, and the command.
+type lab struct {
+	dir     string // the command's --dir
+	waybill string // the program
+	net     *network.Network
+}
+
+// shared is set by TestMain; nil with -short.
+var shared *lab
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(m.Run())
+	}
+	os.Exit(inLab(m))
+}
+
+func inLab(m *testing.M) (code int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute) // a cold build of Fabric included
+	defer cancel()
+	dir, err := os.MkdirTemp("", "waybill-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if code != 0 && os.Getenv("WAYBILL_KEEP") != "" {
+			fmt.Fprintln(os.Stderr, "kept:", dir)
+			return
+		}
+		_ = os.RemoveAll(dir)
+	}()
+	l, err := newLab(ctx, dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		down, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := l.net.Down(down); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}()
+	shared = l
+	return m.Run()
+}
+
+func newLab(ctx context.Context, dir string) (*lab, error) {
+	began := time.Now()
+	bin := filepath.Join(dir, "bin")
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./cmd/...")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the commands: %w\n%s", err, out)
+	}
+	net, err := network.Up(ctx, network.Options{Dir: filepath.Join(dir, "network"), ChaincodeBin: filepath.Join(bin, "waybill-chaincode")})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(os.Stderr, "e2e: programs and network up after %s\n", time.Since(began).Round(time.Millisecond))
+	return &lab{dir: dir, waybill: filepath.Join(bin, "waybill"), net: net}, nil
+}
+
+// endToEnd gives the shared lab and a context that ends the test in time.
+func endToEnd(t *testing.T, limit time.Duration) (context.Context, *lab) {
+	t.Helper()
+	if shared == nil {
+		t.Skip("starts a Fabric network; not with -short")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx, shared
+}
+
+func (l *lab) profile(t *testing.T, org string) *profile.Profile {
+	t.Helper()
+	p, err := l.net.Profile(org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// dial connects to an organisation's API.
+func (l *lab) dial(t *testing.T, org, identity string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := stack.Dial(l.profile(t, org), identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// result is what a run of the command gave.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// run runs the command to its end.
+func (l *lab) run(ctx context.Context, t *testing.T, args ...string) result {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, l.waybill, append(args, "--dir", l.dir)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		t.Fatalf("waybill %s: %v", strings.Join(args, " "), err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// must runs the command and wants exit code 0.
+func (l *lab) must(ctx context.Context, t *testing.T, args ...string) string {
+	t.Helper()
+	r := l.run(ctx, t, args...)
+	if r.code != 0 {
+		t.Fatalf("waybill %s: exit %d\n%s%s", strings.Join(args, " "), r.code, tail(r.stdout), tail(r.stderr))
+	}
+	return r.stdout
+}
+
+func tail(s string) string {
+	const most = 4000
+	if len(s) > most {
+		return "…" + s[len(s)-most:]
+	}
+	return s
+}
+
+// serving is a running `waybill serve`.
+type serving struct {
+	cmd  *exec.Cmd
+	log  *tailBuffer
+	done chan struct{} // closed when the process has ended
+}
+
+// serve starts a server and waits until it says that it is ready.
+func (l *lab) serve(ctx context.Context, t *testing.T, org string, args ...string) *serving {
+	t.Helper()
+	s, ready := l.start(t, org, args...)
+	select {
+	case ok := <-ready:
+		if !ok {
+			<-s.done
+			t.Fatalf("waybill serve of %s ended before it was ready:\n%s", org, s.log)
+		}
+	case <-ctx.Done():
+		t.Fatalf("waybill serve of %s was not ready in time:\n%s", org, s.log)
+	}
+	return s
+}
+
+// start starts a server; ready gets true when it says so, false when it ends first.
+func (l *lab) start(t *testing.T, org string, args ...string) (*serving, <-chan bool) {
+	t.Helper()
+	s := &serving{log: &tailBuffer{}, done: make(chan struct{})}
+	s.cmd = exec.Command(l.waybill, append([]string{"serve", "--org", org, "--dir", l.dir}, args...)...)
+	s.cmd.Stderr = s.log
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan bool, 1)
+	go func() {
+		said := false
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "ready") && !said {
+				said = true
+				ready <- true
+			}
+		}
+		if !said {
+			ready <- false
+		}
+		_ = s.cmd.Wait()
+		close(s.done)
+	}()
+	t.Cleanup(func() {
+		s.kill()
+		if t.Failed() {
+			t.Logf("the end of the log of %s:\n%s", org, s.log)
+		}
+	})
+	return s, ready
+}
+
+// kill ends the server as a power cut would, and waits for its end.
+func (s *serving) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+// end asks the server to end and gives its exit code.
+func (s *serving) end(ctx context.Context, t *testing.T) int {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		t.Fatalf("the server does not end:\n%s", s.log)
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// tailBuffer keeps the end of what is written to it.
+type tailBuffer struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+func (b *tailBuffer) Write(p []byte) (int, error) {
+	const most = 32 << 10
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf = append(b.buf, p...)
+	if len(b.buf) > 2*most {
+		b.buf = append([]byte(nil), b.buf[len(b.buf)-most:]...)
+	}
+	return len(p), nil
+}
+
+func (b *tailBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.buf)
+}
+
+// freeAddress is a loopback address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+var _ io.Writer = (*tailBuffer)(nil)
+
+// until repeats a check until it holds.
+func until(ctx context.Context, t *testing.T, what string, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, err)
+		case <-tick.C:
+		}
+	}
+}
