@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -29,13 +30,45 @@ const (
 	testChaincode = "./network/testdata/chaincode"
 	// envSupervise has the test's own program stand in for the waybill command; its value is the state folder.
 	envSupervise = "WAYBILL_TEST_SUPERVISE"
+	// envServe has it stand in for a node: it listens on that address, with the certificate beside.
+	envServe     = "WAYBILL_TEST_SERVE"
+	envServeCert = "WAYBILL_TEST_SERVE_CERT"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(envSupervise); dir != "" {
 		os.Exit(supervise(dir))
 	}
+	if addr := os.Getenv(envServe); addr != "" {
+		os.Exit(serve(addr, os.Getenv(envServeCert)))
+	}
 	os.Exit(m.Run())
+}
+
+// serve answers TLS handshakes until it is told to end.
+func serve(addr, certDir string) int {
+	if certDir == "" {
+		fmt.Println("panic: no certificate")
+		return 3
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(certDir, "cert.pem"), filepath.Join(certDir, "key.pem"))
+	if err != nil {
+		fmt.Println(err)
+		return 4
+	}
+	l, err := tls.Listen("tcp", addr, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		fmt.Println(err)
+		return 5
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return 6
+		}
+		_ = conn.(*tls.Conn).Handshake() //nolint:errcheck,forcetypeassert // the prober's business
+		_ = conn.Close()
+	}
 }
 
 func supervise(dir string) int {
