@@ -28,6 +28,7 @@ type toy struct {
 	Items []string `json:"items"`
 	Bad   string   `json:"bad,omitempty"` // refused by itself
 	Sink  string   `json:"sink,omitempty"`
+	After string   `json:"after,omitempty"` // an event that must be there
 }
 
 func event(id string, items ...string) submit.Event { return toEvent(toy{ID: id, Items: items}) }
@@ -74,6 +75,8 @@ func record(limit int) fabrictest.Chaincode {
 			}
 			var a wire.Answer
 			switch earlier := get("event/" + ev.ID); {
+			case ev.After != "" && get("event/"+ev.After) == "":
+				a = wire.Answer{Status: ledger.StatusRefused, Code: ledger.CodeSegmentGap}
 			case ev.Bad != "":
 				a = wire.Answer{Status: ledger.StatusRefused, Code: ev.Bad}
 			case earlier != "":
@@ -269,6 +272,32 @@ func TestDuplicatesAreAnsweredWithoutATransaction(t *testing.T) {
 			}
 			if again[1].Status != ledger.StatusDuplicate || again[1].TxID != first[0].TxID {
 				t.Errorf("the duplicate names %+v, it was recorded by %+v", again[1], first[0])
+			}
+		})
+	})
+}
+
+func TestARefusalByAPeerThatLagsBehindDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := fabrictest.New(record(0))
+		running(t, l, submit.Config{}, func(s *submit.Submitter) {
+			if _, err := s.Events(t.Context(), []submit.Event{event("first")}); err != nil {
+				t.Fatal(err)
+			}
+			stale := 0
+			l.Fault = func(s fabrictest.Step, _ string) fabrictest.Fault {
+				if s == fabrictest.Endorse {
+					stale++
+				}
+				return fabrictest.Fault{Stale: stale == 1}
+			}
+			out, err := s.Events(t.Context(), []submit.Event{toEvent(toy{ID: "second", After: "first"})})
+			if err != nil || out[0].Status != ledger.StatusRecorded {
+				t.Errorf("%+v, %v", out, err)
+			}
+			out, err = s.Events(t.Context(), []submit.Event{toEvent(toy{ID: "third", After: "none"})})
+			if err != nil || out[0].Code != ledger.CodeSegmentGap || out[0].TxID == "" {
+				t.Errorf("what is truly missing: %+v, %v", out, err)
 			}
 		})
 	})
@@ -531,7 +560,7 @@ func truth(seed uint64, rate, callers, items, limit int, cfg submit.Config, clos
 	}
 	l := fabrictest.New(record(limit))
 	l.Fault = func(s fabrictest.Step, _ string) fabrictest.Fault {
-		f := fabrictest.Fault{Delay: time.Duration(roll(300)) * time.Millisecond}
+		f := fabrictest.Fault{Delay: time.Duration(roll(300)) * time.Millisecond, Stale: roll(200) < rate}
 		if roll(100) >= rate {
 			return f
 		}

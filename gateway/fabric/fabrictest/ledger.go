@@ -37,6 +37,8 @@ type Fault struct {
 	Err error
 	// Happens makes the step take effect all the same: the answer alone is lost.
 	Happens bool
+	// Stale has the endorsing peers lag one block behind.
+	Stale bool
 	// Delay passes before the step.
 	Delay time.Duration
 }
@@ -47,6 +49,7 @@ type View struct {
 	reads  map[string]uint64
 	writes map[string][]byte
 	txID   string
+	stale  bool
 }
 
 // TxID is the transaction's.
@@ -55,6 +58,9 @@ func (v *View) TxID() string { return v.txID }
 // Get reads a key as of endorsement.
 func (v *View) Get(key string) []byte {
 	cell := v.l.state[key]
+	if old, changed := v.l.before[key]; v.stale && changed {
+		cell = old
+	}
 	v.reads[key] = cell.version
 	return cell.value
 }
@@ -88,6 +94,7 @@ type Ledger struct {
 
 	mu       sync.Mutex
 	state    map[string]cell
+	before   map[string]cell // of what the last block changed, the value it had
 	version  uint64
 	n        int
 	prepared map[string]endorsed
@@ -129,12 +136,13 @@ func (l *Ledger) Endorse(ctx context.Context, function string, arguments ...[]by
 	l.n++
 	id := fmt.Sprintf("tx%06d", l.n)
 	l.mu.Unlock()
-	if f, err := l.fault(ctx, Endorse, id); f.Err != nil || err != nil {
+	f, err := l.fault(ctx, Endorse, id)
+	if f.Err != nil || err != nil {
 		return nil, &fabric.Error{Op: "endorse", TxID: id, Kind: cmpErr(f.Err, fabric.ErrDeadline), Cause: err}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v := &View{l: l, reads: map[string]uint64{}, writes: map[string][]byte{}, txID: id}
+	v := &View{l: l, reads: map[string]uint64{}, writes: map[string][]byte{}, txID: id, stale: f.Stale}
 	result, err := l.Chaincode(function, arguments, v)
 	if err != nil {
 		return nil, err
@@ -171,6 +179,7 @@ func (l *Ledger) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	number := uint64(len(l.blocks))
+	l.before = map[string]cell{}
 	for _, id := range l.pending {
 		st := fabric.Status{TxID: id, Block: number, Code: peer.TxValidationCode_VALID}
 		tx := l.prepared[id]
@@ -185,6 +194,9 @@ func (l *Ledger) cut() {
 		l.status[id] = st
 		if st.Code == peer.TxValidationCode_VALID {
 			for _, key := range slices.Sorted(maps.Keys(tx.writes)) {
+				if _, known := l.before[key]; !known {
+					l.before[key] = l.state[key]
+				}
 				l.version++
 				l.state[key] = cell{tx.writes[key], l.version}
 				l.writers[key] = append(l.writers[key], id)
