@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +80,13 @@ func (a *app) capture(cmd *cobra.Command, api waybillv1.CaptureServiceClient, fi
 	for i := range outcomes {
 		outcomes[i] = make(chan captured, 1)
 	}
-	group, ctx := errgroup.WithContext(cmd.Context())
+	ctx := cmd.Context()
+	if a.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.timeout)
+		defer cancel()
+	}
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel + 1) // and the one that starts them
 	group.Go(func() error {
 		for i, file := range files {
@@ -123,6 +131,7 @@ type captureSum struct {
 	Duplicate  int     `json:"duplicate"`
 	Refused    int     `json:"refused"`
 	Seconds    float64 `json:"seconds"`
+	findings   map[string]int
 }
 
 func (s *captureSum) refusals() string {
@@ -160,7 +169,10 @@ func (s *captureSum) add(a *app, cmd *cobra.Command, out captured) error {
 			fmt.Fprintln(stderr, printable(fault{File: out.file, Path: r.GetPath(), Code: r.GetCode(), Message: r.GetMessage()}.String()))
 		}
 		for _, f := range r.GetFindings() {
-			fmt.Fprintf(stdout, "%s: %s: finding %s: %s\n", out.file, r.GetHash(), f.GetCode(), printable(f.GetDetail()))
+			if s.findings == nil {
+				s.findings = map[string]int{}
+			}
+			s.findings[f.GetCode()]++
 		}
 	}
 	switch {
@@ -189,6 +201,14 @@ func (s *captureSum) print(a *app, cmd *cobra.Command, files int, took time.Dura
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d recorded, %d duplicate, %d refused, from %d of %s in %.1f s\n",
 		s.Recorded, s.Duplicate, s.Refused, s.Documents, count(files, "document"), s.Seconds)
+	if len(s.findings) == 0 {
+		return
+	}
+	var parts []string
+	for _, code := range slices.Sorted(maps.Keys(s.findings)) {
+		parts = append(parts, fmt.Sprintf("%s %d", code, s.findings[code]))
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "findings: %s (waybill events list --findings shows them)\n", strings.Join(parts, ", "))
 }
 
 // documentCapture sends one document, again and again if need be, and gathers one answer an event.

@@ -249,7 +249,7 @@ func (s *service) openScorer() error {
 		return err
 	}
 	s.scorer, err = scorer.New(scorer.Config{
-		Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode)}, Sink: verdictSink{s.submit}, Model: model,
+		Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode), s.stream.Height}, Sink: verdictSink{s.submit}, Model: model,
 		Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
 		Logger: s.log.With("part", roleScorer),
 	})
@@ -561,11 +561,16 @@ func (s *service) runScorer(ctx context.Context) {
 }
 
 // judged gives the scorer the blocks that the read model reads.
-type judged struct{ readmodel.Source }
+type judged struct {
+	source readmodel.Source
+	height func(context.Context) (uint64, error)
+}
+
+func (j judged) Height(ctx context.Context) (uint64, error) { return j.height(ctx) }
 
 func (j judged) Blocks(ctx context.Context, from uint64) iter.Seq2[scorer.Block, error] {
 	return func(yield func(scorer.Block, error) bool) {
-		for b, err := range j.Source.Blocks(ctx, from) {
+		for b, err := range j.source.Blocks(ctx, from) {
 			out := scorer.Block{Number: b.Number}
 			for _, t := range b.Transactions {
 				out.Transactions = append(out.Transactions, scorer.Recorded{TxID: t.TxID, Tx: t.Transaction})

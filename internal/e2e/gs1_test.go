@@ -33,7 +33,7 @@ func decoded(t *testing.T, raw []byte) any {
 func TestEndToEndGS1DocumentsAreReadBackAsSent(t *testing.T) {
 	folder := filepath.Join(testdata.Dir(t), "epcis", "gs1")
 	ctx, l := endToEnd(t, 90*time.Second)
-	l.serve(ctx, t, "retailer")
+	l.serve(ctx, t, "retailer", "--role", "api,readmodel")
 	files, err := filepath.Glob(filepath.Join(folder, "*.jsonld"))
 	if err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (l *lab) ledger(ctx context.Context, t *testing.T) *contents {
 	t.Helper()
 	stream, _ := l.stream(t, "retailer")
 	source := readmodel.FromStream(stream, l.profile(t, "retailer").Chaincode)
-	height, err := source.Height(ctx)
+	height, err := stream.Height(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
