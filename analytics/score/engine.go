@@ -19,7 +19,7 @@ var ErrInput = errors.New("WB_INPUT: impossible input")
 // Bounds of an engine's state.
 const (
 	maxSeries   = 32
-	maxRanges   = 64
+	maxRanges   = 16
 	maxEvents   = 128
 	maxFindings = 32
 	maxBinds    = 32
