@@ -38,14 +38,11 @@ func (b Block) facts() (n int) {
 // error that stopped it.
 type Source interface {
 	Blocks(ctx context.Context, from uint64) iter.Seq2[Block, error]
-	// Height is the number of blocks on the ledger now.
-	Height(ctx context.Context) (uint64, error)
 }
 
 // blockStream is what the projection needs of gateway/blocks.
 type blockStream interface {
 	Blocks(ctx context.Context, from uint64) iter.Seq2[blocks.Block, error]
-	Height(ctx context.Context) (uint64, error)
 }
 
 // FromStream reads a channel's verified block stream for the projection: the valid transactions of
@@ -58,8 +55,6 @@ type streamSource struct {
 	stream    blockStream
 	chaincode string
 }
-
-func (s streamSource) Height(ctx context.Context) (uint64, error) { return s.stream.Height(ctx) }
 
 func (s streamSource) Blocks(ctx context.Context, from uint64) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {

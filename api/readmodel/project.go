@@ -24,7 +24,7 @@ func (s *Store) Apply(ctx context.Context, blocks ...Block) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
-	at, _, err := readPosition(ctx, tx)
+	at, err := readPosition(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,10 @@ func (s *Store) Apply(ctx context.Context, blocks ...Block) error {
 		if err := p.block(b); err != nil {
 			return fmt.Errorf("block %d: %w", b.Number, err)
 		}
-		at = Progress{Height: b.Number + 1, Hash: b.Hash}
+		at.Height, at.Hash = b.Number+1, b.Hash
+		if b.Number == 0 {
+			at.Genesis = b.Hash
+		}
 		taken++
 		facts += b.facts()
 	}
@@ -336,8 +339,8 @@ func (p *projection) shipmentStarts(id string, at ledger.Millis) error {
 }
 
 func (p *projection) finish(at Progress) error {
-	err := p.exec(`INSERT INTO position (one, block, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET block = excluded.block, hash = excluded.hash`,
-		int64(at.Height-1), at.Hash[:]) //nolint:gosec // bounded by maxBlock
+	err := p.exec(`INSERT INTO position (one, block, hash, genesis) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET block = excluded.block, hash = excluded.hash`,
+		int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock
 	if err != nil {
 		return err
 	}

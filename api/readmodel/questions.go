@@ -164,7 +164,7 @@ func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query stri
 // Events gives a page of events in ledger order, without restatements.
 func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (found Rows[Event], err error) {
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		if found.At, _, err = readPosition(ctx, tx); err != nil {
+		if found.At, err = readPosition(ctx, tx); err != nil {
 			return err
 		}
 		var w where
@@ -545,7 +545,7 @@ type VerdictFilter struct {
 // Verdicts gives a page of verdicts in ledger order.
 func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (found Rows[Verdict], err error) {
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		if found.At, _, err = readPosition(ctx, tx); err != nil {
+		if found.At, err = readPosition(ctx, tx); err != nil {
 			return err
 		}
 		var w where
@@ -707,7 +707,7 @@ func (s *Store) Totals(ctx context.Context) (t Totals, at Progress, err error) {
 		"segments": &t.Segments, "readings": &t.Readings, "policies": &t.Policies, "verdicts": &t.Verdicts,
 	}
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		if at, _, err = readPosition(ctx, tx); err != nil {
+		if at, err = readPosition(ctx, tx); err != nil {
 			return err
 		}
 		err := each(ctx, tx, func(rows *sql.Rows) error {

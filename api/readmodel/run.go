@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/gateway/blocks"
 )
 
 // Run takes blocks in as the source yields them, until the context is done, which is no error. While
 // it is behind it takes many blocks into one database transaction; once it has caught up each block
-// is committed as it comes. A source that ends is opened again; it fails with ErrForeign when the
-// ledger is not the one that the store was built from, with ErrUnreadable, and when the store does.
+// is committed as it comes. A source that ends is opened again, unless what it delivers cannot be
+// trusted or read (blocks.ErrTampered, blocks.ErrTrust, ErrUnreadable). Run also fails with
+// ErrForeign, when the ledger is not the one that the store was built from, and when the store does.
 func (s *Store) Run(ctx context.Context, src Source) error {
 	const firstWait = 100 * time.Millisecond
 	wait := firstWait
@@ -22,7 +25,7 @@ func (s *Store) Run(ctx context.Context, src Source) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the caller ended it
 		}
-		if _, broken := errors.AsType[*storeError](err); broken || errors.Is(err, ErrUnreadable) {
+		if _, broken := errors.AsType[*storeError](err); broken || lasting(err) {
 			return err
 		}
 		if after, _ := s.Changed(); after > before {
@@ -40,6 +43,11 @@ func (s *Store) Run(ctx context.Context, src Source) error {
 	}
 }
 
+// lasting reports whether opening the stream again would give the same error.
+func lasting(err error) bool {
+	return errors.Is(err, ErrUnreadable) || errors.Is(err, blocks.ErrTampered) || errors.Is(err, blocks.ErrTrust)
+}
+
 // storeError marks what opening the stream again would not mend.
 type storeError struct{ err error }
 
@@ -54,7 +62,8 @@ func (s *Store) stream(ctx context.Context, src Source) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	queue := make(chan Block, s.cfg.BatchBlocks)
+	const ahead = 16 // blocks decoded while others are written; their bodies are in memory
+	queue := make(chan Block, min(ahead, s.cfg.BatchBlocks))
 	g.Go(func() error {
 		defer close(queue)
 		for b, err := range src.Blocks(ctx, at) {
@@ -80,8 +89,9 @@ func (s *Store) stream(ctx context.Context, src Source) error {
 	return g.Wait()
 }
 
-// start gives the block to stream from: the last one taken in, so that its hash is compared with
-// the ledger's before anything is added to it.
+// start gives the block to stream from, after comparing the ledger's first block with the store's: a
+// ledger that was made anew may be shorter than the store. The stream begins with the last block
+// taken in, so that its hash is compared before anything is added to it.
 func (s *Store) start(ctx context.Context, src Source) (uint64, error) {
 	at, err := s.Progress(ctx)
 	if err != nil {
@@ -90,18 +100,17 @@ func (s *Store) start(ctx context.Context, src Source) (uint64, error) {
 	if at.Height == 0 {
 		return 0, nil
 	}
-	height, err := src.Height(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if height < at.Height {
-		// A peer that is catching up is also short; one that stays short is another ledger's.
-		return 0, fmt.Errorf("the ledger has %d blocks, the store has taken in %d: waiting, unless it is another ledger (%w)", height, at.Height, errShort)
+	for first, err := range src.Blocks(ctx, 0) {
+		if err != nil {
+			return 0, err
+		}
+		if first.Hash != at.Genesis {
+			return 0, &storeError{fmt.Errorf("%w: the ledger begins with %x, the store with %x", ErrForeign, first.Hash, at.Genesis)}
+		}
+		break
 	}
 	return at.Height - 1, nil
 }
-
-var errShort = errors.New("the peer is behind the store")
 
 // gather adds to the first block what waits behind it, within the bounds of one transaction.
 func (s *Store) gather(first Block, queue <-chan Block) []Block {

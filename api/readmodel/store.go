@@ -114,7 +114,7 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.read.SetMaxOpenConns(s.cfg.Readers)
 	s.read.SetMaxIdleConns(s.cfg.Readers)
-	p, _, err := readPosition(ctx, s.write)
+	p, err := readPosition(ctx, s.write)
 	if err != nil {
 		return err
 	}
@@ -161,12 +161,13 @@ type Progress struct {
 	Height uint64
 	// Hash is the hash of the last block taken in; zero at height 0.
 	Hash [32]byte
+	// Genesis is the hash of block 0, which names the ledger; zero at height 0.
+	Genesis [32]byte
 }
 
 // Progress reads how far the ledger has been taken in.
 func (s *Store) Progress(ctx context.Context) (Progress, error) {
-	p, _, err := readPosition(ctx, s.read)
-	return p, err
+	return readPosition(ctx, s.read)
 }
 
 type querier interface {
@@ -174,22 +175,23 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func readPosition(ctx context.Context, q querier) (p Progress, found bool, err error) {
+func readPosition(ctx context.Context, q querier) (p Progress, err error) {
 	var block int64
-	var hash []byte
-	err = q.QueryRowContext(ctx, `SELECT block, hash FROM position`).Scan(&block, &hash)
+	var hash, genesis []byte
+	err = q.QueryRowContext(ctx, `SELECT block, hash, genesis FROM position`).Scan(&block, &hash, &genesis)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Progress{}, false, nil
+		return Progress{}, nil
 	}
 	if err != nil {
-		return Progress{}, false, err
+		return Progress{}, err
 	}
-	if len(hash) != len(p.Hash) || block < 0 {
-		return Progress{}, false, fmt.Errorf("%w: position is block %d with a hash of %d bytes", ErrCorrupt, block, len(hash))
+	if len(hash) != len(p.Hash) || len(genesis) != len(p.Genesis) || block < 0 {
+		return Progress{}, fmt.Errorf("%w: position is block %d with a hash of %d bytes", ErrCorrupt, block, len(hash))
 	}
 	p.Height = uint64(block) + 1
 	copy(p.Hash[:], hash)
-	return p, true, nil
+	copy(p.Genesis[:], genesis)
+	return p, nil
 }
 
 // Changed gives the number of blocks taken in and a channel that is closed when there are more.

@@ -2,9 +2,10 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Booleans are 0 and 1.
 
 CREATE TABLE position (
-    one    SMALLINT PRIMARY KEY CHECK (one = 1),
-    block  BIGINT NOT NULL,
-    hash   BLOB NOT NULL
+    one     SMALLINT PRIMARY KEY CHECK (one = 1),
+    block   BIGINT NOT NULL,
+    hash    BLOB NOT NULL,
+    genesis BLOB NOT NULL
 );
 
 CREATE TABLE totals (
