@@ -96,7 +96,10 @@ func shipmentOf(run uint64, n int) string {
 	return "https://id.gs1.org/00/" + gs1Digits(fmt.Sprintf("3952114%05d%05d", run%100_000, n))
 }
 
-// bind puts each logger on a pallet of its own.
+// benchProduct is what the bench's pallets hold: a GTIN of GS1's range for demonstrations.
+func benchProduct() string { return "https://id.gs1.org/01/0" + gs1Digits("952114100099") }
+
+// bind puts a product and a logger on each pallet.
 func (b *bench) bind(ctx context.Context, loggers []*Logger, at time.Time) error {
 	conn, err := b.cfg.Dial(profile.IdentityCompany)
 	if err != nil {
@@ -105,14 +108,20 @@ func (b *bench) bind(ctx context.Context, loggers []*Logger, at time.Time) error
 	defer conn.Close() //nolint:errcheck // nothing is under way any more
 	list := &waybillv1.EventList{}
 	for i, l := range loggers {
-		body := fmt.Appendf(nil, `{"type":"AssociationEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","parentID":%q,`+
-			`"childEPCs":[%q],"action":"ADD","bizStep":"installing"}`, at.UTC().Format("2006-01-02T15:04:05.000Z07:00"), shipmentOf(b.run, i), l.ID)
-		hash, err := hashOf(body)
-		if err != nil {
-			return err
+		stamp, pallet := at.UTC().Format("2006-01-02T15:04:05.000Z07:00"), shipmentOf(b.run, i)
+		for _, body := range [][]byte{
+			fmt.Appendf(nil, `{"type":"AggregationEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","parentID":%q,`+
+				`"childEPCs":["%s/21/%x.%d"],"action":"ADD","bizStep":"packing"}`, stamp, pallet, benchProduct(), b.run, i),
+			fmt.Appendf(nil, `{"type":"AssociationEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","parentID":%q,`+
+				`"childEPCs":[%q],"action":"ADD","bizStep":"installing"}`, stamp, pallet, l.ID),
+		} {
+			hash, err := hashOf(body)
+			if err != nil {
+				return err
+			}
+			b.events.Sent(hash, 1)
+			list.Events = append(list.Events, body)
 		}
-		b.events.Sent(hash, 1)
-		list.Events = append(list.Events, body)
 	}
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -122,16 +131,16 @@ func (b *bench) bind(ctx context.Context, loggers []*Logger, at time.Time) error
 	if err != nil {
 		return fmt.Errorf("binding loggers: %w", err)
 	}
-	for i, r := range answer.GetResults() {
+	for _, r := range answer.GetResults() {
 		if r.GetStatus() != waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED {
-			return fmt.Errorf("binding logger %s: %s: %s", loggers[i].ID, r.GetCode(), r.GetMessage())
+			return fmt.Errorf("binding loggers: event %d: %s: %s", r.GetIndex(), r.GetCode(), r.GetMessage())
 		}
 	}
 	return nil
 }
 
-// setPolicy registers the policy that the bench's pallets stand under, if no other says so: without limits
-// on windows, so that each segment is judged.
+// setPolicy registers the policy of the bench's product: it asks for no least time between two
+// verdicts, so that each segment is judged.
 func (b *bench) setPolicy(ctx context.Context) error {
 	conn, err := b.cfg.Dial(profile.IdentityRegistrar)
 	if err != nil {
@@ -141,7 +150,7 @@ func (b *bench) setPolicy(ctx context.Context) error {
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	answer, err := waybillv1.NewPolicyServiceClient(conn).SetPolicies(callCtx, &waybillv1.SetPoliciesRequest{Policies: []*waybillv1.Policy{{
-		Id: "bench", Version: 1, Products: []string{"*"}, Low: 2000, High: 8000, ExcursionLow: 0, ExcursionHigh: 15000,
+		Id: "waybill-bench", Version: 1, Products: []string{benchProduct()}, Low: 2000, High: 8000, ExcursionLow: 0, ExcursionHigh: 15000,
 		ExcursionFor: durationpb.New(24 * time.Hour), Grace: durationpb.New(30 * time.Minute),
 	}}})
 	if err != nil {
