@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"crypto/ed25519"
 	"strings"
 	"testing"
 
@@ -79,3 +80,5 @@ func TestARowTellsTheReasonOfThePlantedFault(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 }
+
+func testKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
