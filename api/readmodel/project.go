@@ -418,6 +418,9 @@ func detailsOf(e wire.RecordedEvent) details {
 	return d
 }
 
+// allDevices stands for every device of a container, in an event that unties it without naming any.
+const allDevices = ""
+
 // shipmentsOf gives the devices that an event ties to a container, and the containers that it makes
 // shipments: the parent of an association, and each logistic unit that is shipped.
 func shipmentsOf(ev *epcis.Event) (ties []association, shipments []string) {
@@ -425,13 +428,20 @@ func shipmentsOf(ev *epcis.Event) (ties []association, shipments []string) {
 	case ev.Type == epcis.AssociationEvent && ev.Action != epcis.Observe:
 		var container string
 		var devices []string
+		named := false
 		for _, i := range ev.Items() {
 			switch {
 			case i.Role == epcis.RoleParent:
 				container = i.Canonical
-			case i.Role == epcis.RoleChild && !i.Class && epcis.KindOf(i.EPC) == epcis.KindGIAI:
-				devices = append(devices, i.Canonical)
+			case i.Role == epcis.RoleChild && !i.Class:
+				named = true
+				if i.Kind == epcis.KindGIAI || i.Kind == epcis.KindOther {
+					devices = append(devices, i.Canonical)
+				}
 			}
+		}
+		if !named && ev.Action == epcis.Delete {
+			devices = append(devices, allDevices)
 		}
 		slices.Sort(devices)
 		for _, device := range slices.Compact(devices) {
@@ -442,7 +452,7 @@ func shipmentsOf(ev *epcis.Event) (ties []association, shipments []string) {
 		}
 	case ev.BizStep == "shipping":
 		for _, i := range ev.Items() {
-			if kind := epcis.KindOf(i.EPC); !i.Class && (i.Role == epcis.RoleEPC || i.Role == epcis.RoleParent) && (kind == epcis.KindSSCC || kind == epcis.KindGRAI) {
+			if !i.Class && (i.Role == epcis.RoleEPC || i.Role == epcis.RoleParent) && (i.Kind == epcis.KindSSCC || i.Kind == epcis.KindGRAI) {
 				shipments = append(shipments, i.Canonical)
 			}
 		}

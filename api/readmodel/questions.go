@@ -379,7 +379,7 @@ func (s *Store) devices(ctx context.Context, query string, args ...any) (found [
 			return err
 		}
 		for i := range found {
-			bindings, err := selectBindings(ctx, tx, "a.device = ?", found[i].ID)
+			bindings, err := selectBindings(ctx, tx, "(a.device = ? OR a.device = '' AND a.container IN (SELECT container FROM associations WHERE device = ?))", found[i].ID, found[i].ID)
 			if err != nil {
 				return err
 			}
@@ -405,7 +405,7 @@ const maxAssociations = 10_000
 
 // selectBindings folds association events by (event time, hash): the same for every order of
 // recording. An event declared in error binds nothing.
-func selectBindings(ctx context.Context, tx *sql.Tx, condition, key string) ([]Binding, error) {
+func selectBindings(ctx context.Context, tx *sql.Tx, condition string, keys ...any) ([]Binding, error) {
 	var bindings []Binding
 	open := map[[2]string]int{} // device and container to index
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -418,20 +418,27 @@ func selectBindings(ctx context.Context, tx *sql.Tx, condition, key string) ([]B
 		}
 		pair := [2]string{device, container}
 		i, bound := open[pair]
+		until := ledger.Millis(at)
 		switch {
+		case device == allDevices:
+			for tied, i := range open {
+				if tied[1] == container {
+					bindings[i].Until = &until
+					delete(open, tied)
+				}
+			}
 		case binds != 0 && !bound:
 			b := Binding{Device: device, Container: container, From: ledger.Millis(at)}
 			copy(b.Event[:], event)
 			open[pair] = len(bindings)
 			bindings = append(bindings, b)
 		case binds == 0 && bound:
-			until := ledger.Millis(at)
 			bindings[i].Until = &until
 			delete(open, pair)
 		}
 		return nil
 	}, `SELECT a.device, a.container, a.event_time, a.event, a.binds FROM associations a JOIN events e ON e.hash = a.event
-		WHERE `+condition+` AND e.declared_in_error = 0 ORDER BY a.event_time, a.event LIMIT ?`, key, maxAssociations)
+		WHERE `+condition+` AND e.declared_in_error = 0 ORDER BY a.event_time, a.event LIMIT ?`, append(keys, maxAssociations)...)
 	return bindings, err
 }
 

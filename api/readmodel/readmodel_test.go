@@ -319,6 +319,31 @@ func TestAnErrorDeclarationMarksItsEvent(t *testing.T) {
 	}
 }
 
+func TestUntyingWithoutNamesUntiesEveryDevice(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	c := newChain(1)
+	all := `{"type":"AssociationEvent","eventTime":"2026-03-01T18:00:00Z","eventTimeZoneOffset":"+00:00","parentID":"` + pallet + `","action":"DELETE"}`
+	c.add(tx("a", wire.Transaction{
+		Events: []wire.RecordedEvent{
+			recorded(t, associationEvent("2026-03-01T08:00:00Z", pallet, logger, "ADD")),
+			recorded(t, associationEvent("2026-03-01T09:00:00Z", pallet, logger+"2", "ADD")),
+			recorded(t, all),
+		},
+		Devices: []ledger.Device{{ID: logger, PublicKey: []byte{1}}},
+	}))
+	if err := s.Apply(ctx, c.all()...); err != nil {
+		t.Fatal(err)
+	}
+	sh, err := s.Shipment(ctx, pallet)
+	if err != nil || len(sh.Bindings) != 2 || sh.Bindings[0].Until == nil || sh.Bindings[1].Until == nil {
+		t.Errorf("shipment: %+v, %v", sh, err)
+	}
+	if d, err := s.Device(ctx, logger); err != nil || d.Container != "" {
+		t.Errorf("device: %+v, %v", d, err)
+	}
+}
+
 func TestShipmentsFollowBindingsAndVerdicts(t *testing.T) {
 	ctx := t.Context()
 	s := open(t, filepath.Join(t.TempDir(), "store.db"))
