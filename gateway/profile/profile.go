@@ -144,7 +144,7 @@ type API struct {
 // Load reads the profile at path (YAML or JSON), makes its paths absolute and validates it.
 // It fails with ErrNotFound or ErrInvalid.
 func Load(path string) (*Profile, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%w: no connection profile at %s", ErrNotFound, path)
@@ -208,7 +208,7 @@ func (p *Profile) Save(path string) error {
 		if !filepath.IsAbs(file) {
 			return file
 		}
-		if rel, err := filepath.Rel(filepath.Dir(abs), file); err == nil {
+		if rel, relErr := filepath.Rel(filepath.Dir(abs), file); relErr == nil {
 			return filepath.ToSlash(rel)
 		}
 		return file

@@ -18,13 +18,18 @@ type kind[T any] struct {
 	keys func(T) []string
 	// size is the input's share of a transaction's argument, bytes.
 	size func(T) int
+	// weight is the input's share of what else the contract bounds in a batch, maxWeight that bound.
+	// The contract refuses what exceeds it, input by input, so a batch must not.
+	weight    func(T, []string) int
+	maxWeight int
 	// check refuses what would make the contract refuse the whole batch.
 	check func(T) error
 }
 
-func events() kind[Event] {
+func events(maxItems int) kind[Event] {
 	return kind[Event]{
 		name: KindEvent, function: wire.FnRecordEvents, maxBatch: ledger.MaxBatchEvents,
+		weight: func(_ Event, keys []string) int { return len(keys) }, maxWeight: maxItems,
 		encode: func(batch []Event) ([]byte, error) {
 			entries := make([]wire.EventEntry, len(batch))
 			for i, e := range batch {
@@ -79,6 +84,9 @@ func devices() kind[ledger.Device] {
 	}
 }
 
+// segmentChannels is the most channels that a segment may have; how many it has stands behind its times.
+const segmentChannels = 16
+
 func segments() kind[Segment] {
 	return kind[Segment]{
 		name: KindSegment, function: wire.FnRecordSegments, maxBatch: ledger.MaxBatchSegments,
@@ -90,7 +98,15 @@ func segments() kind[Segment] {
 			return wire.Encode(wire.SegmentBatch{Segments: signed})
 		},
 		keys: func(s Segment) []string { return []string{s.Device} },
-		size: func(s Segment) int { return len(s.Payload) + len(s.Signature) + 16 },
+		weight: func(s Segment, _ []string) int {
+			_, times, err := wire.SegmentHeader(s.Payload)
+			if err != nil {
+				return 0 // the contract refuses it
+			}
+			return times * segmentChannels
+		},
+		maxWeight: ledger.MaxBatchReadings,
+		size:      func(s Segment) int { return len(s.Payload) + len(s.Signature) + 16 },
 		check: func(s Segment) error {
 			if len(s.Payload) > ledger.MaxSegmentBytes || len(s.Signature) > ledger.MaxSignatureBytes {
 				return fmt.Errorf("%w: a segment of %d bytes (at most %d), signature of %d (at most %d)", ledger.ErrTooLarge,

@@ -37,6 +37,7 @@ type item[T any] struct {
 	payload T
 	keys    []string
 	size    int
+	weight  int
 	cost    int64
 	seq     uint64
 	since   time.Time
@@ -144,6 +145,9 @@ func (l *lane[T]) item(v T, c *call, index int) *item[T] {
 		}
 	}
 	it.keys = l.kind.keys(v)
+	if l.kind.weight != nil {
+		it.weight = l.kind.weight(v, it.keys)
+	}
 	return it
 }
 
@@ -311,7 +315,7 @@ func (l *lane[T]) linger() time.Duration {
 func (l *lane[T]) take(most int) []*item[T] {
 	var batch []*item[T]
 	l.batches++
-	id, bytes, keys := l.batches, 0, 0
+	id, bytes, weight := l.batches, 0, 0
 	for len(l.heap) > 0 && len(batch) < most {
 		it := l.heap[0]
 		if p := it.blockedBy(id); p != nil {
@@ -326,13 +330,13 @@ func (l *lane[T]) take(most int) []*item[T] {
 			l.finish(it, Outcome{})
 			continue
 		}
-		if len(batch) > 0 && (bytes+it.size > l.cfg.MaxBytes || keys+len(it.keys) > l.cfg.MaxItems) {
+		if len(batch) > 0 && (bytes+it.size > l.cfg.MaxBytes || l.kind.weight != nil && weight+it.weight > l.kind.maxWeight) {
 			break
 		}
 		l.pop()
 		it.state, it.batch = inFlight, id
 		bytes += it.size
-		keys += len(it.keys)
+		weight += it.weight
 		batch = append(batch, it)
 	}
 	if len(batch) > 0 {

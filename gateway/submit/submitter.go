@@ -28,7 +28,7 @@ func New(l Ledger, cfg Config) *Submitter {
 	cfg = cfg.withDefaults()
 	return &Submitter{
 		cfg:      cfg,
-		events:   newLane(events(), l, cfg),
+		events:   newLane(events(cfg.MaxItems), l, cfg),
 		devices:  newLane(devices(), l, cfg),
 		segments: newLane(segments(), l, cfg),
 		policies: newLane(policies(), l, cfg),
