@@ -290,12 +290,17 @@ func (d *decoder) event(n int32, needContext bool) *Event {
 	allowed := fields(e.Type)
 	for c := d.t.nodes[n].first; c != none; c = d.t.nodes[c].next {
 		mark, dropped := len(d.faults), d.dropped
+		var before Event
+		if allowed == fieldAny {
+			before = *e
+		}
 		if d.field(e, c, allowed) {
 			if allowed != fieldAny || len(d.faults) == mark || everyEvent(d.t.nodes[c].key) {
 				continue
 			}
 			// A type of somebody else's may give a name of ours another meaning.
 			d.faults, d.dropped = d.faults[:mark], dropped
+			*e = before
 		}
 		key := d.t.nodes[c].key
 		if allowed != fieldAny && !isURI(key) {
@@ -337,6 +342,7 @@ func (d *decoder) field(e *Event, c int32, allowed fieldSet) bool { //nolint:goc
 			d.fault(c, CodeFormat, quote(e.EventTimeZoneOffset)+" is not an offset from -14:00 to +14:00")
 		}
 	case "eventID":
+		e.repeatedID = e.EventID != ""
 		e.EventID = d.uri(c)
 	case "certificationInfo":
 		if d.t.nodes[c].kind == KindArray {

@@ -228,6 +228,8 @@ type Event struct {
 	Context []byte
 
 	ignored []string
+	// repeatedID tells that eventID stood twice in the document.
+	repeatedID bool
 }
 
 // IsErrorDeclaration reports whether the event declares an earlier event wrong.

@@ -273,7 +273,10 @@ func (h *hasher) time(name string, t Time) {
 func appendHashTime(b []byte, t Time) []byte {
 	at := t.Instant
 	if at.IsZero() {
-		return append(b, t.Text...)
+		// The text of a faulty time stands for itself.
+		if _, ok := parseTime(t.Text); !ok {
+			return append(b, t.Text...)
+		}
 	}
 	ms := at.Nanosecond() / 100_000
 	at = at.Add(time.Duration((ms+5)/10*1_000_000 - at.Nanosecond()))
