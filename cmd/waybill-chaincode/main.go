@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -112,8 +113,8 @@ type settings struct {
 
 func readSettings(env func(string) string) (settings, error) {
 	s := settings{id: env("CHAINCODE_ID"), address: env("CHAINCODE_SERVER_ADDRESS")}
-	for name, value := range map[string]string{"CHAINCODE_ID": s.id, "CHAINCODE_SERVER_ADDRESS": s.address} {
-		if value == "" {
+	for _, name := range []string{"CHAINCODE_ID", "CHAINCODE_SERVER_ADDRESS"} {
+		if env(name) == "" {
 			return s, fmt.Errorf("%w: %s is not set", errSettings, name)
 		}
 	}
@@ -170,10 +171,11 @@ func tlsConfig(env func(string) string) (*tls.Config, error) {
 
 // serve answers peers until ctx ends.
 func serve(ctx context.Context, s settings, log *slog.Logger) error {
-	chaincode, err := contract.New(time.Now, log)
+	rules, err := contract.New(time.Now, log)
 	if err != nil {
 		return err
 	}
+	chaincode := &counted{Chaincode: rules}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", s.address)
 	if err != nil {
@@ -196,23 +198,39 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop(server)
+	stop(server, chaincode)
 	log.Info("ended")
 	return nil
 }
 
-// stop refuses new transactions and waits a little for those in hand. A peer never ends its stream
-// by itself, so the wait is bounded.
-func stop(server *grpc.Server) {
-	done := make(chan struct{})
-	go func() {
-		server.GracefulStop()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(drain):
-		server.Stop()
-		<-done
+// stop waits a little for the transactions in hand. A peer never ends its stream by itself, so a
+// graceful stop of gRPC would wait in vain.
+func stop(server *grpc.Server, c *counted) {
+	deadline := time.NewTimer(drain)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for c.inHand.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			server.Stop()
+			return
+		}
 	}
+	server.Stop()
+}
+
+// counted is a chaincode that knows how many transactions it has in hand.
+type counted struct {
+	shim.Chaincode
+
+	inHand atomic.Int64
+}
+
+// Invoke runs a transaction function.
+func (c *counted) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
+	c.inHand.Add(1)
+	defer c.inHand.Add(-1)
+	return c.Chaincode.Invoke(stub)
 }
