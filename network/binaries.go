@@ -101,7 +101,7 @@ func binariesIn(dir string) (Binaries, []string) {
 	var missing []string
 	program := func(name string) string {
 		path := filepath.Join(dir, name)
-		info, err := os.Stat(path)
+		info, err := os.Stat(path) //nolint:gosec // the operator names the folder
 		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			missing = append(missing, name)
 			return ""
@@ -145,8 +145,8 @@ func buildFabric(ctx context.Context, source, dir string, progress func(Progress
 	total := countPackages(ctx, source)
 	done := 0
 	err = goTool(ctx, source, func(line string) {
-		if strings.HasPrefix(line, "go: ") {
-			progress(Progress{Stage: "fabric", Text: strings.TrimPrefix(line, "go: "), Done: done, Total: total})
+		if said, ok := strings.CutPrefix(line, "go: "); ok {
+			progress(Progress{Stage: "fabric", Text: said, Done: done, Total: total})
 			return
 		}
 		done++
@@ -286,7 +286,7 @@ func ownProgram(ctx context.Context, named, env, name, pkg, dir string, progress
 }
 
 func executable(path string) error {
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) //nolint:gosec // the operator names the program
 	if err != nil {
 		return err
 	}
@@ -306,7 +306,8 @@ func installProgram(from, dir, name string) (path, digest string, err error) {
 	sum := sha256.Sum256(raw)
 	digest = hex.EncodeToString(sum[:])
 	path = filepath.Join(dir, name+"-"+digest[:12])
-	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(raw)) && info.Mode()&0o100 != 0 {
+	info, statErr := os.Stat(path) //nolint:gosec // below the state folder
+	if statErr == nil && info.Size() == int64(len(raw)) && info.Mode()&0o100 != 0 {
 		return path, digest, nil
 	}
 	if err := writeFile(path, raw); err != nil {

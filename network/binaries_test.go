@@ -13,7 +13,7 @@ func program(t *testing.T, path string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte("#!"), 0o700); err != nil { //nolint:gosec // it must be a program
+	if err := os.WriteFile(path, []byte("#!"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -57,7 +57,7 @@ func TestInstalledProgramKeepsItsBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(from, []byte("#!other"), 0o700); err != nil { //nolint:gosec // it must be a program
+	if err = os.WriteFile(from, []byte("#!other"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	second, digest2, err := installProgram(from, dir, "cc")

@@ -112,11 +112,11 @@ func (a *authority) issue(l leaf, now time.Time) (credential, error) {
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	}
 	if len(l.attrs) > 0 {
-		value, err := json.Marshal(struct {
+		value, marshalErr := json.Marshal(struct {
 			Attrs map[string]string `json:"attrs"`
 		}{l.attrs})
-		if err != nil {
-			return credential{}, err
+		if marshalErr != nil {
+			return credential{}, marshalErr
 		}
 		template.ExtraExtensions = []pkix.Extension{{Id: attributesOID(), Value: value}}
 	}
@@ -154,7 +154,7 @@ func sign(template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) (*x
 			return nil, credential{}, err
 		}
 		var sig struct{ R, S *big.Int }
-		if _, err := asn1.Unmarshal(cert.Signature, &sig); err != nil {
+		if _, err = asn1.Unmarshal(cert.Signature, &sig); err != nil {
 			return nil, credential{}, err
 		}
 		if sig.S.Cmp(half) > 0 {
@@ -322,8 +322,10 @@ func nodeOUs() []byte {
 	var b bytes.Buffer
 	b.WriteString("NodeOUs:\n  Enable: true\n")
 	for _, id := range []struct{ field, ou string }{
-		{"ClientOUIdentifier", ouClient}, {"PeerOUIdentifier", ouPeer},
-		{"AdminOUIdentifier", ouAdmin}, {"OrdererOUIdentifier", ouOrderer},
+		{"ClientOUIdentifier", ouClient},
+		{"PeerOUIdentifier", ouPeer},
+		{"AdminOUIdentifier", ouAdmin},
+		{"OrdererOUIdentifier", ouOrderer},
 	} {
 		fmt.Fprintf(&b, "  %s:\n    Certificate: cacerts/ca.pem\n    OrganizationalUnitIdentifier: %s\n", id.field, id.ou)
 	}
@@ -374,7 +376,7 @@ func writeCredential(dir string, c credential) error {
 
 // writeFile replaces path in one step, its folder made as needed; everything here is its owner's only.
 func writeFile(path string, raw []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // below the state folder
 		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
@@ -383,10 +385,10 @@ func writeFile(path string, raw []byte) error {
 	}
 	_, err = tmp.Write(raw)
 	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
+		err = os.Rename(tmp.Name(), path) //nolint:gosec // below the state folder
 	}
 	if err != nil {
-		_ = os.Remove(tmp.Name())
+		_ = os.Remove(tmp.Name()) //nolint:gosec // made above
 	}
 	return err
 }

@@ -178,11 +178,11 @@ func TestIssuedIdentityJoinsTheProfileAndMayBeExpired(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := paths{dir}
-	if err := errors.Join(writeFile(p.genesis(), []byte("block")), saveState(p, s)); err != nil {
+	if err = errors.Join(writeFile(p.genesis(), []byte("block")), saveState(p, s)); err != nil {
 		t.Fatal(err)
 	}
 	for _, org := range topology.Organisations {
-		if err := writeProfile(topology, p, s.Ports, org); err != nil {
+		if err = writeProfile(topology, p, s.Ports, org); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,10 +41,10 @@ func UpDetached(ctx context.Context, dir string, progress func(Progress), progra
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	if st, err := ReadStatus(p.dir); err == nil && st.Up && st.Ready {
+	if st, statusErr := ReadStatus(p.dir); statusErr == nil && st.Up && st.Ready {
 		return alreadyUp(st)
 	}
-	if err := claim(p); err != nil {
+	if err = claim(p); err != nil {
 		return err
 	}
 	logFile, err := openLog(p.log("supervisor"))
@@ -68,8 +68,11 @@ func UpDetached(ctx context.Context, dir string, progress func(Progress), progra
 	if err != nil {
 		return fmt.Errorf("%w: starting the supervisor: %w", ErrProcess, err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // what it said on its way out is in the messages and in its log
+	}()
 
 	outcome := make(chan error, 1)
 	go func() { outcome <- follow(reader, progress) }()
@@ -95,7 +98,7 @@ func UpDetached(ctx context.Context, dir string, progress func(Progress), progra
 	}
 }
 
-func awaitEnd(process *os.Process, exited <-chan error) {
+func awaitEnd(process *os.Process, exited <-chan struct{}) {
 	timer := time.NewTimer(downTimeout)
 	defer timer.Stop()
 	select {
@@ -157,7 +160,7 @@ func Supervise(ctx context.Context, o Options, in io.Reader, out io.Writer, log 
 	}()
 	tell := json.NewEncoder(out)
 	note := func(format string, args ...any) {
-		fmt.Fprintf(log, "%s %s\n", time.Now().UTC().Format(time.RFC3339Nano), fmt.Sprintf(format, args...)) //nolint:errcheck // a log that cannot be written
+		fmt.Fprintf(log, "%s %s\n", time.Now().UTC().Format(time.RFC3339Nano), fmt.Sprintf(format, args...))
 	}
 	// The starter may be gone at any line; the reader of in notices that.
 	o.Progress = func(p Progress) { _ = tell.Encode(message{Progress: &p}) }
@@ -202,7 +205,7 @@ func DownDetached(ctx context.Context, dir string) error {
 	if pid == os.Getpid() {
 		return fmt.Errorf("%w: the network in %s is supervised by this process", ErrBusy, p.dir)
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err = syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("%w: stopping supervisor %d: %w", ErrProcess, pid, err)
 	}
 	waitCtx, cancel := context.WithTimeout(ctx, downTimeout)

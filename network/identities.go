@@ -58,7 +58,7 @@ func Issue(ctx context.Context, dir string, req IssueRequest) (profile.Identity,
 	defer lock.release()
 	layout := p.org(org.Name)
 	user := layout.user(req.Name)
-	if _, err := os.Stat(filepath.Join(user, certFile)); err == nil {
+	if _, err = os.Stat(filepath.Join(user, certFile)); err == nil {
 		return profile.Identity{}, fmt.Errorf("%w: %s has an identity %q already", ErrIdentity, org.Name, req.Name)
 	}
 	ca, err := loadAuthority(layout.ca())
@@ -117,7 +117,7 @@ func writeProfile(t *Topology, p paths, ports map[string]int, org Organisation) 
 		name := ordererName(i)
 		out.Orderers = append(out.Orderers, profile.Orderer{
 			Name: name, Address: address(ports[name+"/listen"]), MSPID: t.Orderers.MSPID, TLSRootCert: orderers.tlsCACert(),
-			ServerName: "localhost", ConsenterID: uint32(i) + 1, IdentityCert: orderers.nodeCert(name), //nolint:gosec // at most maxNodes
+			ServerName: "localhost", ConsenterID: uint32(i) + 1, IdentityCert: orderers.nodeCert(name),
 		})
 	}
 	users, err := os.ReadDir(filepath.Join(layout.root, "users"))

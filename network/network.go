@@ -150,7 +150,7 @@ func (n *Network) up(ctx context.Context, o Options) error {
 		return err
 	}
 	n.topology, n.ports = t, s.Ports
-	if err := checkPorts(t, s.Ports); err != nil {
+	if err = checkPorts(t, s.Ports); err != nil {
 		return err
 	}
 
@@ -161,14 +161,14 @@ func (n *Network) up(ctx context.Context, o Options) error {
 	defer programs.Wait() // nothing of ours goes on once the start has failed
 	defer cancelPrograms()
 	programs.Go(func() {
-		var err error
-		chaincodeBin, err = n.ownPrograms(programCtx, o)
-		built <- err
+		var buildErr error
+		chaincodeBin, buildErr = n.ownPrograms(programCtx, o)
+		built <- buildErr
 	})
 	if n.binaries, err = FabricBinaries(ctx, n.report); err != nil {
 		return err
 	}
-	if err := n.configure(ctx, s); err != nil {
+	if err = n.configure(ctx, s); err != nil {
 		return err
 	}
 
@@ -179,13 +179,13 @@ func (n *Network) up(ctx context.Context, o Options) error {
 	n.starting = cancelStart
 	n.mu.Unlock()
 	n.say("processes", "starting %d orderers and %d peers", t.Orderers.Nodes, countPeers(t))
-	if err := n.startNodes(); err != nil {
+	if err = n.startNodes(); err != nil { //nolint:contextcheck // processes outlive the call that starts them
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
 	select {
-	case err := <-built:
-		if err != nil {
-			return err
+	case buildErr := <-built:
+		if buildErr != nil {
+			return buildErr
 		}
 	case <-ctx.Done():
 		return startError(ctx, ErrProcess, context.Cause(ctx))
@@ -433,7 +433,7 @@ func (n *Network) startChaincode(ctx context.Context, program string, packages m
 			),
 		}
 		if !n.supervisor.has(name) {
-			n.supervisor.add(sp)
+			n.supervisor.add(sp) //nolint:contextcheck // it outlives this call
 			continue
 		}
 		n.supervisor.replace(sp)
@@ -675,7 +675,7 @@ func Clean(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(p.marker()); err != nil {
+	if _, err = os.Stat(p.marker()); err != nil {
 		return fmt.Errorf("%w: no network was made in %s", ErrState, p.dir)
 	}
 	lock, ok, err := tryLock(p.lock())

@@ -66,7 +66,7 @@ func serve(addr, certDir string) int {
 		if err != nil {
 			return 6
 		}
-		_ = conn.(*tls.Conn).Handshake() //nolint:errcheck,forcetypeassert // the prober's business
+		_ = conn.(*tls.Conn).Handshake()
 		_ = conn.Close()
 	}
 }
@@ -382,7 +382,7 @@ func portTaken(ctx context.Context, t *testing.T, dir, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // a test's listener
+	defer l.Close()
 	_, port, _ := net.SplitHostPort(addr)
 	_, err = network.Up(ctx, network.Options{Dir: dir, ChaincodePackage: testChaincode})
 	if !errors.Is(err, network.ErrPortTaken) || !strings.Contains(err.Error(), port) || !strings.Contains(err.Error(), "peer0.retailer") {
@@ -431,9 +431,9 @@ func TestSupervisorInTheBackgroundLeavesNothingBehind(t *testing.T) {
 	}
 	status := func() network.Status {
 		t.Helper()
-		st, err := network.ReadStatus(dir)
-		if err != nil {
-			t.Fatal(err)
+		st, statusErr := network.ReadStatus(dir)
+		if statusErr != nil {
+			t.Fatal(statusErr)
 		}
 		return st
 	}

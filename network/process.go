@@ -285,10 +285,10 @@ func (s *supervisor) end(p *process, exit <-chan error) {
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()
 	select {
-	case <-exit:
+	case <-exit: //nolint:errcheck // it was told to end
 	case <-timer.C:
 		_ = killGroup(cmd.Process.Pid)
-		<-exit
+		<-exit //nolint:errcheck // it was told to end
 	}
 }
 
@@ -432,7 +432,7 @@ func newSpawner() *spawner {
 			// A program just written is busy for as long as a child forked meanwhile holds its descriptor.
 			for try := 0; errors.Is(err, syscall.ETXTBSY) && try < 20; try++ {
 				time.Sleep(10 * time.Millisecond)
-				again := *r.cmd //nolint:govet // a command that never started holds no lock
+				again := *r.cmd
 				*r.cmd = exec.Cmd{Path: again.Path, Args: again.Args, Dir: again.Dir, Env: again.Env, Stdout: again.Stdout, Stderr: again.Stderr, SysProcAttr: again.SysProcAttr}
 				err = r.cmd.Start()
 			}
@@ -490,8 +490,8 @@ func lastLine(path string) string {
 		return ""
 	}
 	defer f.Close() //nolint:errcheck // read only
-	if info, err := f.Stat(); err == nil && info.Size() > maxTailBytes {
-		if _, err := f.Seek(-maxTailBytes, io.SeekEnd); err != nil {
+	if info, statErr := f.Stat(); statErr == nil && info.Size() > maxTailBytes {
+		if _, err = f.Seek(-maxTailBytes, io.SeekEnd); err != nil {
 			return ""
 		}
 	}

@@ -78,7 +78,7 @@ func loadState(p paths) (*Topology, state, error) {
 		return nil, state{}, err
 	}
 	var s state
-	if err := json.Unmarshal(raw, &s); err != nil {
+	if err = json.Unmarshal(raw, &s); err != nil {
 		return nil, state{}, fmt.Errorf("%w: %s: %w", ErrState, p.state(), err)
 	}
 	if s.Version != stateVersion {
@@ -119,14 +119,14 @@ func prepare(p paths, want *Topology, now time.Time) (*Topology, state, error) {
 		}
 	}
 	want = want.clone()
-	if err := want.Validate(); err != nil {
+	if err = want.Validate(); err != nil {
 		return nil, state{}, err
 	}
-	if err := claim(p); err != nil {
+	if err = claim(p); err != nil {
 		return nil, state{}, err
 	}
 	for _, stale := range []string{p.orgs(), p.nodes(), p.genesis(), p.profiles()} {
-		if err := os.RemoveAll(stale); err != nil {
+		if err = os.RemoveAll(stale); err != nil {
 			return nil, state{}, fmt.Errorf("%w: %w", ErrState, err)
 		}
 	}

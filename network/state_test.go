@@ -19,7 +19,7 @@ func TestStateIsMadeOnceAndUsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := saveState(p, s); err != nil {
+	if err = saveState(p, s); err != nil {
 		t.Fatal(err)
 	}
 	ca, err := os.ReadFile(p.org("producer").caCert())
@@ -84,10 +84,10 @@ func TestCleanKeepsWhatOthersPutBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	beside := filepath.Join(p.dir, "readmodel.db")
-	if err := errors.Join(saveState(p, s), writeFile(beside, nil)); err != nil {
+	if err = errors.Join(saveState(p, s), writeFile(beside, nil)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Clean(p.dir); err != nil {
+	if err = Clean(p.dir); err != nil {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(p.dir)

@@ -66,8 +66,8 @@ func CompareStates(ctx context.Context, dir string) (States, error) {
 		if states, err = compareOnce(ctx, t, p, peers); err == nil {
 			return states, nil
 		}
-		if err := pause(ctx); err != nil {
-			return States{}, err
+		if stopped := pause(ctx); stopped != nil {
+			return States{}, stopped
 		}
 	}
 	return States{}, fmt.Errorf("%w: comparing the peers' states: %w", ErrBusy, err)

@@ -122,13 +122,13 @@ func (f *networkFlags) up(cmd *cobra.Command) error {
 		o.OnDeath = func(st network.ProcessStatus) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "network: %s is %s: %s\n", st.Name, st.State, st.LastExit)
 		}
-		n, err := network.Up(ctx, o)
+		n, upErr := network.Up(ctx, o)
 		show.finish()
-		if err != nil {
-			return upOutcome(cmd, o.Dir, err)
+		if upErr != nil {
+			return upOutcome(cmd, o.Dir, upErr)
 		}
-		if err := sayUp(cmd, o.Dir, time.Since(started)); err != nil {
-			return errors.Join(err, n.Down(context.WithoutCancel(ctx)))
+		if sayErr := sayUp(cmd, o.Dir, time.Since(started)); sayErr != nil {
+			return errors.Join(sayErr, n.Down(context.WithoutCancel(ctx)))
 		}
 		<-ctx.Done()
 		return n.Down(context.WithoutCancel(ctx))

@@ -142,8 +142,8 @@ func (l *processLog) more(out io.Writer, prefix bool) error {
 	}
 	for r := bufio.NewReader(f); ; {
 		line, err := r.ReadString('\n')
-		if err != nil {
-			return nil //nolint:nilerr // the end of what is written; the rest of the line comes later
+		if err != nil { // the end of what is written; the rest of the line comes later
+			return nil
 		}
 		l.offset += int64(len(line))
 		if err := l.write(out, line, prefix); err != nil {

@@ -17,32 +17,31 @@ import (
 const maxFileBytes = 1 << 20
 
 func main() {
-	if err := run(filepath.Base(os.Args[0]), os.Args[1:]); err != nil {
+	if err := run(filepath.Base(os.Args[0]), os.Args[1:]...); err != nil {
 		fmt.Fprintln(os.Stderr, "waybill-ccbuilder:", err)
 		os.Exit(1)
 	}
 }
 
-func run(verb string, args []string) error {
-	need := map[string]int{"detect": 2, "build": 3, "release": 2}[verb]
-	if need == 0 {
-		return fmt.Errorf("call it as detect, build or release, not %q", verb)
-	}
-	if len(args) != need {
-		return fmt.Errorf("%s takes %d arguments, not %d", verb, need, len(args))
-	}
-	switch verb {
-	case "detect":
-		return detect(args[1])
-	case "build":
-		return handOn(filepath.Join(args[0], "connection.json"), filepath.Join(args[2], "connection.json"))
+func run(verb string, args ...string) error {
+	const connection = "connection.json"
+	var source, out string
+	switch n := len(args); {
+	case verb == "detect" && n == 2:
+		return detect(filepath.Join(args[n-1], "metadata.json"))
+	case (verb == "build" && n == 3) || (verb == "release" && n == 2):
+		source, out = args[0], args[n-1]
 	default:
-		return handOn(filepath.Join(args[0], "connection.json"), filepath.Join(args[1], "chaincode", "server", "connection.json"))
+		return fmt.Errorf("call it as detect SOURCE METADATA, build SOURCE METADATA OUT or release BUILT OUT, not %s with %d arguments", verb, n)
 	}
+	if verb == "release" {
+		out = filepath.Join(out, "chaincode", "server")
+	}
+	return handOn(filepath.Join(source, connection), filepath.Join(out, connection))
 }
 
-func detect(metadataDir string) error {
-	raw, err := read(filepath.Join(metadataDir, "metadata.json"))
+func detect(path string) error {
+	raw, err := read(path)
 	if err != nil {
 		return err
 	}
@@ -72,10 +71,10 @@ func handOn(from, to string) error {
 	if connection.Address == "" {
 		return errors.New("connection.json names no address")
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil { //nolint:gosec // the peer names the folder
 		return err
 	}
-	return os.WriteFile(to, raw, 0o600)
+	return os.WriteFile(to, raw, 0o600) //nolint:gosec // the peer names the folder
 }
 
 func read(path string) ([]byte, error) {
