@@ -276,39 +276,46 @@ func against(t *testing.T, consensus string) {
 	})
 
 	t.Run("a peer and the orderer are killed", func(t *testing.T) {
-		victims := []string{"peer0.producer", "orderer0"}
-		stop := make(chan struct{})
-		var chaos sync.WaitGroup
-		chaos.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				case <-time.After(1500 * time.Millisecond):
-				}
-				victim := process(t, n, victims[i%len(victims)])
-				t.Logf("killing %s", victim)
-				if err := n.Kill(victim); err != nil {
-					t.Errorf("killing %s: %v", victim, err)
-					continue
-				}
-			}
-		})
+		victims := []string{"peer0.producer", "orderer0", "chaincode.producer", "peer0.carrier"}
+		if consensus == "bft" {
+			victims[1] = "orderer2"
+		}
 		var wg sync.WaitGroup
+		over := make(chan struct{})
 		for k := range 4 {
 			wg.Go(func() {
-				for round := range 4 {
+				for round := 0; ; round++ {
 					var all []submit.Event
-					for i := range 50 {
-						all = append(all, shipped(t, 10_000+k*1000+round*50+i))
+					for i := range 40 {
+						all = append(all, shipped(t, 10_000*(k+1)+round*40+i))
 					}
 					record(ctx, t, s, all, seen)
+					select {
+					case <-over:
+						return
+					default:
+					}
 				}
 			})
 		}
+		for i := range 6 {
+			victim := victims[i%len(victims)]
+			t.Logf("killing %s", victim)
+			if err := n.Kill(victim); err != nil {
+				t.Errorf("killing %s: %v", victim, err)
+			}
+			awaiting, cancel := context.WithTimeout(ctx, time.Minute)
+			if err := n.AwaitProcess(awaiting, victim, network.Restarting); err != nil {
+				t.Logf("awaiting the end of %s: %v", victim, err)
+			}
+			if err := n.AwaitProcess(awaiting, victim, network.Running); err != nil {
+				t.Errorf("awaiting %s again: %v", victim, err)
+			}
+			cancel()
+			time.Sleep(time.Second) // under load between two kills
+		}
+		close(over)
 		wg.Wait()
-		close(stop)
-		chaos.Wait()
 	})
 
 	t.Run("resume", func(t *testing.T) {
@@ -393,19 +400,4 @@ func record(ctx context.Context, t *testing.T, s *submit.Submitter, all []submit
 		}
 	}
 	t.Logf("%d of %d events on the ledger", count, len(all))
-}
-
-func process(t *testing.T, n *network.Network, prefix string) string {
-	t.Helper()
-	for _, p := range n.Status().Processes {
-		if p.Name == prefix {
-			return p.Name
-		}
-	}
-	var names []string
-	for _, p := range n.Status().Processes {
-		names = append(names, p.Name)
-	}
-	t.Fatalf("no process %s among %v", prefix, names)
-	return ""
 }
