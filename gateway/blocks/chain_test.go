@@ -180,6 +180,24 @@ func channelConfig(orderers []*org, applications []*org, consenters []*node, seq
 	return envelope(common.HeaderType_CONFIG, "", marshal(&common.ConfigEnvelope{Config: &common.Config{Sequence: sequence, ChannelGroup: root}}))
 }
 
+// withPolicy sets a configuration's block validation policy.
+func withPolicy(config []byte, policy *common.ConfigPolicy) []byte {
+	var e common.Envelope
+	var payload common.Payload
+	var ce common.ConfigEnvelope
+	if err := proto.Unmarshal(config, &e); err != nil {
+		panic(err)
+	}
+	if err := proto.Unmarshal(e.GetPayload(), &payload); err != nil {
+		panic(err)
+	}
+	if err := proto.Unmarshal(payload.GetData(), &ce); err != nil {
+		panic(err)
+	}
+	ce.Config.ChannelGroup.Groups["Orderer"].Policies["BlockValidation"] = policy
+	return envelope(common.HeaderType_CONFIG, "", marshal(&ce))
+}
+
 func envelope(kind common.HeaderType, txID string, data []byte) []byte {
 	header := marshal(&common.ChannelHeader{Type: int32(kind), ChannelId: channel, TxId: txID, Timestamp: timestamppb.New(time.UnixMilli(1_700_000_000_000))})
 	signature := marshal(&common.SignatureHeader{Creator: marshal(&msp.SerializedIdentity{Mspid: "ProducerMSP", IdBytes: []byte("cert")}), Nonce: []byte("nonce")})

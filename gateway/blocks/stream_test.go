@@ -3,6 +3,7 @@ package blocks_test
 import (
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"math/big"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -155,6 +157,63 @@ func TestABFTBlockNeedsAQuorumOfDifferentConsenters(t *testing.T) {
 	w.signers = w.nodes // all four are fine too
 	w.fill(1)
 	if _, err := take(open(t, w.trust, newPeer("p", w.blocks)).Blocks(t.Context(), 0), 3); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASignerCountsOnceHoweverOftenItSigns(t *testing.T) {
+	two := &common.SignaturePolicyEnvelope{Rule: nOf(2, 2)}
+	for range 2 {
+		two.Identities = append(two.Identities, member("OrdererMSP", msp.MSPRole_ORDERER).Identities[0])
+	}
+	for name, c := range map[string]struct {
+		signers func(a, b *node) []*node
+		ok      bool
+	}{
+		"two":       {func(a, b *node) []*node { return []*node{a, b} }, true},
+		"one twice": {func(a, _ *node) []*node { return []*node{a, a} }, false},
+	} {
+		w := newWorld(false)
+		config := channelConfig([]*org{w.orderers}, nil, nil, 0)
+		w.chain = &chain{}
+		w.add(true, nil, withPolicy(config, signaturePolicy(two)))
+		w.signers = c.signers(w.nodes[0], w.orderers.node("orderer", 0, false))
+		w.fill(1)
+		if _, err := take(open(t, w.trust, newPeer("p", w.blocks)).Blocks(t.Context(), 0), 2); errors.Is(err, blocks.ErrTampered) == c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestASignatureHasOneForm(t *testing.T) {
+	w := newWorld(false).fill(1)
+	var meta common.Metadata
+	if err := proto.Unmarshal(w.blocks[1].Metadata.Metadata[0], &meta); err != nil {
+		t.Fatal(err)
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(meta.Signatures[0].Signature, &rs); err != nil {
+		t.Fatal(err)
+	}
+	rs.S.Sub(w.nodes[0].key.Params().N, rs.S) // as valid to ECDSA, and not canonical
+	meta.Signatures[0].Signature = must(asn1.Marshal(rs))
+	w.blocks[1].Metadata.Metadata[0] = marshal(&meta)
+	if _, err := take(open(t, w.trust, newPeer("p", w.blocks)).Blocks(t.Context(), 0), 2); !errors.Is(err, blocks.ErrTampered) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWithoutAGenesisBlockTheTrustRootsDecideWhoSigns(t *testing.T) {
+	w := newWorld(false)
+	config := channelConfig([]*org{w.orderers}, []*org{w.peers}, nil, 0)
+	w.chain = &chain{signers: []*node{w.peers.node("peer", 0, false)}}
+	w.add(true, nil, withPolicy(config, signaturePolicy(member("ProducerMSP", msp.MSPRole_PEER)))) // a peer's own channel
+	w.fill(1)
+	if got, err := take(open(t, w.trust, newPeer("p", w.blocks)).Blocks(t.Context(), 0), 2); !errors.Is(err, blocks.ErrTampered) || len(got) != 1 {
+		t.Errorf("%d blocks, %v", len(got), err)
+	}
+	w.trust.Genesis = w.blocks[0] // the operator knows the channel and accepts its rules
+	if _, err := take(open(t, w.trust, newPeer("p", w.blocks)).Blocks(t.Context(), 0), 2); err != nil {
 		t.Error(err)
 	}
 }
@@ -321,25 +380,22 @@ func TestTheStreamReturnsToThePreferredPeer(t *testing.T) {
 	w := newWorld(false).fill(9)
 	synctest.Test(t, func(t *testing.T) {
 		own, other := newPeer("own", w.blocks), newPeer("other", w.blocks)
-		other.height = 5
-		own.fail = func(uint64) error { return fabric.ErrUnavailable }
-		s := open(t, w.trust, own, other)
-		n := 0
-		for b, err := range s.Blocks(t.Context(), 0) {
-			if err != nil {
-				t.Fatal(err)
+		own.height, other.height = 5, 5
+		down := true
+		own.fail = func(uint64) error {
+			if down {
+				return fabric.ErrUnavailable
 			}
-			if n++; b.Number == 4 {
-				own.mu.Lock()
-				own.fail = nil
-				own.mu.Unlock()
-			}
-			if n == 10 {
-				break
-			}
+			return nil
 		}
-		if other.height != 5 {
-			t.Error("the other peer grew")
+		time.AfterFunc(time.Minute, func() { down = false })
+		time.AfterFunc(2*time.Minute, func() { own.grow(10) }) // the other peer never learns of these
+		got, err := take(open(t, w.trust, own, other).Blocks(t.Context(), 0), 10)
+		if err != nil || len(got) != 10 {
+			t.Errorf("%d blocks, %v", len(got), err)
+		}
+		if own.opened != 1+1 {
+			t.Errorf("the preferred peer was opened %d times", own.opened)
 		}
 	})
 }
