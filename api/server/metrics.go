@@ -1,15 +1,7 @@
 package server
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"net"
-	"net/http"
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 )
@@ -48,44 +40,4 @@ func (m metrics) answered(input string, status waybillv1.AnswerStatus) {
 	case waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED, waybillv1.AnswerStatus_ANSWER_STATUS_UNSPECIFIED:
 	}
 	m.answers.WithLabelValues(input, word).Inc()
-}
-
-// Health is what /healthz answers.
-type Health struct {
-	Healthy bool `json:"healthy"`
-	// Height is the number of blocks that the read model has taken in.
-	Height uint64 `json:"height"`
-	// Fault is why it is not healthy.
-	Fault string `json:"fault,omitempty"`
-}
-
-// ServeMetrics answers /metrics from the gatherer and /healthz from check on the listener, without
-// TLS, until the context is done, which is no error: the listener belongs on a loopback address.
-func ServeMetrics(ctx context.Context, listener net.Listener, gatherer prometheus.Gatherer, check func(context.Context) Health) error {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		h := check(r.Context())
-		w.Header().Set("Content-Type", "application/json")
-		if !h.Healthy {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_ = json.NewEncoder(w).Encode(h) //nolint:errcheck // the caller has gone
-	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_ = server.Shutdown(grace) //nolint:errcheck // what is still under way is cut off
-	})
-	err := server.Serve(listener)
-	if !stop() {
-		<-stopped
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
 }
