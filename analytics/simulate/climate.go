@@ -24,6 +24,7 @@ type climate struct {
 	door     float64 // what open doors added
 	opening  float64 // minutes that the door stays open
 	nextDoor float64 // minutes
+	seldom   float64 // how much more seldom doors open than on a journey of half a day
 	failed   float64 // share of the way to the failure's temperature
 	minutes  float64
 
@@ -41,7 +42,7 @@ func newClimate(r *rand.Rand, p product) *climate {
 		r: r, product: p,
 		mean: p.medium + float64(p.spread*clampTo(normal(r), 2)), swing: between(r, 0.05, 0.2), swingAt: between(r, 0, 1),
 		period: between(r, 18, 36), phase: between(r, 0, 1), nextDoor: between(r, 40, 170), humidity: between(r, 45, 65),
-		resolution: []float64{0.01, 0.05, 0.1}[r.IntN(3)],
+		seldom: 1, resolution: []float64{0.01, 0.05, 0.1}[r.IntN(3)],
 	}
 }
 
@@ -58,7 +59,7 @@ func (c *climate) advance(minutes float64) {
 	c.nextDoor -= minutes
 	if c.nextDoor <= 0 {
 		c.opening = between(c.r, 2, 7)
-		c.nextDoor = between(c.r, 70, 260)
+		c.nextDoor = float64(between(c.r, 70, 260) * c.seldom)
 	}
 	if c.opening > 0 {
 		c.opening -= minutes

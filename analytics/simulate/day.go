@@ -310,13 +310,14 @@ func (s *shipment) readings(first, second string) error {
 	c := newClimate(s.r, s.product)
 	c.fault = s.fault
 	way := s.received.Sub(s.bound).Minutes()
+	c.seldom = max(1, way/720)
 	switch s.fault {
 	case FaultExcursion, FaultFreeze:
 		c.from = float64(way * between(s.r, 0.25, 0.4))
 		c.to = c.from + between(s.r, 190, 240)
 	case FaultDrift:
 		c.from = max(150, float64(way*between(s.r, 0.25, 0.3)))
-		c.to = way
+		c.to = min(way, c.from+between(s.r, 360, 480))
 	case FaultStuck:
 		c.from = float64(way * between(s.r, 0.25, 0.4))
 		c.to = way
