@@ -64,7 +64,7 @@ func combine(causes []cause) (int64, []ledger.Reason) {
 		contribution := score * c.severity / sum
 		rest -= contribution
 		reasons = append(reasons, ledger.Reason{
-			Code: c.code, Contribution: contribution, From: c.from, To: c.to, Detail: bounded(c.detail, ledger.MaxReasonTextBytes),
+			Code: c.code, Contribution: contribution, From: c.from, To: max(c.from, c.to), Detail: bounded(c.detail, ledger.MaxReasonTextBytes),
 		})
 	}
 	if len(reasons) > 0 {
