@@ -10,7 +10,7 @@ import (
 
 var (
 	// ErrTampered says that a block is not what the orderers signed, or not what follows the block
-	// before it; the text names what is wrong. A *Tampered carries it.
+	// before it; the text names what is wrong. A *TamperedError carries it.
 	ErrTampered = errors.New("WB_BLOCK_TAMPERED: a block does not verify")
 	// ErrTrust says that the profile's trust roots and the channel do not go together, so that no block can be verified.
 	ErrTrust = errors.New("WB_TRUST: the channel does not match the trust roots")
@@ -18,20 +18,20 @@ var (
 	ErrPosition = errors.New("WB_POSITION: the position does not lie on this chain")
 )
 
-// Tampered is the error of a block that does not verify.
-type Tampered struct {
+// TamperedError is the error of a block that does not verify.
+type TamperedError struct {
 	Block uint64 // the number that was expected
 	Peer  string // who delivered it
 	What  string // what is wrong, in words
 }
 
 // Error names the block, the peer and what is wrong.
-func (t *Tampered) Error() string {
+func (t *TamperedError) Error() string {
 	return fmt.Sprintf("%s: block %d from %s: %s", ErrTampered, t.Block, t.Peer, t.What)
 }
 
 // Unwrap gives ErrTampered.
-func (t *Tampered) Unwrap() error { return ErrTampered }
+func (t *TamperedError) Unwrap() error { return ErrTampered }
 
 // Position is how far a consumer has got: the last block it has taken in. The zero value is before
 // the first block.

@@ -221,10 +221,10 @@ func transaction(id, event string, keys ...string) []byte {
 	if event != "" {
 		action.Events = marshal(&peer.ChaincodeEvent{ChaincodeId: chaincode, TxId: id, EventName: "waybill", Payload: []byte(event)})
 	}
-	cap := &peer.ChaincodeActionPayload{Action: &peer.ChaincodeEndorsedAction{
+	payload := &peer.ChaincodeActionPayload{Action: &peer.ChaincodeEndorsedAction{
 		ProposalResponsePayload: marshal(&peer.ProposalResponsePayload{Extension: marshal(action)}),
 	}}
-	return envelope(common.HeaderType_ENDORSER_TRANSACTION, id, marshal(&peer.Transaction{Actions: []*peer.TransactionAction{{Payload: marshal(cap)}}}))
+	return envelope(common.HeaderType_ENDORSER_TRANSACTION, id, marshal(&peer.Transaction{Actions: []*peer.TransactionAction{{Payload: marshal(payload)}}}))
 }
 
 // chain builds blocks as orderers and peers of Fabric do.
@@ -315,7 +315,7 @@ func newWorld(bft bool) *world {
 	if bft {
 		w.trust.Floor, consenters = 3, w.nodes
 	}
-	w.chain.add(true, nil, channelConfig([]*org{w.orderers}, []*org{w.peers}, consenters, 0))
+	w.add(true, nil, channelConfig([]*org{w.orderers}, []*org{w.peers}, consenters, 0))
 	w.signers = w.nodes[:w.trust.Floor]
 	return w
 }

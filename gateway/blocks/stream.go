@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -180,11 +181,9 @@ func (r *reader) run(ctx context.Context) error {
 // follow reads from one peer until it fails; progress tells whether a block came.
 func (r *reader) follow(ctx context.Context, src Source) (progress bool, err error) {
 	if r.verifier == nil {
-		v, err := r.start(ctx, src)
-		if err != nil {
+		if r.verifier, err = r.start(ctx, src); err != nil {
 			return false, err
 		}
-		r.verifier = v
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -293,9 +292,9 @@ func (r *reader) start(ctx context.Context, src Source) (*verifier, error) {
 		if isConfig(at.GetData().GetData()) {
 			to = number - 1
 		} else {
-			_, ordered, err := ordererMetadata(at)
-			if err != nil {
-				return nil, tampered(number, src, err)
+			_, ordered, malformed := ordererMetadata(at)
+			if malformed != nil {
+				return nil, tampered(number, src, malformed)
 			}
 			if to = ordered.GetLastConfig().GetIndex(); to >= number {
 				return nil, tampered(number, src, fmt.Errorf("it names the later block %d as the last configuration", to))
@@ -308,9 +307,9 @@ func (r *reader) start(ctx context.Context, src Source) (*verifier, error) {
 			return nil, err
 		}
 	}
-	for i := len(path) - 1; i >= 0; i-- {
-		if err := v.admit(path[i]); err != nil {
-			return nil, tampered(path[i].GetHeader().GetNumber(), src, err)
+	for _, b := range slices.Backward(path) {
+		if err := v.admit(b); err != nil {
+			return nil, tampered(b.GetHeader().GetNumber(), src, err)
 		}
 	}
 	v.next, v.prev = r.from, headerHash(before.GetHeader())
@@ -363,7 +362,7 @@ func tampered(number uint64, src Source, err error) error {
 	if errors.Is(err, ErrTrust) {
 		return err
 	}
-	return &Tampered{Block: number, Peer: src.Name(), What: err.Error()}
+	return &TamperedError{Block: number, Peer: src.Name(), What: err.Error()}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

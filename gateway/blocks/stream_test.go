@@ -81,7 +81,7 @@ func TestNoByteOfABlockCanChange(t *testing.T) {
 		if !errors.Is(err, blocks.ErrTampered) || len(got) != number {
 			rt.Fatalf("bit %d: %d blocks and %v", at, len(got), err)
 		}
-		var what *blocks.Tampered
+		var what *blocks.TamperedError
 		if !errors.As(err, &what) || what.Block != uint64(number) || what.Peer != "p" || what.What == "" {
 			rt.Fatalf("the error does not name it: %v", err)
 		}

@@ -183,7 +183,7 @@ func (c *config) signers(h *common.BlockHeader, meta *common.Metadata) ([]signer
 		if slices.ContainsFunc(out, func(s signer) bool { return sameCertificate(s.cert, certs[0]) }) {
 			continue
 		}
-		if err := verifySignature(certs[0], slices.Concat(meta.GetValue(), signedHeader, header), s.GetSignature()); err != nil {
+		if err = verifySignature(certs[0], slices.Concat(meta.GetValue(), signedHeader, header), s.GetSignature()); err != nil {
 			wrong("signature %d: %s", i, err)
 			continue
 		}

@@ -209,7 +209,7 @@ func (c *Client) dial(v profile.Peer, mspID string, id identity.Identity, cert *
 		grpc.WithTransportCredentials(credentials.NewTLS(cfg)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveEvery, Timeout: keepaliveTimeout}),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnectBackoff, MinConnectTimeout: dialTimeout}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnectBackoff(), MinConnectTimeout: dialTimeout}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("peer %s: %w", v.Name, err)
@@ -275,7 +275,7 @@ type Status struct {
 // Err is nil for a valid transaction, ErrConflict or ErrInvalidated otherwise.
 func (s Status) Err() error {
 	e := &Error{Op: opStatus, TxID: s.TxID, Validation: s.Code, Cause: fmt.Errorf("validation code %s in block %d", s.Code, s.Block)}
-	switch s.Code { //nolint:exhaustive // all other codes invalidate for good
+	switch s.Code {
 	case peer.TxValidationCode_VALID:
 		return nil
 	case peer.TxValidationCode_MVCC_READ_CONFLICT, peer.TxValidationCode_PHANTOM_READ_CONFLICT:
@@ -334,8 +334,7 @@ func (c *Client) Submit(ctx context.Context, tx *Endorsed) error {
 		}
 		return struct{}{}, tx.ID, err
 	})
-	var e *Error
-	if errors.As(err, &e) && (maybeSent || !notSent(e)) {
+	if e, ok := errors.AsType[*Error](err); ok && (maybeSent || !notSent(e)) {
 		return e.unknown()
 	}
 	return err
@@ -343,11 +342,7 @@ func (c *Client) Submit(ctx context.Context, tx *Endorsed) error {
 
 // notSent holds for answers by which the orderers never took the transaction.
 func notSent(e *Error) bool {
-	switch e.Kind {
-	case ErrTooMany, ErrTooLarge, ErrDenied, ErrClosed:
-		return true
-	}
-	return false
+	return errors.Is(e.Kind, ErrTooMany) || errors.Is(e.Kind, ErrTooLarge) || errors.Is(e.Kind, ErrDenied) || errors.Is(e.Kind, ErrClosed)
 }
 
 // Commit waits until the transaction is committed and says what became of it. Any failure to learn
@@ -356,8 +351,7 @@ func (c *Client) Commit(ctx context.Context, txID string) (Status, error) {
 	st, err := each(ctx, c, opStatus, c.limits.Commit, func(ctx context.Context, n *node) (Status, string, error) {
 		return c.status(ctx, n, txID)
 	})
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return Status{}, e.unknown()
 	}
 	return st, err
@@ -381,10 +375,10 @@ func (c *Client) Resolve(ctx context.Context, txID string) (Status, error) {
 		if ctx.Err() != nil {
 			return Status{}, last
 		}
-		switch last.Kind {
-		case ErrDeadline:
+		switch {
+		case errors.Is(last.Kind, ErrDeadline):
 			notFound = true // the peer waited with us and saw no commit
-		case ErrUnavailable:
+		case errors.Is(last.Kind, ErrUnavailable):
 			c.failed(n)
 		}
 	}

@@ -40,9 +40,9 @@ func (s *Source) Name() string { return s.node.name }
 // an error: the context's, ErrUnavailable, ErrDenied.
 func (s *Source) Blocks(ctx context.Context, from uint64) iter.Seq2[*common.Block, error] {
 	return func(yield func(*common.Block, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
+		streaming, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next, err := s.open(ctx, seekNumber(from), seekNumber(math.MaxUint64), orderer.SeekInfo_BLOCK_UNTIL_READY)
+		next, err := s.open(streaming, seekNumber(from), seekNumber(math.MaxUint64), orderer.SeekInfo_BLOCK_UNTIL_READY)
 		if err != nil {
 			yield(nil, err)
 			return

@@ -99,14 +99,15 @@ func (e *Error) Unwrap() []error {
 const maxCauseText = 2048
 
 func causeText(err error) string {
-	text := err.Error()
-	if st, ok := status.FromError(err); ok {
-		text = st.Message()
-		for _, d := range details(st) {
-			text += "; " + d.GetMspId() + ": " + d.GetMessage()
-		}
+	st, ok := status.FromError(err)
+	if !ok {
+		return cut(err.Error())
 	}
-	return cut(text)
+	texts := []string{st.Message()}
+	for _, d := range details(st) {
+		texts = append(texts, d.GetMspId()+": "+d.GetMessage())
+	}
+	return cut(strings.Join(texts, "; "))
 }
 
 func cut(s string) string {
@@ -145,10 +146,7 @@ func classify(ctx context.Context, op, peerName, txID string, err error) *Error 
 	if !ok {
 		st = status.FromContextError(err)
 	}
-	text := st.Message()
-	for _, d := range details(st) {
-		text += "\n" + d.GetMessage()
-	}
+	text := strings.Join(words(st), "\n")
 	switch code := st.Code(); {
 	case strings.Contains(text, saysTooMany):
 		e.Kind = ErrTooMany
@@ -180,11 +178,7 @@ func classify(ctx context.Context, op, peerName, txID string, err error) *Error 
 // refusal reads the chaincode's words. Where the first endorser agreed and a later one refused, the
 // peers are of two minds, which is a mismatch and passes.
 func (e *Error) refusal(st *status.Status) {
-	texts := []string{st.Message()}
-	for _, d := range details(st) {
-		texts = append(texts, d.GetMessage())
-	}
-	for _, text := range texts {
+	for _, text := range words(st) {
 		m := chaincodeWords.FindStringSubmatch(text)
 		if m == nil {
 			continue
@@ -222,8 +216,17 @@ func details(st *status.Status) []*gwproto.ErrorDetail {
 	return out
 }
 
-func says(text string, words ...string) bool {
-	for _, w := range words {
+// words are all that a status says: its message and its details'.
+func words(st *status.Status) []string {
+	texts := []string{st.Message()}
+	for _, d := range details(st) {
+		texts = append(texts, d.GetMessage())
+	}
+	return texts
+}
+
+func says(text string, phrases ...string) bool {
+	for _, w := range phrases {
 		if strings.Contains(text, w) {
 			return true
 		}

@@ -160,10 +160,10 @@ func (d deliverer) Deliver(s peer.Deliver_DeliverServer) error {
 	}
 	var signature common.SignatureHeader
 	var creator msp.SerializedIdentity
-	if err := proto.Unmarshal(payload.GetHeader().GetSignatureHeader(), &signature); err != nil {
+	if err = proto.Unmarshal(payload.GetHeader().GetSignatureHeader(), &signature); err != nil {
 		return err
 	}
-	if err := proto.Unmarshal(signature.GetCreator(), &creator); err != nil {
+	if err = proto.Unmarshal(signature.GetCreator(), &creator); err != nil {
 		return err
 	}
 	block, _ := pem.Decode(creator.GetIdBytes())
@@ -256,7 +256,7 @@ func TestATransactionIsEndorsedSubmittedAndCommitted(t *testing.T) {
 				t.Fatalf("%+v, %v", tx, err)
 			}
 			for range 2 { // a second copy does no harm
-				if err := c.Submit(t.Context(), tx); err != nil {
+				if err = c.Submit(t.Context(), tx); err != nil {
 					t.Fatal(err)
 				}
 			}

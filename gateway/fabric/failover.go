@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,7 +15,9 @@ const (
 	penaltyMax = 30 * time.Second
 )
 
-var reconnectBackoff = backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second}
+func reconnectBackoff() backoff.Config {
+	return backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second}
+}
 
 // each calls f on the peers in order of preference until one answers: a peer that cannot be reached
 // is passed over for the next, and for a while afterwards. Every other failure is the answer. The
@@ -31,14 +34,14 @@ func each[T any](ctx context.Context, c *Client, op string, limit time.Duration,
 			return out, nil
 		}
 		last = classify(ctx, op, n.name, txID, err)
-		switch last.Kind {
-		case ErrUnavailable:
+		switch {
+		case errors.Is(last.Kind, ErrUnavailable):
 			c.failed(n)
 			if limited.Err() != nil {
 				return none, last
 			}
 			continue
-		case ErrDeadline:
+		case errors.Is(last.Kind, ErrDeadline):
 			if ctx.Err() == nil {
 				c.failed(n) // the next call tries another peer
 			}

@@ -313,10 +313,10 @@ func TestAnUnknownOutcomeIsResolvedBeforeAnythingIsSentAgain(t *testing.T) {
 				l := fabrictest.New(record(0))
 				endorsed, submitted := 0, 0
 				l.Fault = func(s fabrictest.Step, _ string) fabrictest.Fault {
-					switch s {
-					case fabrictest.Endorse:
+					if s == fabrictest.Endorse {
 						endorsed++
-					case fabrictest.Submit:
+					}
+					if s == fabrictest.Submit {
 						if submitted++; submitted == 1 {
 							return fault
 						}
@@ -552,7 +552,7 @@ func TestEveryInputEndsOnceWithTheTruth(t *testing.T) {
 
 func truth(seed uint64, rate, callers, items, limit int, cfg submit.Config, closeAfter time.Duration) (faults []string) {
 	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(seed, 1))
 	roll := func(n int) int {
 		mu.Lock()
 		defer mu.Unlock()
@@ -653,7 +653,7 @@ func truth(seed uint64, rate, callers, items, limit int, cfg submit.Config, clos
 // outOfOrder finds an event of a call recorded before an earlier one of the same call and item.
 func outOfOrder(history string) string {
 	last := map[string]int{}
-	for _, id := range strings.Fields(history) {
+	for id := range strings.FieldsSeq(history) {
 		var c, call, i int
 		if n, _ := fmt.Sscanf(id, "c%d-%d-%d", &c, &call, &i); n != 3 {
 			continue

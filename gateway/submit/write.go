@@ -179,8 +179,7 @@ func (l *lane[T]) notEndorsed(ctx context.Context, t *try[T], err error) step {
 // another is every input's answer, everything else is looked for by halving the batch.
 func (l *lane[T]) whole(batch []*item[T], err error) step {
 	code, text := ledger.Code(err), err.Error()
-	var refused *fabric.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*fabric.Error](err); ok {
 		code, text = refused.Code, refused.Text
 		if code == "" && errors.Is(err, fabric.ErrTooLarge) {
 			code, text = ledger.CodeTooLarge, err.Error()
