@@ -1,13 +1,23 @@
 package evaluate
 
 import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/analytics/feature"
 	"github.com/waybill-dev/waybill/analytics/score"
+	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
+
+var update = flag.Bool("update", false, "write the golden traces")
 
 var now = time.Date(2026, 3, 14, 15, 0, 0, 0, time.UTC)
 
@@ -34,6 +44,87 @@ func TestPlantedFaultsAreFoundAndCleanShipmentsLeftAlone(t *testing.T) {
 		}
 		if err := ledger.CheckVerdict(o.Worst); err != nil {
 			t.Errorf("the contract would refuse a verdict: %v", err)
+		}
+	}
+}
+
+func TestVerdictsAreTheSameBitsEverywhere(t *testing.T) {
+	m, err := score.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	fmt.Fprintln(&b, m.Name())
+	for seed := range uint64(3) {
+		day, err := simulate.New(simulate.Config{Seed: seed, Now: now, Shipments: 16, Items: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdicts, err := Play(day, scorer.NewDocket(m, feature.DefaultLimits()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range verdicts {
+			if v.Final {
+				fmt.Fprintf(&b, "%s %d %s %d %s %s\n", v.Shipment, v.Window, v.Level, v.Score, v.Trace, v.Inputs)
+			}
+		}
+	}
+	path := filepath.Join("testdata", "traces.golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != b.String() {
+		t.Error("traces differ from the golden ones; if the engine or the simulator was changed on purpose, run this test with -update")
+	}
+}
+
+func TestADocketSavedAndRestoredAtAnyPointJudgesAlike(t *testing.T) {
+	m, err := score.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	day, err := simulate.New(simulate.Config{Seed: 11, Now: now, Shipments: 12, Items: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	straight, err := Play(day, scorer.NewDocket(m, feature.DefaultLimits()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, d := NewRehearsal(), scorer.NewDocket(m, feature.DefaultLimits())
+	var broken []ledger.Verdict
+	for i, a := range day.Actions {
+		tx, err := r.Record(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		broken = append(broken, d.Apply(uint64(i), tx)...)
+		data, err := d.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d = scorer.NewDocket(m, feature.DefaultLimits())
+		if err := d.UnmarshalBinary(data); err != nil {
+			t.Fatal(err)
+		}
+		again, err := d.MarshalBinary()
+		if err != nil || !bytes.Equal(data, again) {
+			t.Fatalf("after action %d a restored docket saves other bytes (%v)", i, err)
+		}
+	}
+	if len(straight) != len(broken) {
+		t.Fatalf("%d verdicts, want %d", len(broken), len(straight))
+	}
+	for i := range straight {
+		if straight[i].Trace != broken[i].Trace || straight[i].Inputs != broken[i].Inputs {
+			t.Fatalf("verdict %d differs", i)
 		}
 	}
 }
