@@ -161,7 +161,7 @@ func begin(ctx contractapi.TransactionContextInterface, clock func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	if err := actor.Require(role); err != nil {
+	if err = actor.Require(role); err != nil {
 		return nil, err
 	}
 	at, err := stub.GetTxTimestamp()

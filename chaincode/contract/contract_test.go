@@ -224,9 +224,9 @@ func TestExportedMethodsAreTheTransactionFunctions(t *testing.T) {
 	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}} {
 		kind := reflect.TypeOf(c)
 		var got []string
-		for i := range kind.NumMethod() {
-			if name := kind.Method(i).Name; !slices.Contains(framework, name) {
-				got = append(got, name)
+		for method := range kind.Methods() {
+			if !slices.Contains(framework, method.Name) {
+				got = append(got, method.Name)
 			}
 		}
 		if !slices.Equal(got, want[kind.Elem().Name()]) {
@@ -270,8 +270,16 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 func TestFunctionsAreCalledByTheirWholeNameAndArguments(t *testing.T) {
 	c := newChannel(t)
 	for _, args := range [][]string{
-		{}, {""}, {"RecordEvents", "x"}, {"traceability:recordEvents", "x"}, {"traceability:", "x"}, {"nothing:RecordEvents", "x"},
-		{wire.FnRecordEvents}, {wire.FnRecordEvents, "x", "y"}, {"traceability:GetName"}, {wire.FnGetSegment, "x"},
+		{},
+		{""},
+		{"RecordEvents", "x"},
+		{"traceability:recordEvents", "x"},
+		{"traceability:", "x"},
+		{"nothing:RecordEvents", "x"},
+		{wire.FnRecordEvents},
+		{wire.FnRecordEvents, "x", "y"},
+		{"traceability:GetName"},
+		{wire.FnGetSegment, "x"},
 	} {
 		var raw [][]byte
 		for _, a := range args {
@@ -830,8 +838,12 @@ func TestVerdictsRestOnWhatIsRecorded(t *testing.T) {
 func TestQueriesOfNothingSayNotFound(t *testing.T) {
 	c := newChannel(t)
 	for _, args := range [][]string{
-		{wire.FnGetEvent, ledger.Digest{1}.String()}, {wire.FnGetItem, item}, {wire.FnGetDevice, logger},
-		{wire.FnGetSegment, logger, "0"}, {wire.FnGetPolicy, "*"}, {wire.FnGetVerdict, pallet, "0", "m@1"},
+		{wire.FnGetEvent, ledger.Digest{1}.String()},
+		{wire.FnGetItem, item},
+		{wire.FnGetDevice, logger},
+		{wire.FnGetSegment, logger, "0"},
+		{wire.FnGetPolicy, "*"},
+		{wire.FnGetVerdict, pallet, "0", "m@1"},
 	} {
 		raw := make([][]byte, 0, 3)
 		for _, a := range args[1:] {

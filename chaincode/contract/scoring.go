@@ -55,7 +55,7 @@ func (c *Scoring) SetPolicies(ctx contractapi.TransactionContextInterface, batch
 			keys = append(keys, own...)
 		}
 	}
-	if err := t.repository.Prefetch(keys); err != nil {
+	if err = t.repository.Prefetch(keys); err != nil {
 		return nil, coded(err)
 	}
 	for i, p := range in.Policies {
@@ -63,7 +63,7 @@ func (c *Scoring) SetPolicies(ctx contractapi.TransactionContextInterface, batch
 			t.refuse(refused[i], ledger.Digest{})
 			continue
 		}
-		if err := t.setPolicy(p); err != nil {
+		if err = t.setPolicy(p); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -156,19 +156,19 @@ func (c *Scoring) RecordVerdicts(ctx contractapi.TransactionContextInterface, ba
 			keys = append(keys, own...)
 		}
 	}
-	if err := t.repository.Prefetch(keys); err != nil {
+	if err = t.repository.Prefetch(keys); err != nil {
 		return nil, coded(err)
 	}
 	for i, v := range in.Verdicts {
-		digest, err := wire.VerdictDigest(v)
-		if err != nil {
+		var digest ledger.Digest
+		if digest, err = wire.VerdictDigest(v); err != nil {
 			return nil, coded(err)
 		}
 		if refused[i] != nil {
 			t.refuse(refused[i], digest)
 			continue
 		}
-		if err := t.recordVerdict(v, digest); err != nil {
+		if err = t.recordVerdict(v, digest); err != nil {
 			return nil, coded(err)
 		}
 	}

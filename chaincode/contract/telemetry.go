@@ -47,15 +47,15 @@ func (c *Telemetry) RegisterDevices(ctx contractapi.TransactionContextInterface,
 	keys := make([]string, 0, len(in.Devices))
 	refused := make([]error, len(in.Devices))
 	for i, d := range in.Devices {
-		key, err := wire.DeviceKey(d.ID)
-		if err == nil {
-			err = ledger.CheckDevice(d)
+		var key string
+		if refused[i] = ledger.CheckDevice(d); refused[i] == nil {
+			key, refused[i] = wire.DeviceKey(d.ID)
 		}
-		if refused[i] = err; err == nil {
+		if refused[i] == nil {
 			keys = append(keys, key)
 		}
 	}
-	if err := t.repository.Prefetch(keys); err != nil {
+	if err = t.repository.Prefetch(keys); err != nil {
 		return nil, coded(err)
 	}
 	for i, d := range in.Devices {
@@ -63,7 +63,7 @@ func (c *Telemetry) RegisterDevices(ctx contractapi.TransactionContextInterface,
 			t.refuse(refused[i], d.Digest())
 			continue
 		}
-		if err := t.register(d); err != nil {
+		if err = t.register(d); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -107,20 +107,20 @@ func (c *Telemetry) RecordSegments(ctx contractapi.TransactionContextInterface, 
 	for i, s := range in.Segments {
 		r.inputs[i] = readSegment(s)
 	}
-	if err := r.prefetch(); err != nil {
+	if err = r.prefetch(); err != nil {
 		return nil, coded(err)
 	}
 	for i := range r.inputs {
-		if err := r.record(&r.inputs[i]); err != nil {
+		if err = r.record(&r.inputs[i]); err != nil {
 			return nil, coded(err)
 		}
 	}
 	if len(r.kept) > 0 {
-		pack, err := wire.Encode(wire.SegmentBatch{Segments: r.kept})
-		if err != nil {
+		var pack []byte
+		if pack, err = wire.Encode(wire.SegmentBatch{Segments: r.kept}); err != nil {
 			return nil, coded(err)
 		}
-		if err := t.repository.CreatePack(t.ID, pack); err != nil {
+		if err = t.repository.CreatePack(t.ID, pack); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -199,24 +199,20 @@ func (r *segmentRecorder) record(in *segmentInput) error {
 	if err != nil {
 		return err
 	}
-	if err := ledger.CheckSender(in.device, device, in.signed.Payload, in.signed.Signature, r.Tx); err != nil {
-		r.refuse(err, in.digest)
-		return nil
-	}
 	view, err := r.view(in)
 	if err != nil {
 		return err
 	}
-	var segment ledger.Segment
-	if view.Recorded == nil {
-		if segment, err = r.decode(in); err != nil {
-			r.refuse(err, in.digest)
-			return nil
-		}
-	} else {
-		segment.Device, segment.Seq = in.device, in.seq
+	err = ledger.CheckSender(in.device, device, in.signed.Payload, in.signed.Signature, r.Tx)
+	segment := ledger.Segment{Device: in.device, Seq: in.seq}
+	if err == nil && view.Recorded == nil {
+		segment, err = r.decode(in)
 	}
-	record, status, err := ledger.DecideSegment(ledger.SegmentInput{Segment: segment, Digest: in.digest}, view, r.Tx, len(r.kept))
+	var record ledger.SegmentRecord
+	var status ledger.Status
+	if err == nil {
+		record, status, err = ledger.DecideSegment(ledger.SegmentInput{Segment: segment, Digest: in.digest}, view, r.Tx, len(r.kept))
+	}
 	switch {
 	case refusal(err):
 		r.refuse(err, in.digest)

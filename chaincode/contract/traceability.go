@@ -44,11 +44,11 @@ func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface,
 		return nil, coded(err)
 	}
 	r := eventRecorder{transaction: t, inputs: readEvents(entries)}
-	if err := r.prefetch(); err != nil {
+	if err = r.prefetch(); err != nil {
 		return nil, coded(err)
 	}
 	for i := range r.inputs {
-		if err := r.record(&r.inputs[i]); err != nil {
+		if err = r.record(&r.inputs[i]); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -62,7 +62,7 @@ func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface,
 				return nil, coded(err)
 			}
 		}
-		if err := t.repository.CreatePack(t.ID, pack); err != nil {
+		if err = t.repository.CreatePack(t.ID, pack); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -206,22 +206,22 @@ func (r *eventRecorder) record(in *eventInput) error {
 		return err
 	}
 	decision, err := ledger.DecideEvent(in.event, view, r.Tx, len(r.kept))
-	if refusal(err) {
-		r.refuse(err, in.event.Hash)
-		return nil
-	} else if err != nil {
-		return err
-	}
 	answer := wire.Answer{
 		Status: decision.Status, Digest: in.event.Hash,
 		Restatement: decision.Restatement, RecordedIn: decision.RecordedIn,
 	}
-	if decision.RecordedIn != "" {
+	switch {
+	case refusal(err):
+		r.refuse(err, in.event.Hash)
+		return nil
+	case err != nil:
+		return err
+	case decision.RecordedIn != "":
 		r.answer(answer)
 		return nil
 	}
 	if decision.ClaimsID {
-		if err := r.repository.CreateClaim(in.event.Claims, in.event.Hash); err != nil {
+		if err = r.repository.CreateClaim(in.event.Claims, in.event.Hash); err != nil {
 			return err
 		}
 	}

@@ -117,7 +117,7 @@ func (e *Error) Error() string {
 // Is reports whether target is the refusal that this error's code stands for.
 func (e *Error) Is(target error) bool {
 	for _, c := range coded() {
-		if c.err == target { //nolint:errorlint // the sentinels themselves are compared
+		if c.err == target {
 			return c.code == e.Code
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -34,9 +35,7 @@ func body(minute int, f fields) []byte {
 		"type": "ObjectEvent", "eventTimeZoneOffset": "+00:00",
 		"eventTime": start.Add(time.Duration(minute) * time.Minute).Format(time.RFC3339),
 	}
-	for k, v := range f {
-		all[k] = v
-	}
+	maps.Copy(all, f)
 	data, err := json.Marshal(all)
 	if err != nil {
 		panic(err)

@@ -116,7 +116,7 @@ func TestBulkReadsAskForAKeyOnce(t *testing.T) {
 	for i := range keys {
 		keys[i] = wire.EventKey(ledger.Digest{byte(i)})
 	}
-	if err := r.Prefetch(append(keys, keys...)); err != nil {
+	if err := r.Prefetch(slices.Concat(keys, keys)); err != nil {
 		t.Fatal(err)
 	}
 	for i := range keys {

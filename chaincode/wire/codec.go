@@ -87,7 +87,7 @@ func Decode[T message](data []byte, limit int) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	if err := m.dec.Unmarshal(data[1:], &v); err != nil {
+	if err = m.dec.Unmarshal(data[1:], &v); err != nil {
 		var zero T
 		return zero, fmt.Errorf("%w: %w", ledger.ErrMalformed, err)
 	}

@@ -27,8 +27,8 @@ type storedItem struct {
 
 // stamp is the moment of an event and the event.
 type stamp struct {
-	_    struct{}      `cbor:",toarray"`
-	At   ledger.Millis //nolint:revive // the order of the fields is the encoding
+	_    struct{} `cbor:",toarray"`
+	At   ledger.Millis
 	Hash ledger.Digest
 }
 

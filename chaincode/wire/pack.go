@@ -124,13 +124,13 @@ func DecodeEventBatch(data []byte) ([]EventEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := bounded("events", len(batch.Lengths), ledger.MaxBatchEvents); err != nil {
+	if err = bounded("events", len(batch.Lengths), ledger.MaxBatchEvents); err != nil {
 		return nil, err
 	}
 	if len(batch.ContextOf) != len(batch.Lengths) {
 		return nil, fmt.Errorf("%w: %d lengths and %d contexts of events", ledger.ErrMalformed, len(batch.Lengths), len(batch.ContextOf))
 	}
-	if err := batch.checkContexts(); err != nil {
+	if err = batch.checkContexts(); err != nil {
 		return nil, err
 	}
 	total := 0
@@ -203,7 +203,7 @@ func (b EventBatch) bodies(total int) ([]byte, error) {
 	if err := header.Decode(b.Pack); err != nil {
 		return nil, fmt.Errorf("%w: pack: %w", ledger.ErrMalformed, err)
 	}
-	if header.Skippable || !header.HasFCS || header.FrameContentSize != uint64(total) || header.DictionaryID != 0 {
+	if header.Skippable || !header.HasFCS || header.FrameContentSize != uint64(total) || header.DictionaryID != 0 { //nolint:gosec // a sum of lengths that were checked
 		return nil, fmt.Errorf("%w: the pack's frame does not hold the %d bytes that its lengths announce", ledger.ErrMalformed, total)
 	}
 	z, err := decompressor()

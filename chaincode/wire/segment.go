@@ -136,7 +136,7 @@ func appendSeries[T ~int32 | ~int64](b []byte, values []T) []byte {
 		step = gcd(step, magnitude(int64(values[i])-int64(values[i-1])))
 	}
 	b = binary.AppendUvarint(b, step)
-	divisor := int64(max(step, 1)) //nolint:gosec // below 2^54
+	divisor := int64(max(step, 1))
 	for i := 1; i < len(values); {
 		difference := int64(values[i]) - int64(values[i-1])
 		run := 1
@@ -146,7 +146,7 @@ func appendSeries[T ~int32 | ~int64](b []byte, values []T) []byte {
 		token := zigzag(difference / divisor)
 		switch {
 		case run >= minRun:
-			b = binary.AppendUvarint(b, uint64(run)<<1|1) //nolint:gosec // positive
+			b = binary.AppendUvarint(b, uint64(run)<<1|1)
 			b = binary.AppendUvarint(b, token)
 		default:
 			for range run {
@@ -277,7 +277,7 @@ func readSeries[T ~int32 | ~int64](d *segmentReader, n int, low, high int64) ([]
 				return nil, err
 			}
 		}
-		if run == 0 || run > uint64(n-len(values)) { //nolint:gosec // positive
+		if run == 0 || run > uint64(n-len(values)) {
 			return nil, errSegment
 		}
 		add, ok := scaled(unzigzag(difference), step)
@@ -304,16 +304,16 @@ func scaled(difference int64, step uint64) (int64, bool) {
 	if step > limit || magnitude(difference) > limit/step {
 		return 0, false
 	}
-	return difference * int64(step), true //nolint:gosec // both are at most 2^54 and so is the product
+	return difference * int64(step), true
 }
 
 func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) } //nolint:gosec // the bits are meant
 
-func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) } //nolint:gosec // the bits are meant
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 func magnitude(v int64) uint64 {
 	if v < 0 {
-		return uint64(-v) //nolint:gosec // |v| < 2^54
+		return uint64(-v)
 	}
 	return uint64(v)
 }

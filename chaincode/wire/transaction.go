@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
@@ -22,9 +23,7 @@ func ReadTransaction(payload []byte, writes iter.Seq2[string, []byte]) (Transact
 		return tx, fmt.Errorf("summary: %w", err)
 	}
 	r := transactionReader{values: map[string][]byte{}}
-	for key, value := range writes {
-		r.values[key] = value
-	}
+	maps.Insert(r.values, writes)
 	if err := r.pack(summary); err != nil {
 		return tx, err
 	}

@@ -40,8 +40,8 @@ func recorded(t *testing.T) ([]byte, map[string][]byte) {
 	pack, err := wire.EncodeEventBatch(entries)
 	put(name(t)(wire.PackKey("tx")), pack, err)
 	for i, d := range []ledger.Digest{digest(9), digest(2)} {
-		data, err := wire.Encode(ledger.EventRecord{TxID: "tx", Index: i, BodyDigest: entries[i].Digest()})
-		put(wire.EventKey(d), data, err)
+		record, e := wire.Encode(ledger.EventRecord{TxID: "tx", Index: i, BodyDigest: entries[i].Digest()})
+		put(wire.EventKey(d), record, e)
 	}
 	data, err := wire.Encode(ledger.EventRecord{TxID: "tx", Index: 2, BodyDigest: entries[2].Digest()})
 	put(wire.RestatementKey(digest(7), entries[2].Digest()), data, err)

@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -44,10 +45,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 func TestWrongSettingsAreNamed(t *testing.T) {
 	base := map[string]string{"CHAINCODE_ID": "x", "CHAINCODE_SERVER_ADDRESS": "127.0.0.1:0"}
 	with := func(more ...string) map[string]string {
-		out := map[string]string{}
-		for k, v := range base {
-			out[k] = v
-		}
+		out := maps.Clone(base)
 		for i := 0; i < len(more); i += 2 {
 			out[more[i]] = more[i+1]
 		}
