@@ -118,7 +118,7 @@ type endless struct {
 }
 
 func (r *endless) Read(p []byte) (int, error) {
-	n := 0
+	var n int
 	if r.at < len(r.head) {
 		n = copy(p, r.head[r.at:])
 	} else {
@@ -221,5 +221,46 @@ func TestRangingMayStopEarly(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d events", n)
+	}
+}
+
+func TestAnEventTakesTheMemoryTheDocumentationSays(t *testing.T) {
+	const values = 60_000
+	json := fmt.Sprintf(frame, with(`"example:x":[`+strings.TrimSuffix(strings.Repeat("{},", values), ",")+`]`))
+	xml := `<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0" creationDate="2024-03-05T10:00:00Z"><EPCISBody><EventList>` +
+		`<ObjectEvent><eventTime>2024-03-05T09:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset><epcList/><action>OBSERVE</action>` +
+		`<x:a xmlns:x="https://x.example.com/">` + strings.Repeat("<x:b/>", values) + `</x:a></ObjectEvent></EventList></EPCISBody></e:EPCISDocument>`
+	for name, tt := range map[string]struct {
+		text     string
+		perValue uint64
+	}{"JSON": {json, 384}, "XML": {xml, 768}} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		doc, err := epcis.ParseDocument([]byte(tt.text), epcis.Limits{})
+		runtime.ReadMemStats(&after)
+		if err != nil || doc.Err() != nil {
+			t.Fatal(err, doc.Err())
+		}
+		if got, most := after.TotalAlloc-before.TotalAlloc, tt.perValue*values+4*uint64(len(tt.text))+1<<20; got > 2*most {
+			t.Errorf("%s: %d bytes allocated in all, want at most twice %d", name, got, most)
+		}
+	}
+}
+
+func TestLatin1DocumentsAreRead(t *testing.T) {
+	xml := `<?xml version="1.0" encoding="ISO-8859-1"?><e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2" creationDate="2024-03-05T10:00:00Z"><EPCISBody><EventList>` +
+		"<ObjectEvent><eventTime>2024-03-05T09:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset><epcList/><action>OBSERVE</action>" +
+		"<x:city xmlns:x=\"https://x.example.com/\">M\xfcnchen</x:city></ObjectEvent></EventList></EPCISBody></e:EPCISDocument>"
+	doc, err := epcis.ParseDocument([]byte(xml), epcis.Limits{})
+	if err != nil || doc.Err() != nil {
+		t.Fatal(err, doc.Err())
+	}
+	if got := doc.Events[0].Event.Extensions[0].Value.Text; got != "München" {
+		t.Errorf("got %q", got)
+	}
+	utf16 := strings.Replace(xml, "ISO-8859-1", "UTF-16", 1)
+	if _, err := epcis.ParseDocument([]byte(utf16), epcis.Limits{}); !faults(t, err).Has(epcis.CodeNotUTF8) {
+		t.Errorf("UTF-16: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,8 +14,12 @@ const DefaultContext = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.
 // immutable and safe for concurrent use.
 type Context struct {
 	raw []byte
+	// outer is the context that this one adds to.
+	outer *Context
 	// terms hold the declared prefixes in document order; a later one wins.
 	terms []term
+	// index finds a term where there are many.
+	index map[string]string
 	// ignored are the names of fields that a null term takes out of the data.
 	ignored []string
 }
@@ -71,7 +76,19 @@ func ParseContext(data []byte) (*Context, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
+	c.seal()
 	return c, nil
+}
+
+// seal ends the making of a context.
+func (c *Context) seal() {
+	if len(c.terms) <= linearMembers {
+		return
+	}
+	c.index = make(map[string]string, len(c.terms))
+	for _, t := range c.terms {
+		c.index[t.name] = t.iri
+	}
 }
 
 // JSON gives the context as compact JSON. The caller must not change it.
@@ -114,6 +131,10 @@ func (c *Context) takeTerms(d *decoder, n int32) {
 				c.terms = append(c.terms, term{nd.key, d.t.nodes[id].text})
 			}
 		case KindNull:
+			if len(c.ignored) >= maxDocumentMembers {
+				d.fault(m, CodeTooManyFields, "more than "+strconv.Itoa(maxDocumentMembers)+" terms without a meaning")
+				return
+			}
 			ns, local := c.name(nd.key)
 			c.ignored = append(c.ignored, fullName(ns, local))
 		case KindBool, KindNumber, KindArray:
@@ -123,12 +144,9 @@ func (c *Context) takeTerms(d *decoder, n int32) {
 
 // with gives the context that holds inside a value that has an @context of its own.
 func (c *Context) with(d *decoder, n int32) *Context {
-	inner := &Context{
-		raw:     c.raw,
-		terms:   append([]term(nil), c.terms...),
-		ignored: append([]string(nil), c.ignored...),
-	}
+	inner := &Context{raw: c.raw, outer: c, ignored: slices.Clip(c.ignored)}
 	inner.take(d, n)
+	inner.seal()
 	return inner
 }
 
@@ -149,7 +167,7 @@ func (c *Context) withIgnored(names []string) *Context {
 		raw = append(raw, c.raw...)
 	}
 	raw = append(raw, ",{"...)
-	inner := &Context{terms: c.terms, ignored: append([]string(nil), c.ignored...)}
+	inner := &Context{outer: c, ignored: slices.Clip(c.ignored)}
 	for i, name := range names {
 		if i > 0 {
 			raw = append(raw, ',')
@@ -159,16 +177,23 @@ func (c *Context) withIgnored(names []string) *Context {
 		ns, local := c.name(name)
 		inner.ignored = append(inner.ignored, fullName(ns, local))
 	}
-	inner.raw = append(raw, "}]"...)
+	raw = append(raw, "}]"...)
+	inner.raw = raw
 	return inner
 }
 
 // prefix gives the namespace that a prefix stands for.
 func (c *Context) prefix(p string) (string, bool) {
-	if c != nil {
-		for i := len(c.terms) - 1; i >= 0; i-- {
-			if c.terms[i].name == p {
-				return c.terms[i].iri, true
+	for ; c != nil; c = c.outer {
+		if c.index != nil {
+			if iri, ok := c.index[p]; ok {
+				return iri, true
+			}
+			continue
+		}
+		for _, t := range slices.Backward(c.terms) {
+			if t.name == p {
+				return t.iri, true
 			}
 		}
 	}
@@ -178,12 +203,12 @@ func (c *Context) prefix(p string) (string, bool) {
 // name splits a field's name into namespace and local name. A CURIE splits at its
 // prefix, another URI after its last '/', '#' or ':'; a bare word has no namespace.
 func (c *Context) name(name string) (namespace, local string) {
-	i := strings.IndexByte(name, ':')
-	if i < 0 {
+	before, after, ok := strings.Cut(name, ":")
+	if !ok {
 		return "", name
 	}
-	if ns, ok := c.prefix(name[:i]); ok && !strings.HasPrefix(name[i+1:], "//") {
-		return ns, name[i+1:]
+	if ns, ok := c.prefix(before); ok && !strings.HasPrefix(after, "//") {
+		return ns, after
 	}
 	end := strings.LastIndexAny(name, "/#:")
 	return name[:end+1], name[end+1:]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,4 +179,79 @@ func TestStreamEqualsWholeDocument(t *testing.T) {
 			t.Errorf("%s: %d events in the stream, %d in the document", file, n, len(doc.Events))
 		}
 	}
+}
+
+func TestXMLAndJSONOfTheSameEventsHaveTheSameHash(t *testing.T) {
+	pairs := 0
+	for _, file := range corpus(t, "epcis", "xml", "2.0", "*.xml") {
+		name := strings.TrimSuffix(filepath.Base(file), ".xml") + ".json"
+		data, err := os.ReadFile(filepath.Join(dataDir(t), "epcis", "openepcis", "valid", name))
+		if err != nil || name == "AggregationEvent.json" {
+			continue
+		}
+		pairs++
+		x, errX := epcis.ParseDocument(read(t, file), epcis.Limits{})
+		j, errJ := epcis.ParseDocument(data, epcis.Limits{})
+		if errX != nil || errJ != nil || len(x.Events) != len(j.Events) {
+			t.Errorf("%s: %v, %v", name, errX, errJ)
+			continue
+		}
+		for i := range x.Events {
+			if a, b := x.Events[i].Event, j.Events[i].Event; a.Hash() != b.Hash() {
+				t.Errorf("%s event %d\n XML %s\nJSON %s", name, i, a.PreHash(), b.PreHash())
+			}
+		}
+	}
+	if pairs == 0 {
+		t.Error("no document stands in both forms")
+	}
+}
+
+func TestRealEventsComeBackFromTheirJSON(t *testing.T) {
+	for _, file := range slices.Concat(corpus(t, "epcis", "gs1", "*"), corpus(t, "epcis", "openepcis", "valid", "*"),
+		corpus(t, "epcis", "xml", "2.0", "*"), corpus(t, "epcis", "xml", "1.2", "*"), corpus(t, "eventhash", "*l*d")) {
+		doc, err := epcis.ParseDocument(read(t, file), epcis.Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		for _, s := range doc.Events {
+			out, err := s.Event.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := epcis.ParseEvent(s.Context, out)
+			if err != nil {
+				t.Errorf("%s %s: %v\n%s", filepath.Base(file), s.Path, err, out)
+				continue
+			}
+			if again.Hash() != s.Event.Hash() || again.EventID != s.Event.EventID || again.IsErrorDeclaration() != s.Event.IsErrorDeclaration() {
+				t.Errorf("%s %s is not what it was:\n%s", filepath.Base(file), s.Path, out)
+			}
+		}
+	}
+}
+
+func TestWarningsOfTheStandardsOwnExamples(t *testing.T) {
+	found := map[string]int{}
+	for _, file := range corpus(t, "epcis", "gs1", "*") {
+		doc, err := epcis.ParseDocument(read(t, file), epcis.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range doc.Events {
+			for _, f := range doc.Events[i].Warnings() {
+				found[f.Code]++
+				if !strings.HasPrefix(f.Path, doc.Events[i].Path+".") {
+					t.Errorf("path %s is not below %s", f.Path, doc.Events[i].Path)
+				}
+			}
+		}
+	}
+	for _, code := range []string{epcis.CodeSensorTwice, epcis.CodeSensorTime, epcis.CodeDuplicateMember} {
+		if found[code] == 0 {
+			t.Errorf("no %s in the examples, which have it: %v", code, found)
+		}
+	}
+	t.Log(found)
 }

@@ -81,8 +81,8 @@ func (d *decoder) fault(n int32, code, message string) {
 	d.faults = append(d.faults, Fault{Path: d.t.path(d.base, n), Code: code, Message: message})
 }
 
-// faultAt is a fault of a member that object n lacks.
-func (d *decoder) faultAt(n int32, member, code, message string) {
+// lacks is the fault of a member that object n needs.
+func (d *decoder) lacks(n int32, member, message string) {
 	if len(d.faults) >= d.lim.MaxFaults {
 		d.dropped++
 		return
@@ -93,11 +93,11 @@ func (d *decoder) faultAt(n int32, member, code, message string) {
 	} else {
 		path = string(appendPathMember([]byte(path), member))
 	}
-	d.faults = append(d.faults, Fault{Path: path, Code: code, Message: message})
+	d.faults = append(d.faults, Fault{Path: path, Code: CodeRequired, Message: message})
 }
 
 func (d *decoder) missing(n int32, member string) {
-	d.faultAt(n, member, CodeRequired, member+" is required")
+	d.lacks(n, member, member+" is required")
 }
 
 func (k Kind) article() string {
@@ -330,7 +330,6 @@ func everyEvent(key string) bool {
 
 // field reads one member of an event and reports whether the standard knows it.
 func (d *decoder) field(e *Event, c int32, allowed fieldSet) bool { //nolint:gocyclo,cyclop // one case a field of the standard
-	need := fieldSet(0)
 	switch d.t.nodes[c].key {
 	case "type", "@context":
 	case "eventTime":
@@ -374,13 +373,14 @@ func (d *decoder) field(e *Event, c int32, allowed fieldSet) bool { //nolint:goc
 	case "sensorElementList":
 		e.SensorElements = d.sensorElements(c)
 	default:
-		return d.ownField(e, c, allowed, need)
+		return d.ownField(e, c, allowed)
 	}
 	return true
 }
 
 // ownField reads a member that only some types have.
-func (d *decoder) ownField(e *Event, c int32, allowed, need fieldSet) bool {
+func (d *decoder) ownField(e *Event, c int32, allowed fieldSet) bool {
+	var need fieldSet
 	key := d.t.nodes[c].key
 	switch key {
 	case "action":
@@ -446,7 +446,7 @@ func (d *decoder) ownField(e *Event, c int32, allowed, need fieldSet) bool {
 	case "ilmd":
 		if d.is(c, KindObject) {
 			e.HasILMD = true
-			e.ILMD = d.extensions(c, nil, true)
+			e.ILMD = d.extensions(c, nil)
 		}
 	}
 	return true
@@ -465,16 +465,14 @@ func (d *decoder) whole(e *Event, n int32) {
 	switch e.Type {
 	case ObjectEvent:
 		if !present("epcList") && !has("quantityList") && (!has("sensorElementList") || !present("readPoint")) {
-			d.faultAt(n, "epcList", CodeRequired,
-				"an ObjectEvent needs an epcList, a filled quantityList, or sensorElementList with readPoint")
+			d.lacks(n, "epcList", "an ObjectEvent needs an epcList, a filled quantityList, or sensorElementList with readPoint")
 		}
 		if ilmd := d.t.child(n, "ilmd"); ilmd != none && (e.Action == Observe || e.Action == Delete) {
 			d.fault(ilmd, CodeNotAllowed, "ilmd may stand in an ObjectEvent only when its action is ADD")
 		}
 	case AggregationEvent, AssociationEvent:
 		if e.Action != Delete && !has("childEPCs") && !has("childQuantityList") {
-			d.faultAt(n, "childEPCs", CodeRequired,
-				"an "+string(e.Type)+" needs childEPCs or childQuantityList unless its action is DELETE")
+			d.lacks(n, "childEPCs", "an "+string(e.Type)+" needs childEPCs or childQuantityList unless its action is DELETE")
 		}
 		if e.Type == AssociationEvent && !present("parentID") {
 			d.missing(n, "parentID")
@@ -484,8 +482,7 @@ func (d *decoder) whole(e *Event, n int32) {
 			d.missing(n, "bizTransactionList")
 		}
 		if e.Action != Delete && !present("epcList") && !has("quantityList") {
-			d.faultAt(n, "epcList", CodeRequired,
-				"a TransactionEvent needs an epcList or a filled quantityList unless its action is DELETE")
+			d.lacks(n, "epcList", "a TransactionEvent needs an epcList or a filled quantityList unless its action is DELETE")
 		}
 	case TransformationEvent:
 		in := has("inputEPCList") || has("inputQuantityList")
@@ -494,11 +491,9 @@ func (d *decoder) whole(e *Event, n int32) {
 			break
 		}
 		if !in {
-			d.faultAt(n, "inputEPCList", CodeRequired,
-				"a TransformationEvent needs inputs and outputs, or one of them with a transformationID")
+			d.lacks(n, "inputEPCList", "a TransformationEvent needs inputs and outputs, or one of them with a transformationID")
 		} else {
-			d.faultAt(n, "outputEPCList", CodeRequired,
-				"a TransformationEvent needs inputs and outputs, or one of them with a transformationID")
+			d.lacks(n, "outputEPCList", "a TransformationEvent needs inputs and outputs, or one of them with a transformationID")
 		}
 	}
 }
@@ -520,7 +515,7 @@ func (d *decoder) errorDeclaration(n int32) *ErrorDeclaration {
 			return false
 		}
 		return true
-	}, true)
+	})
 	if d.t.child(n, "declarationTime") == none {
 		d.missing(n, "declarationTime")
 	}
@@ -679,7 +674,7 @@ func (d *decoder) sensorElements(n int32) []SensorElement {
 				return false
 			}
 			return true
-		}, true)
+		})
 		if d.t.child(o, "sensorReport") == none {
 			d.missing(o, "sensorReport")
 		}
@@ -715,7 +710,7 @@ func (d *decoder) sensorMetadata(n int32) *SensorMetadata {
 			return false
 		}
 		return true
-	}, true)
+	})
 	return m
 }
 
@@ -783,7 +778,7 @@ func (d *decoder) sensorReport(n int32) SensorReport { //nolint:gocyclo,cyclop /
 			return false
 		}
 		return true
-	}, true)
+	})
 	if d.t.child(n, "type") == none {
 		d.missing(n, "type")
 	}
@@ -791,8 +786,8 @@ func (d *decoder) sensorReport(n int32) SensorReport { //nolint:gocyclo,cyclop /
 }
 
 // extensions reads an object whose known members known takes; the others are
-// extensions and, if strict, must have URIs for names.
-func (d *decoder) extensions(n int32, known func(c int32) bool, strict bool) []Extension {
+// extensions and must have URIs for names.
+func (d *decoder) extensions(n int32, known func(c int32) bool) []Extension {
 	if !d.is(n, KindObject) {
 		return nil
 	}
@@ -801,7 +796,7 @@ func (d *decoder) extensions(n int32, known func(c int32) bool, strict bool) []E
 		if known != nil && known(c) {
 			continue
 		}
-		if key := d.t.nodes[c].key; strict && !isURI(key) {
+		if key := d.t.nodes[c].key; !isURI(key) {
 			d.fault(c, CodeUnknownField, quote(key)+" is not a field of the standard here and not an extension")
 			continue
 		}

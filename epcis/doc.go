@@ -11,8 +11,10 @@
 // message; a decoder never panics on bad input and bounds what it reads by
 // [Limits].
 //
-// Memory: while [Events] reads a document it holds one event at a time, at most
-// about twelve times the event's size, as long as the document states its
-// @context before its body; otherwise the events are held back until the context
-// is known, bounded by Limits.MaxBytes.
+// Memory: [Events] and [EventsXML] hold one event at a time: its text at most four
+// times over and at most 384 bytes for each JSON value in it, or 768 for each XML
+// element and attribute, both bounded by [Limits]. The header of a document is held
+// as a whole, and so are events that stand before the document's @context, since
+// they cannot be read without it; Limits.MaxBytes bounds both. What the caller
+// keeps of an event aliases that event's text only.
 package epcis

@@ -56,8 +56,7 @@ type Document struct {
 func (d *Document) Err() error {
 	var all Faults
 	for i := range d.Events {
-		var fs Faults
-		if errors.As(d.Events[i].Err, &fs) {
+		if fs, ok := errors.AsType[Faults](d.Events[i].Err); ok {
 			all = append(all, fs...)
 		}
 	}
@@ -291,8 +290,7 @@ func (d *docReader) member(name string) error {
 	switch name {
 	case "@context":
 		if d.ctx, err = ParseContext([]byte(text)); err != nil {
-			var fs Faults
-			if errors.As(err, &fs) {
+			if fs, ok := errors.AsType[Faults](err); ok {
 				d.faults = append(d.faults, fs...)
 			}
 			return nil
@@ -323,7 +321,7 @@ func (d *docReader) member(name string) error {
 				v.fault(root, CodeSchema, "ignoreFields must stand before epcisBody")
 			}
 			for c := t.nodes[root].first; c != none; c = t.nodes[c].next {
-				if t.nodes[c].kind == KindString {
+				if t.nodes[c].kind == KindString && len(d.ignored) < maxDocumentMembers {
 					d.ignored = append(d.ignored, t.nodes[c].text)
 				}
 			}
@@ -427,16 +425,16 @@ func (d *docReader) queryResults() error {
 	seen := make(map[string]bool, 4)
 	err = d.in.members(func(name string) error {
 		at := string(appendPathMember([]byte(path), name))
-		if err := once(seen, at, name); err != nil {
-			return err
+		if fault := once(seen, at, name); fault != nil {
+			return fault
 		}
 		switch name {
 		case "resultsBody":
 			return d.resultsBody(at)
 		case "queryName", "subscriptionID":
-			root, err := d.read(at)
-			if err != nil || root == none {
-				return err
+			root, failed := d.read(at)
+			if failed != nil || root == none {
+				return failed
 			}
 			v := decoder{t: &d.tree, lim: d.in.lim, base: at}
 			text := v.str(root)
@@ -475,16 +473,16 @@ func (d *docReader) resultsBody(path string) error {
 	seen := make(map[string]bool, 4)
 	err = d.in.members(func(name string) error {
 		at := string(appendPathMember([]byte(path), name))
-		if err := once(seen, at, name); err != nil {
-			return err
+		if fault := once(seen, at, name); fault != nil {
+			return fault
 		}
 		switch name {
 		case "eventList":
 			return d.eventList(at)
 		case "vocabularyList":
-			root, err := d.read(at)
-			if err != nil || root == none {
-				return err
+			root, failed := d.read(at)
+			if failed != nil || root == none {
+				return failed
 			}
 			v := decoder{t: &d.tree, lim: d.in.lim, base: at}
 			v.vocabularyList(root)

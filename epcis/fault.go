@@ -64,7 +64,7 @@ const (
 )
 
 // Fault is one thing wrong with a document or an event.
-type Fault struct {
+type Fault struct { //nolint:errname // fault is the field's word; it is data as well as an error
 	// Path says where: a JSON path such as $.epcisBody.eventList[3].action, or
 	// an XPath such as /EPCISDocument/EPCISBody/EventList/ObjectEvent[2]/action.
 	Path string
@@ -84,7 +84,7 @@ func (f Fault) Error() string {
 
 // Faults are all the faults found, in the order of the document. It is never
 // empty when it is returned as an error.
-type Faults []Fault
+type Faults []Fault //nolint:errname // see Fault
 
 // Error gives the first fault and how many others there are.
 func (fs Faults) Error() string {

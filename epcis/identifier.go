@@ -1,5 +1,7 @@
 package epcis
 
+import "slices"
+
 import "strings"
 
 // IdentifierKind names what a GS1 identifier identifies.
@@ -83,7 +85,7 @@ func VerifyCheckDigit(s string) error {
 	}
 	c := string(b[len(canonicalDomain)+1:])
 	slash := strings.IndexByte(c, '/')
-	digits := 0
+	var digits int
 	switch c[:slash] {
 	case "01", "8003", "8006":
 		digits = 14
@@ -109,8 +111,8 @@ const canonicalDomain = "https://id.gs1.org"
 // Source: GS1 General Specifications, section 7.9.1.
 func checkDigit(key []byte) byte {
 	sum, weight := 0, 3
-	for i := len(key) - 1; i >= 0; i-- {
-		sum += weight * int(key[i]-'0')
+	for _, k := range slices.Backward(key) {
+		sum += weight * int(k-'0')
 		weight = 4 - weight
 	}
 	return byte('0' + (10-sum%10)%10)
@@ -355,7 +357,7 @@ func appendTail(b []byte, ai, s string, limit int) ([]byte, bool) {
 			if hi < 0 || lo < 0 {
 				return b, false
 			}
-			c = byte(hi<<4 | lo)
+			c = hexByte(hi, lo)
 			i += 2
 		} else if !urnPlain(c) {
 			return b, false
@@ -376,7 +378,7 @@ func appendPart(b []byte, company, part string) ([]byte, bool) {
 	for i := 0; i < len(part); i++ {
 		c := part[i]
 		if c == '%' && i+2 < len(part) && hexValue(part[i+1]) >= 0 && hexValue(part[i+2]) >= 0 {
-			c = byte(hexValue(part[i+1])<<4 | hexValue(part[i+2]))
+			c = hexByte(hexValue(part[i+1]), hexValue(part[i+2]))
 			i += 2
 		} else if c == '#' || c == '/' {
 			return b, false
@@ -426,8 +428,11 @@ func appendLinkChar(b []byte, c byte) []byte {
 	return append(b, '%', hex[c>>4], hex[c&15])
 }
 
+// hexByte joins two hexadecimal digits.
+func hexByte(hi, lo int) byte { return byte(hi<<4 | lo) } //nolint:gosec // both are below 16
+
 func isDigits(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
@@ -655,7 +660,7 @@ func appendLinkTail(b []byte, ai, s string, limit int) ([]byte, bool) {
 			if i+2 >= len(s) || hexValue(s[i+1]) < 0 || hexValue(s[i+2]) < 0 {
 				return b, false
 			}
-			c = byte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
+			c = hexByte(hexValue(s[i+1]), hexValue(s[i+2]))
 			i += 2
 		}
 		if !gs1Char(c) {
@@ -675,7 +680,7 @@ func appendLinkPart(b []byte, s string) ([]byte, bool) {
 			if i+2 >= len(s) || hexValue(s[i+1]) < 0 || hexValue(s[i+2]) < 0 {
 				return b, false
 			}
-			c = byte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
+			c = hexByte(hexValue(s[i+1]), hexValue(s[i+2]))
 			i += 2
 		}
 		if !partChar(c) {

@@ -310,7 +310,7 @@ func (p *jsonParser) hex4() (rune, bool) {
 		if v < 0 {
 			return 0, false
 		}
-		r = r<<4 | rune(v)
+		r = r<<4 | rune(v) //nolint:gosec // v is below 16
 	}
 	p.pos += 4
 	return r, true
@@ -494,9 +494,9 @@ func (t *tree) path(base string, n int32) string {
 
 func appendPathMember(b []byte, name string) []byte {
 	plain := name != ""
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		c := name[i]
-		if !(c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+		if c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
 			plain = false
 			break
 		}
@@ -573,7 +573,7 @@ func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue

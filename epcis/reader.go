@@ -170,9 +170,9 @@ func (r *reader) members(f func(name string) error) error {
 			return r.syntax("a member name is missing")
 		}
 		outer := r.held
-		from, to, err := r.value(r.lim.MaxString + 2)
-		if err != nil {
-			return err
+		from, to, failed := r.value(r.lim.MaxString + 2)
+		if failed != nil {
+			return failed
 		}
 		if to-from > int64(r.lim.MaxString)+2 {
 			return Faults{{Path: "$", Code: CodeTooLong, Message: "member name of more than " + strconv.Itoa(r.lim.MaxString) + " bytes"}}
@@ -194,7 +194,7 @@ func (r *reader) members(f func(name string) error) error {
 		if _, err = r.next(); err != nil {
 			return err
 		}
-		if err := f(t.nodes[root].text); err != nil {
+		if err = f(t.nodes[root].text); err != nil {
 			return err
 		}
 		if c, err = r.next(); err != nil {
@@ -227,7 +227,7 @@ func (r *reader) elements(f func() error) error {
 		if _, err = r.next(); err != nil {
 			return err
 		}
-		if err := f(); err != nil {
+		if err = f(); err != nil {
 			return err
 		}
 		if c, err = r.next(); err != nil {

@@ -10,15 +10,16 @@ import (
 // are taken as well (RFC 3987), because JSON-LD speaks of IRIs.
 func isURI(s string) bool {
 	colon := -1
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c == ':' {
 			colon = i
 			break
 		}
-		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.')) {
-			return false
+		if isLetter(c) || i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.') {
+			continue
 		}
+		return false
 	}
 	if colon < 1 {
 		return false
@@ -40,6 +41,10 @@ func isURI(s string) bool {
 	}
 	return true
 }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isAuthority(s string) bool {
 	if i := strings.IndexAny(s, "/?#"); i >= 0 {
@@ -109,7 +114,7 @@ func parseTime(s string) (time.Time, bool) {
 	h, ok4 := twoDigits(s[11:13])
 	m, ok5 := twoDigits(s[14:16])
 	sec, ok6 := twoDigits(s[17:19])
-	if !(ok0 && ok1 && ok2 && ok3 && ok4 && ok5 && ok6) {
+	if !ok0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return time.Time{}, false
 	}
 	y += 100 * c
@@ -189,8 +194,8 @@ func isUOM(s string) bool {
 	if len(s) < 2 || len(s) > 3 {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9') {
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && (c < 'A' || c > 'Z') {
 			return false
 		}
 	}
@@ -198,7 +203,7 @@ func isUOM(s string) bool {
 }
 
 func isHex(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if hexValue(s[i]) < 0 {
 			return false
 		}
@@ -212,7 +217,7 @@ func isVersion(s string) bool {
 		if part == "" {
 			return false
 		}
-		for i := 0; i < len(part); i++ {
+		for i := range len(part) {
 			if part[i] < '0' || part[i] > '9' {
 				return false
 			}

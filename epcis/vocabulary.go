@@ -168,14 +168,6 @@ func (v vocabulary) bareOfURN(s string) string {
 	return v.bare(s)
 }
 
-// full gives the web URI of a bare word; another URI stays, its GS1 CURIE expanded.
-func (v vocabulary) full(s string) string {
-	if v.words(s) {
-		return v.web + s
-	}
-	return expandGS1(s)
-}
-
 // expandGS1 writes the CURIEs of GS1's two vocabularies out.
 func expandGS1(s string) string {
 	if hasPrefix(s, "cbv:") {

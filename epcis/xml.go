@@ -1,12 +1,15 @@
 package epcis
 
 import (
+	"bufio"
 	"encoding/xml"
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // EventsXML streams the events of an XML document, EPCIS 2.0 or 1.2, as Events
@@ -57,9 +60,7 @@ type xmlElement struct {
 	attrs    []xmlAttr
 	bindings []xmlBinding
 	kids     []*xmlElement
-	text     string
-	// at counts elements of the same name from 1, of those that the parent has.
-	at int
+	text     []byte
 }
 
 // xmlOrigin says where a value stood in an XML document.
@@ -73,21 +74,24 @@ func (o xmlOrigin) path(base string) string {
 	var up []string
 	for el := o.el; el != nil && el.parent != nil; el = el.parent {
 		s := "/" + el.String()
-		same := 0
+		same, at := 0, 0
 		for _, k := range el.parent.kids {
 			if k.xmlName == el.xmlName {
 				same++
 			}
+			if k == el {
+				at = same
+			}
 		}
 		if same > 1 {
-			s += "[" + strconv.Itoa(el.at) + "]"
+			s += "[" + strconv.Itoa(at) + "]"
 		}
 		up = append(up, s)
 	}
 	var b strings.Builder
 	b.WriteString(base)
-	for i := len(up) - 1; i >= 0; i-- {
-		b.WriteString(up[i])
+	for _, u := range slices.Backward(up) {
+		b.WriteString(u)
 	}
 	if o.attr != "" {
 		b.WriteString("/@" + o.attr)
@@ -113,8 +117,9 @@ type xmlReader struct {
 func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) error {
 	dec := xml.NewDecoder(&limitedReader{r: r, left: lim.MaxBytes, limit: lim.MaxBytes})
 	dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
-		if strings.EqualFold(charset, "us-ascii") || strings.EqualFold(charset, "ascii") {
-			return in, nil
+		switch strings.ToLower(charset) {
+		case "us-ascii", "ascii", "iso-8859-1", "latin1":
+			return &latin1{in: bufio.NewReader(in)}, nil
 		}
 		return nil, Faults{{Path: "/", Code: CodeNotUTF8, Message: "encoding " + quote(charset) + " is not read; want UTF-8"}}
 	}
@@ -124,6 +129,31 @@ func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) err
 		return nil
 	}
 	return err
+}
+
+// latin1 gives UTF-8 for text in ISO 8859-1, whose bytes are the first code points.
+type latin1 struct {
+	in   io.ByteReader
+	rest []byte
+}
+
+func (l *latin1) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		if len(l.rest) == 0 {
+			c, err := l.in.ReadByte()
+			if err != nil {
+				if n > 0 && errors.Is(err, io.EOF) {
+					return n, nil
+				}
+				return n, err //nolint:wrapcheck // io.EOF must stay as it is
+			}
+			l.rest = utf8.AppendRune(l.rest, rune(c))
+		}
+		k := copy(p[n:], l.rest)
+		n, l.rest = n+k, l.rest[k:]
+	}
+	return n, nil
 }
 
 // limitedReader fails once the document is longer than the limit.
@@ -175,8 +205,7 @@ func (x *xmlReader) syntax(err error) error {
 	case errors.Is(err, io.EOF):
 		return fatal("/", CodeNotXML, "the text ends early")
 	}
-	var se *xml.SyntaxError
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		return fatal("/", CodeNotXML, se.Msg+" on line "+strconv.Itoa(se.Line))
 	}
 	return fatal("/", CodeNotXML, err.Error())
@@ -192,6 +221,9 @@ func (x *xmlReader) start(tok xml.StartElement, parent *xmlElement) (*xmlElement
 		case a.Name.Space == "" && a.Name.Local == "xmlns":
 			el.bindings = append(el.bindings, xmlBinding{"", a.Value})
 		}
+	}
+	if len(el.bindings) > maxDocumentMembers {
+		return nil, fatal("/", CodeTooManyFields, "more than "+strconv.Itoa(maxDocumentMembers)+" namespaces")
 	}
 	var err error
 	if el.xmlName, err = x.resolve(el, tok.Name, true); err != nil {
@@ -239,14 +271,14 @@ func (x *xmlReader) resolve(el *xmlElement, n xml.Name, element bool) (xmlName, 
 // lookup finds what a prefix stands for at an element that is not open yet.
 func (x *xmlReader) lookup(el *xmlElement, prefix string) (string, bool) {
 	for e := el; e != nil; e = e.parent {
-		for i := len(e.bindings) - 1; i >= 0; i-- {
-			if e.bindings[i].prefix == prefix {
-				return e.bindings[i].space, true
+		for _, v := range slices.Backward(e.bindings) {
+			if v.prefix == prefix {
+				return v.space, true
 			}
 		}
 	}
-	for i := len(x.open) - 1; i >= 0; i-- {
-		for _, b := range x.open[i].bindings {
+	for _, v := range slices.Backward(x.open) {
+		for _, b := range v.bindings {
 			if b.prefix == prefix {
 				return b.space, true
 			}
@@ -473,7 +505,7 @@ func (x *xmlReader) whole(el *xmlElement, maxNodes int, maxBytes int64) (*Fault,
 	from := x.dec.InputOffset()
 	open := []*xmlElement{el}
 	var over *Fault
-	for nodes := 1; len(open) > 0; nodes++ {
+	for nodes := 1; len(open) > 0; {
 		tok, err := x.token()
 		if err != nil {
 			return nil, err
@@ -494,15 +526,8 @@ func (x *xmlReader) whole(el *xmlElement, maxNodes int, maxBytes int64) (*Fault,
 			if err != nil {
 				return nil, err
 			}
-			nodes += len(kid.attrs)
+			nodes += 1 + len(kid.attrs)
 			if over == nil {
-				kid.at = 1
-				for i := len(cur.kids) - 1; i >= 0; i-- {
-					if cur.kids[i].xmlName == kid.xmlName {
-						kid.at = cur.kids[i].at + 1
-						break
-					}
-				}
 				cur.kids = append(cur.kids, kid)
 			}
 			if open = append(open, kid); len(open) > 100*x.lim.MaxDepth {
@@ -519,7 +544,7 @@ func (x *xmlReader) whole(el *xmlElement, maxNodes int, maxBytes int64) (*Fault,
 					over = &Fault{Code: CodeTooLong, Message: "text of more than " + strconv.Itoa(x.lim.MaxString) + " bytes"}
 					break
 				}
-				cur.text += string(tok)
+				cur.text = append(cur.text, tok...)
 			}
 		}
 	}
@@ -563,9 +588,9 @@ func (x *xmlReader) queryResults(el *xmlElement) error {
 				return err
 			}
 			if kid.local == "queryName" {
-				x.doc.QueryName = strings.TrimSpace(kid.text)
+				x.doc.QueryName = kid.trimmed()
 			} else {
-				x.doc.SubscriptionID = strings.TrimSpace(kid.text)
+				x.doc.SubscriptionID = kid.trimmed()
 			}
 			return nil
 		case "resultsBody":

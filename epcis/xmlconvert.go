@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -14,7 +15,9 @@ type xmlConverter struct {
 	// last is the last child of each node, so that children are added in order.
 	last []int32
 	// used are the prefixes of the rendering in the order of their first use.
-	used   []xmlBinding
+	used []xmlBinding
+	// index finds the members of large objects.
+	index  map[int32]map[string]int32
 	faults Faults
 	full   *Fault
 }
@@ -23,7 +26,7 @@ func (c *xmlConverter) convert(el *xmlElement) error {
 	root := c.add(none, KindObject, "", "", xmlOrigin{el: el})
 	typ := el.local
 	if el.space != "" {
-		typ = c.name(el, el.xmlName)
+		typ = c.name(el.xmlName)
 	}
 	c.add(root, KindString, "type", typ, xmlOrigin{el: el})
 	c.attrs(root, el, nil)
@@ -50,6 +53,7 @@ func (c *xmlConverter) context() *Context {
 		ctx.terms = append(ctx.terms, term{b.prefix, b.space})
 	}
 	ctx.raw = append(ctx.raw, "}]"...)
+	ctx.seal()
 	return ctx
 }
 
@@ -79,20 +83,46 @@ func (c *xmlConverter) add(parent int32, k Kind, key, text string, o xmlOrigin) 
 		}
 		c.last[parent] = n
 		c.t.nodes[parent].count++
+		if members := c.index[parent]; members != nil && key != "" {
+			members[key] = n
+		}
 	}
 	return n
 }
 
+// find gives the member of an object by name, as tree.child does, and keeps an
+// index of objects too large to search.
+func (c *xmlConverter) find(parent int32, key string) int32 {
+	if c.t.nodes[parent].count < linearMembers {
+		return c.t.child(parent, key)
+	}
+	members := c.index[parent]
+	if members == nil {
+		members = make(map[string]int32, 2*linearMembers)
+		for n := c.t.nodes[parent].first; n != none; n = c.t.nodes[n].next {
+			members[c.t.nodes[n].key] = n
+		}
+		if c.index == nil {
+			c.index = map[int32]map[string]int32{}
+		}
+		c.index[parent] = members
+	}
+	if n, ok := members[key]; ok {
+		return n
+	}
+	return none
+}
+
 // once is add for a member that may stand but once.
 func (c *xmlConverter) once(parent int32, k Kind, key, text string, o xmlOrigin) int32 {
-	if c.t.child(parent, key) != none {
+	if c.find(parent, key) != none {
 		c.fault(o, CodeDuplicateMember, quote(key)+" stands twice")
 	}
 	return c.add(parent, k, key, text, o)
 }
 
 // name spells a name of a namespace of somebody else's as a CURIE.
-func (c *xmlConverter) name(el *xmlElement, n xmlName) string {
+func (c *xmlConverter) name(n xmlName) string {
 	if n.space == "" {
 		return n.local
 	}
@@ -120,7 +150,7 @@ func (c *xmlConverter) prefix(prefix, space string) string {
 			prefix = "ns" + strconv.Itoa(i)
 		}
 	}
-	c.used = append(c.used, xmlBinding{prefix, space})
+	c.use(prefix, space)
 	return prefix
 }
 
@@ -141,12 +171,20 @@ func (c *xmlConverter) mention(el *xmlElement, s string) string {
 	}
 	space, ok := c.x.lookup(el, s[:i])
 	if ok && !epcisNamespace(space) && space != xsiNamespace && s[:i] != "urn" && !c.taken(s[:i]) {
-		c.used = append(c.used, xmlBinding{s[:i], space})
+		c.use(s[:i], space)
 	}
 	return s
 }
 
-func (el *xmlElement) trimmed() string { return strings.TrimSpace(el.text) }
+func (c *xmlConverter) use(prefix, space string) {
+	if len(c.used) >= maxDocumentMembers {
+		c.full = &Fault{Path: c.base, Code: CodeTooManyFields, Message: "more than " + strconv.Itoa(maxDocumentMembers) + " namespaces"}
+		return
+	}
+	c.used = append(c.used, xmlBinding{prefix, space})
+}
+
+func (el *xmlElement) trimmed() string { return string(bytes.TrimSpace(el.text)) }
 
 // fields adds the child elements of an event; those of its extension wrappers
 // belong to the event itself.
@@ -265,7 +303,7 @@ func (c *xmlConverter) repeated(parent int32, el *xmlElement, k Kind, text strin
 // group adds a value to the member named key, which becomes an array with its
 // second value.
 func (c *xmlConverter) group(parent int32, key string, k Kind, text string, o xmlOrigin) int32 {
-	old := c.t.child(parent, key)
+	old := c.find(parent, key)
 	if old == none {
 		return c.add(parent, k, key, text, o)
 	}
@@ -288,7 +326,7 @@ func (c *xmlConverter) grouped(n int32) bool { return c.t.nodes[n].text == group
 
 // extension adds an element of somebody else's namespace.
 func (c *xmlConverter) extension(parent int32, el *xmlElement) {
-	key := c.name(el, el.xmlName)
+	key := c.name(el.xmlName)
 	o := xmlOrigin{el: el}
 	text := c.mention(el, el.trimmed())
 	if len(el.kids) == 0 && len(el.attrs) == 0 {
@@ -297,7 +335,7 @@ func (c *xmlConverter) extension(parent int32, el *xmlElement) {
 	}
 	n := c.group(parent, key, KindObject, "", o)
 	for _, a := range el.attrs {
-		c.group(n, c.name(el, a.xmlName), KindString, c.mention(el, a.value), xmlOrigin{el: el, attr: a.String()})
+		c.group(n, c.name(a.xmlName), KindString, c.mention(el, a.value), xmlOrigin{el: el, attr: a.String()})
 	}
 	if text != "" {
 		c.add(n, KindString, textMember, text, o)
@@ -322,7 +360,7 @@ func (c *xmlConverter) attrs(n int32, el *xmlElement, f func(a *xmlAttr) (Kind, 
 			}
 			k, s = f(a)
 		}
-		c.once(n, k, c.name(el, a.xmlName), c.mention(el, s), xmlOrigin{el: el, attr: a.String()})
+		c.once(n, k, c.name(a.xmlName), c.mention(el, s), xmlOrigin{el: el, attr: a.String()})
 	}
 }
 
@@ -347,7 +385,7 @@ func (c *xmlConverter) errorDeclaration(n int32, el *xmlElement) {
 		case kid.local == "extension":
 			c.errorDeclaration(n, kid)
 		case kid.local == "declarationTime":
-			c.once(n, KindString, kid.local, xmlTime(kid.text), o)
+			c.once(n, KindString, kid.local, xmlTime(kid.trimmed()), o)
 		case kid.local == "reason":
 			if s := kid.trimmed(); s != "" {
 				c.once(n, KindString, kid.local, vocReason().bareOfURN(s), o)
