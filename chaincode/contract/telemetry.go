@@ -193,7 +193,7 @@ func (r *segmentRecorder) prefetch() error {
 func (r *segmentRecorder) record(in *segmentInput) error {
 	if in.err != nil {
 		r.refuse(in.err, in.digest)
-		return nil
+		return nil //nolint:nilerr // the input is refused and the transaction goes on
 	}
 	device, err := r.repository.Device(in.device)
 	if err != nil {

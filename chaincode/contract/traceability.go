@@ -199,7 +199,7 @@ func (r *eventRecorder) view(in *eventInput) (ledger.EventView, error) {
 func (r *eventRecorder) record(in *eventInput) error {
 	if in.err != nil {
 		r.refuse(in.err, in.event.Hash)
-		return nil
+		return nil //nolint:nilerr // the input is refused and the transaction goes on
 	}
 	view, err := r.view(in)
 	if err != nil {

@@ -277,7 +277,7 @@ func readSeries[T ~int32 | ~int64](d *segmentReader, n int, low, high int64) ([]
 				return nil, err
 			}
 		}
-		if run == 0 || run > uint64(n-len(values)) {
+		if run == 0 || run > uint64(n-len(values)) { //nolint:gosec // positive
 			return nil, errSegment
 		}
 		add, ok := scaled(unzigzag(difference), step)
