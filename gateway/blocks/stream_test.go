@@ -381,14 +381,13 @@ func TestTheStreamReturnsToThePreferredPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		own, other := newPeer("own", w.blocks), newPeer("other", w.blocks)
 		own.height, other.height = 5, 5
-		down := true
+		back := time.Now().Add(time.Minute)
 		own.fail = func(uint64) error {
-			if down {
+			if time.Now().Before(back) {
 				return fabric.ErrUnavailable
 			}
 			return nil
 		}
-		time.AfterFunc(time.Minute, func() { down = false })
 		time.AfterFunc(2*time.Minute, func() { own.grow(10) }) // the other peer never learns of these
 		got, err := take(open(t, w.trust, own, other).Blocks(t.Context(), 0), 10)
 		if err != nil || len(got) != 10 {
