@@ -642,10 +642,19 @@ func TestVerdictsMustBeWhole(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	v := verdict()
-	v.Events = make([]ledger.Digest, ledger.MaxVerdictEvents+1)
-	if err := ledger.CheckVerdict(v); !errors.Is(err, ledger.ErrTooLarge) {
-		t.Error(err)
+	for name, change := range map[string]func(*ledger.Verdict){
+		"many events": func(v *ledger.Verdict) { v.Events = make([]ledger.Digest, ledger.MaxVerdictEvents+1) },
+		"long ids": func(v *ledger.Verdict) {
+			long := ledger.SegmentRange{Device: "urn:x:" + strings.Repeat("y", 900), Digest: ledger.Digest{1}}
+			v.Segments = slices.Repeat([]ledger.SegmentRange{long}, ledger.MaxVerdictSegments)
+		},
+		"long detail": func(v *ledger.Verdict) { v.Reasons[0].Detail = strings.Repeat("x", ledger.MaxReasonTextBytes+1) },
+	} {
+		v := verdict()
+		change(&v)
+		if err := ledger.CheckVerdict(v); !errors.Is(err, ledger.ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

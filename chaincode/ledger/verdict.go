@@ -33,6 +33,8 @@ func CheckVerdict(v Verdict) error {
 	case len(v.Reasons) > MaxVerdictReasons || len(v.Events) > MaxVerdictEvents || len(v.Segments) > MaxVerdictSegments:
 		return refuse(ErrTooLarge, "%d reasons, %d events and %d segment ranges; at most %d, %d and %d are allowed",
 			len(v.Reasons), len(v.Events), len(v.Segments), MaxVerdictReasons, MaxVerdictEvents, MaxVerdictSegments)
+	case v.size() > MaxVerdictBytes:
+		return refuse(ErrTooLarge, "a verdict of about %d bytes, at most %d are allowed", v.size(), MaxVerdictBytes)
 	case len(v.Events)+len(v.Segments) == 0:
 		return refuse(ErrSchema, "a verdict without evidence")
 	case v.Level != Clear && len(v.Reasons) == 0:
@@ -51,6 +53,19 @@ func CheckVerdict(v Verdict) error {
 	}
 	_, _, err := v.PolicyVersion()
 	return err
+}
+
+// size is about what the verdict takes when it is stored.
+func (v Verdict) size() int {
+	const number = 9 // the most that an integer takes
+	n := len(v.Shipment) + len(v.Model) + len(v.Policy) + 10*number + (2+len(v.Events))*len(Digest{})
+	for _, r := range v.Reasons {
+		n += len(r.Code) + len(r.Detail) + 3*number
+	}
+	for _, s := range v.Segments {
+		n += len(s.Device) + len(s.Digest) + 2*number
+	}
+	return n
 }
 
 func checkReasons(v Verdict) error {
