@@ -250,8 +250,9 @@ func addConsenters(ordering fields, t *Topology, p paths, ports map[string]int) 
 		ordering["SmartBFT"] = fields{
 			// BFT knows no BatchTimeout; this is what stands for it.
 			"RequestBatchMaxInterval": t.Orderers.BatchTimeout.String(),
-			"RequestForwardTimeout":   "5s", "RequestComplainTimeout": "20s", "RequestAutoRemoveTimeout": "3m0s",
-			"ViewChangeResendInterval": "5s", "ViewChangeTimeout": "20s", "LeaderHeartbeatTimeout": "1m0s", "LeaderHeartbeatCount": 10,
+			// A leader that fails is replaced some 10 s after the first transaction it leaves lying; Fabric's sample takes half a minute.
+			"RequestForwardTimeout": "2s", "RequestComplainTimeout": "10s", "RequestAutoRemoveTimeout": "3m0s",
+			"ViewChangeResendInterval": "2s", "ViewChangeTimeout": "10s", "LeaderHeartbeatTimeout": "15s", "LeaderHeartbeatCount": 10,
 			"CollectTimeout": "1s", "IncomingMessageBufferSize": 200, "RequestPoolSize": 10000,
 			"RequestMaxBytes": t.Orderers.AbsoluteMaxBytes,
 		}

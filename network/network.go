@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -467,14 +468,19 @@ func (n *Network) Upgrade(ctx context.Context, chaincodeBin string) error {
 	return n.deploy(ctx, peers, chaincodeBin)
 }
 
-// Ready submits a transaction through every peer that is meant to run and waits for its commit there.
+// Ready submits a transaction through every peer that is not stopped and waits for its commit there.
 func (n *Network) Ready(ctx context.Context) error {
-	peers, closePeers, err := dialPeers(n.topology, n.paths, n.ports)
+	all, closePeers, err := dialPeers(n.topology, n.paths, n.ports)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
 	defer closePeers()
-	if err := prove(ctx, peers, definition{channel: n.topology.Channel, name: n.topology.Chaincode.Name}); err != nil {
+	stopped := map[string]bool{}
+	for _, st := range n.supervisor.statuses() {
+		stopped[st.Name] = st.State == Stopped
+	}
+	peers := slices.DeleteFunc(slices.Clone(all), func(peer endorserPeer) bool { return stopped[peer.name] })
+	if err = prove(ctx, peers, definition{channel: n.topology.Channel, name: n.topology.Chaincode.Name}); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotReady, err)
 	}
 	return nil

@@ -315,6 +315,15 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 	if after := process(t, n.Status(), "peer0.carrier"); after.Restarts != 1 || after.PID == before.PID {
 		t.Errorf("after the restart: %+v", after)
 	}
+	for _, name := range []string{"orderer0", "chaincode.producer"} {
+		if err := n.Kill(name); err != nil {
+			t.Fatal(err)
+		}
+		<-deaths
+		if err := n.AwaitProcess(ctx, name, network.Running); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := n.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -327,6 +336,9 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 		t.Errorf("status with a stopped peer: %+v", st.Down())
 	}
 	put(ctx, t, producer, "item", "on its way")
+	if err := n.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
 	if err := n.StartProcess(ctx, "peer0.retailer"); err != nil {
 		t.Fatal(err)
 	}
