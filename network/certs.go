@@ -29,6 +29,8 @@ const (
 	leafLifetime      = 5 * 365 * 24 * time.Hour
 	// backdated lets a certificate be used at once by a machine whose clock is behind.
 	backdated = 10 * time.Minute
+	// authorityBackdated lets an identity that has expired be checked at the time it was valid.
+	authorityBackdated = 7 * 24 * time.Hour
 )
 
 // Organisational units that Fabric's node OUs turn into MSP roles.
@@ -75,7 +77,7 @@ func newAuthority(name, organisation string, now time.Time) (*authority, credent
 	if err != nil {
 		return nil, credential{}, err
 	}
-	template.NotBefore, template.NotAfter = now.Add(-backdated), now.Add(authorityLifetime)
+	template.NotBefore, template.NotAfter = now.Add(-authorityBackdated), now.Add(authorityLifetime)
 	template.IsCA = true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature
 	cert, out, err := sign(template, template, key, key)
