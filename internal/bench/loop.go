@@ -25,9 +25,16 @@ type stretch struct {
 	records, failed uint64
 	elapsed         time.Duration
 	why             error
+	cpu             map[string]float64 // seconds by program, nil if unknown
 }
 
 func (s *stretch) add(o stretch) {
+	if o.cpu != nil && s.cpu == nil {
+		s.cpu = map[string]float64{}
+	}
+	for name, seconds := range o.cpu {
+		s.cpu[name] += seconds
+	}
 	s.records += o.records
 	s.failed += o.failed
 	s.elapsed += o.elapsed
@@ -57,6 +64,7 @@ func run(ctx context.Context, senders []sender, d time.Duration, h *Histogram) (
 		records, failed atomic.Uint64
 		why             atomic.Pointer[error]
 	)
+	cpu := cpuByProgram()
 	start := time.Now()
 	for _, send := range senders {
 		wg.Go(func() {
@@ -77,7 +85,7 @@ func run(ctx context.Context, senders []sender, d time.Duration, h *Histogram) (
 		})
 	}
 	wg.Wait()
-	s := stretch{records: records.Load(), failed: failed.Load(), elapsed: time.Since(start)}
+	s := stretch{records: records.Load(), failed: failed.Load(), elapsed: time.Since(start), cpu: cpuSince(cpu)}
 	if e := why.Load(); e != nil {
 		s.why = *e
 	}

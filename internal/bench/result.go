@@ -1,10 +1,13 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,6 +57,9 @@ type Result struct {
 	MaxMS float64 `json:"max_ms"`
 	// Rounds are the measured way's rates, round by round: what the machine's noise does.
 	Rounds []Round `json:"rounds"`
+	// CPU is the processor time that the measured way took, of all processes; absent where the system does not tell
+	// or where the processes are not this program's own.
+	CPU *CPU `json:"cpu,omitempty"`
 	// Load says what was sent and how, for a reader.
 	Load string `json:"load"`
 	// FirstError is the first failure's text, if any.
@@ -68,7 +74,41 @@ type Way struct {
 	P50MS    float64 `json:"p50_ms"`
 	P99MS    float64 `json:"p99_ms"`
 	Failed   uint64  `json:"failed"`
+	CPU      *CPU    `json:"cpu,omitempty"`
 	Load     string  `json:"load"`
+}
+
+// CPU is processor time.
+type CPU struct {
+	Seconds float64 `json:"seconds"`
+	// MicrosPerRecord is what a record took, over all processes.
+	MicrosPerRecord float64 `json:"us_per_record"`
+	// Programs are the seconds by program, all its processes together.
+	Programs map[string]float64 `json:"programs"`
+}
+
+func cpuOf(s stretch) *CPU {
+	if s.cpu == nil || s.records == 0 {
+		return nil
+	}
+	c := &CPU{Programs: map[string]float64{}}
+	for name, seconds := range s.cpu {
+		c.Seconds += seconds
+		c.Programs[name] = math.Round(seconds*100) / 100
+	}
+	c.MicrosPerRecord = round1(c.Seconds * 1e6 / float64(s.records))
+	c.Seconds = math.Round(c.Seconds*100) / 100
+	return c
+}
+
+// sentence says where the time went, the most first.
+func (c *CPU) sentence() string {
+	names := slices.SortedFunc(maps.Keys(c.Programs), func(a, b string) int { return cmp.Compare(c.Programs[b], c.Programs[a]) })
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = fmt.Sprintf("%s %.1f s", n, c.Programs[n])
+	}
+	return fmt.Sprintf("%s µs a record (%s)", grouped(c.MicrosPerRecord), strings.Join(parts, ", "))
 }
 
 // Round is one stretch of the measured way with the naive stretch before it.
@@ -109,6 +149,14 @@ func (r *Result) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  %-22s %d\n", "verdicts timed", r.Verdicts)
 	} else {
 		fmt.Fprintf(&b, "  %-22s p50 %s ms, p99 %s ms\n", "the naive way", grouped(r.Naive.P50MS), grouped(r.Naive.P99MS))
+	}
+	for _, c := range []struct {
+		name string
+		cpu  *CPU
+	}{{"processor time", r.CPU}, {"the naive way", r.Naive.CPU}} {
+		if c.cpu != nil {
+			fmt.Fprintf(&b, "  %-22s %s\n", c.name, c.cpu.sentence())
+		}
 	}
 	fmt.Fprintf(&b, "  %-22s %s transactions in %s blocks\n", "on the ledger", grouped(float64(r.Transactions)), grouped(float64(r.Blocks)))
 	fmt.Fprintf(&b, "  %-22s failed %d, lost %d, doubled %d (all %s %s of the run, naive way included, against every block)\n",

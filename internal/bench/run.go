@@ -201,7 +201,9 @@ func (b *bench) result(ctx context.Context, kind Kind, m *measured, counted func
 		Naive: Way{
 			Records: m.naive.records, Seconds: round1(m.naive.elapsed.Seconds()), RatePerS: rate(m.naive.records, m.naive.elapsed),
 			P50MS: millis(m.naiveTime.Quantile(0.5)), P99MS: millis(m.naiveTime.Quantile(0.99)), Failed: m.naive.failed,
+			CPU: cpuOf(m.naive),
 		},
+		CPU: cpuOf(m.way),
 	}
 	if r.NaiveRatePerS > 0 {
 		r.Ratio = round1(r.RatePerS / r.NaiveRatePerS)
