@@ -29,7 +29,7 @@ func (d Device) key() (crypto.PublicKey, error) {
 	}
 	public, err := x509.ParsePKIXPublicKey(d.PublicKey)
 	if err != nil {
-		return nil, refuse(ErrSchema, "the public key is not PKIX DER: %v", err)
+		return nil, refuse(ErrSchema, "the public key is not in PKIX DER form")
 	}
 	algorithm, err := AlgorithmOf(public)
 	if err != nil {
