@@ -251,7 +251,8 @@ func (p *projection) restatement(pos int64, t Recorded, e wire.RecordedEvent) er
 		return err
 	}
 	if d.declaresError {
-		if err := p.exec(`UPDATE events SET declared_in_error = 1 WHERE hash = ?`, e.Hash[:]); err != nil {
+		// Only who recorded an event may declare it in error; another's declaration is kept as its word.
+		if err := p.exec(`UPDATE events SET declared_in_error = 1 WHERE hash = ? AND msp_id = ?`, e.Hash[:], t.MSPID); err != nil {
 			return err
 		}
 	}

@@ -305,12 +305,23 @@ func TestAnErrorDeclarationMarksItsEvent(t *testing.T) {
 	wrong := bound
 	wrong.Body = []byte(`{"errorDeclaration":{"declarationTime":"2026-03-02T00:00:00Z"},` + string(bound.Body[1:]))
 	c.add(tx("a", wire.Transaction{Events: []wire.RecordedEvent{bound}}))
-	c.add(tx("b", wire.Transaction{Restatements: []wire.RecordedEvent{wrong}}))
+	others := wrong
+	others.Body = []byte(`{"eventID":"urn:uuid:1",` + string(wrong.Body[1:]))
+	word := tx("b", wire.Transaction{Restatements: []wire.RecordedEvent{others}})
+	word.MSPID = "CarrierMSP"
+	c.add(word)
+	if err := s.Apply(ctx, c.all()...); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := s.Event(ctx, bound.Hash); err != nil || e.DeclaredInError || !e.Restatements[0].DeclaresError {
+		t.Errorf("another organisation's declaration: %+v, %v", e, err)
+	}
+	c.add(tx("c", wire.Transaction{Restatements: []wire.RecordedEvent{wrong}}))
 	if err := s.Apply(ctx, c.all()...); err != nil {
 		t.Fatal(err)
 	}
 	e, err := s.Event(ctx, bound.Hash)
-	if err != nil || !e.DeclaredInError || !e.Restatements[0].DeclaresError {
+	if err != nil || !e.DeclaredInError || len(e.Restatements) != 2 {
 		t.Errorf("event: %+v, %v", e, err)
 	}
 	sh, err := s.Shipment(ctx, pallet)

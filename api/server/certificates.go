@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -175,13 +174,7 @@ func rolesOf(cert *x509.Certificate) []ledger.Role {
 		if json.Unmarshal(extension.Value, &value) != nil {
 			return nil
 		}
-		var roles []ledger.Role
-		for role := range strings.SplitSeq(value.Attrs[roleAttribute], ",") {
-			if role = strings.TrimSpace(role); role != "" {
-				roles = append(roles, ledger.Role(role))
-			}
-		}
-		return roles
+		return ledger.ParseRoles(value.Attrs[roleAttribute])
 	}
 	return nil
 }
