@@ -264,3 +264,38 @@ func TestLatin1DocumentsAreRead(t *testing.T) {
 		t.Errorf("UTF-16: %v", err)
 	}
 }
+
+func TestBadXMLEventsAreNamedByXPath(t *testing.T) {
+	const head = `<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:1" xmlns:x="https://x.example.com/" schemaVersion="1.2" creationDate="2024-03-05T10:00:00Z"><EPCISBody><EventList>`
+	const tail = `</EventList></EPCISBody></e:EPCISDocument>`
+	good := `<ObjectEvent><eventTime>2024-03-05T09:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset>` +
+		`<epcList><epc>urn:epc:id:sscc:4012345.1234567890</epc><epc>urn:epc:id:sscc:4012345.1234567891</epc></epcList><action>OBSERVE</action></ObjectEvent>`
+	tests := []struct{ name, event, code, path string }{
+		{"action", strings.Replace(good, "OBSERVE", "LOOK", 1), epcis.CodeVocabulary, "ObjectEvent[2]/action"},
+		{"second EPC", strings.Replace(good, "urn:epc:id:sscc:4012345.1234567891", "pallet", 1), epcis.CodeFormat, "ObjectEvent[2]/epcList/epc[2]"},
+		{"twice the same EPC", strings.Replace(good, "7891", "7890", 1), epcis.CodeRepeated, "ObjectEvent[2]/epcList/epc[2]"},
+		{"twice the time", strings.Replace(good, "<epcList>", "<eventTime>2024-03-05T09:00:00Z</eventTime><epcList>", 1), epcis.CodeDuplicateMember, "ObjectEvent[2]/eventTime[2]"},
+		{"quantity as text", strings.Replace(good, "</ObjectEvent>", "<extension><quantityList><quantityElement><epcClass>a:b</epcClass><quantity>ten</quantity></quantityElement></quantityList></extension></ObjectEvent>", 1), epcis.CodeType, "ObjectEvent[2]/extension/quantityList/quantityElement/quantity"},
+		{"transaction type", strings.Replace(good, "</ObjectEvent>", `<bizTransactionList><bizTransaction type="po">a:b</bizTransaction><bizTransaction type="urn:epcglobal:cbv:btt:xx">a:b</bizTransaction></bizTransactionList></ObjectEvent>`, 1), epcis.CodeVocabulary, "ObjectEvent[2]/bizTransactionList/bizTransaction[2]/@type"},
+		{"sensor value", strings.Replace(good, "</ObjectEvent>", `<sensorElementList><sensorElement><sensorReport type="gs1:Temperature" value="warm"/></sensorElement></sensorElementList></ObjectEvent>`, 1), epcis.CodeType, "ObjectEvent[2]/sensorElementList/sensorElement/sensorReport/@value"},
+		{"stray element", strings.Replace(good, "<epcList>", "<epcList><pallet/>", 1), epcis.CodeUnknownField, "ObjectEvent[2]/epcList/pallet"},
+		{"new type without parent", `<extension><AssociationEvent><eventTime>2024-03-05T09:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset><childEPCs><epc>a:b</epc></childEPCs><action>ADD</action></AssociationEvent></extension>`, epcis.CodeRequired, "extension[1]/AssociationEvent[1]/parentID"},
+		{"unknown type", `<FooEvent/>`, epcis.CodeVocabulary, "FooEvent[1]"},
+		{"deep", strings.Replace(good, "</ObjectEvent>", strings.Repeat("<x:a>", 40)+strings.Repeat("</x:a>", 40)+"</ObjectEvent>", 1), epcis.CodeTooDeep, "ObjectEvent[2]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			doc, err := epcis.ParseDocument([]byte(head+good+tt.event+good+tail), epcis.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(doc.Events) != 3 || doc.Events[0].Err != nil || doc.Events[2].Err != nil {
+				t.Fatalf("neighbours not read: %+v", doc.Events)
+			}
+			fs := faults(t, doc.Events[1].Err)
+			if len(fs) == 0 || fs[0].Code != tt.code || fs[0].Path != "/EPCISDocument/EPCISBody/EventList/"+tt.path {
+				t.Errorf("faults %v, want %s at %s", fs, tt.code, tt.path)
+			}
+		})
+	}
+}

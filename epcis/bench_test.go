@@ -106,3 +106,24 @@ func BenchmarkEvents(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "events/s")
 }
+
+func BenchmarkEventsXML(b *testing.B) {
+	const n = 200
+	body := `<ObjectEvent><eventTime>2024-03-05T09:31:16.116+01:00</eventTime><eventTimeZoneOffset>+01:00</eventTimeZoneOffset>` +
+		`<epcList><epc>urn:epc:id:sgtin:4012345.011111.9876</epc><epc>urn:epc:id:sgtin:4012345.011111.9877</epc></epcList><action>OBSERVE</action>` +
+		`<bizStep>urn:epcglobal:cbv:bizstep:shipping</bizStep><disposition>urn:epcglobal:cbv:disp:in_transit</disposition>` +
+		`<readPoint><id>urn:epc:id:sgln:4012345.00005.0</id></readPoint></ObjectEvent>`
+	doc := `<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0" creationDate="2024-03-05T10:00:00Z"><EPCISBody><EventList>` +
+		strings.Repeat(body, n) + `</EventList></EPCISBody></e:EPCISDocument>`
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for s, err := range epcis.EventsXML(strings.NewReader(doc), epcis.Limits{}) {
+			if err != nil || s.Err != nil {
+				b.Fatal(err, s.Err)
+			}
+			s.Event.Hash()
+		}
+	}
+	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "events/s")
+}

@@ -9,25 +9,13 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/testdata"
 )
-
-// dataDir finds the real documents that the tests read; a clone without them skips.
-func dataDir(tb testing.TB) string {
-	tb.Helper()
-	dir := os.Getenv("WAYBILL_TEST_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "epcis")); err != nil {
-		tb.Skipf("no test data at %s: set WAYBILL_TEST_DATA to the folder that holds epcis and eventhash", dir)
-	}
-	return dir
-}
 
 // corpus gives the files that match a pattern below the data folder, at least one.
 func corpus(tb testing.TB, pattern ...string) []string {
 	tb.Helper()
-	files, err := filepath.Glob(filepath.Join(append([]string{dataDir(tb)}, pattern...)...))
+	files, err := filepath.Glob(filepath.Join(append([]string{testdata.Dir(tb)}, pattern...)...))
 	if err != nil || len(files) == 0 {
 		tb.Fatalf("no files match %v: %v", pattern, err)
 	}
@@ -185,7 +173,7 @@ func TestXMLAndJSONOfTheSameEventsHaveTheSameHash(t *testing.T) {
 	pairs := 0
 	for _, file := range corpus(t, "epcis", "xml", "2.0", "*.xml") {
 		name := strings.TrimSuffix(filepath.Base(file), ".xml") + ".json"
-		data, err := os.ReadFile(filepath.Join(dataDir(t), "epcis", "openepcis", "valid", name))
+		data, err := os.ReadFile(filepath.Join(testdata.Dir(t), "epcis", "openepcis", "valid", name))
 		if err != nil || name == "AggregationEvent.json" {
 			continue
 		}

@@ -33,8 +33,7 @@ func ExampleParseEvent() {
 
 func ExampleParseEvent_faults() {
 	_, err := epcis.ParseEvent(nil, []byte(`{"type":"ObjectEvent","eventTime":"yesterday","eventTimeZoneOffset":"+01:00","epcList":[],"action":"CREATE"}`))
-	var faults epcis.Faults
-	if errors.As(err, &faults) {
+	if faults, ok := errors.AsType[epcis.Faults](err); ok {
 		for _, f := range faults {
 			fmt.Println(f.Path, f.Code)
 		}

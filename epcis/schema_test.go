@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/testdata"
 )
 
 // ecma lets the schema's patterns look ahead.
@@ -39,7 +40,7 @@ func gs1Schema(tb testing.TB) *jsonschema.Schema {
 		re, err := regexp2.Compile(s, regexp2.ECMAScript)
 		return ecma{re}, err
 	})
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(read(tb, filepath.Join(dataDir(tb), "epcis", "schema", "EPCIS-JSON-Schema.json"))))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(read(tb, filepath.Join(testdata.Dir(tb), "epcis", "schema", "EPCIS-JSON-Schema.json"))))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func known(schemaErr, ours error) int {
 		if !slices.ContainsFunc(fs, func(f epcis.Fault) bool { return !looseURI(f.Message) }) {
 			return 1
 		}
-		if fs.Has(epcis.CodeSchema) {
+		if fs.Has(epcis.CodeSchema) && strings.Contains(ours.Error(), "holds both") {
 			return 2
 		}
 		return 0

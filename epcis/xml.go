@@ -61,6 +61,8 @@ type xmlElement struct {
 	bindings []xmlBinding
 	kids     []*xmlElement
 	text     []byte
+	// at counts the extension wrappers of one parent from 1.
+	at int
 }
 
 // xmlOrigin says where a value stood in an XML document.
@@ -291,6 +293,9 @@ func (x *xmlReader) path() string {
 	var b strings.Builder
 	for _, el := range x.open {
 		b.WriteString("/" + el.String())
+		if el.at > 0 {
+			b.WriteString("[" + strconv.Itoa(el.at) + "]")
+		}
 	}
 	if b.Len() == 0 {
 		return "/"
@@ -428,6 +433,7 @@ func (x *xmlReader) children(el *xmlElement, f func(*xmlElement) error) error {
 	if len(x.open) > x.lim.MaxDepth {
 		return fatal(x.path(), CodeTooDeep, "more than "+strconv.Itoa(x.lim.MaxDepth)+" levels")
 	}
+	extensions := 0
 	for {
 		tok, err := x.token()
 		if err != nil {
@@ -438,6 +444,10 @@ func (x *xmlReader) children(el *xmlElement, f func(*xmlElement) error) error {
 			kid, err := x.start(tok, nil)
 			if err != nil {
 				return err
+			}
+			if kid.space == "" && kid.local == "extension" {
+				extensions++
+				kid.at = extensions
 			}
 			if err := f(kid); err != nil {
 				return err
