@@ -255,7 +255,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s *Service) read(ctx context.Context, st *state, height uint64, saver *saver) error {
 	s.publish(st, height)
 	s.queue.hold(st.position < height)
-	saved := time.Now()
+	saved, every := time.Now(), s.cfg.CheckpointEvery
 	return s.retry(ctx, "blocks", func() (progress bool, err error) {
 		for block, err := range s.cfg.Source.Blocks(ctx, st.position) {
 			if err != nil {
@@ -271,13 +271,16 @@ func (s *Service) read(ctx context.Context, st *state, height uint64, saver *sav
 				// What an earlier run or another scorer wrote has now been seen; what is left is ours.
 				s.queue.hold(false)
 			}
-			if s.cfg.Checkpoint != "" && time.Since(saved) >= s.cfg.CheckpointEvery && saver.idle() {
+			if s.cfg.Checkpoint != "" && time.Since(saved) >= every && saver.idle() {
+				begun := time.Now()
 				data, err := encodeCheckpoint(s.cfg.Model.Digest(), st.position, st.docket, s.queue.unconfirmed())
 				if err != nil {
 					return progress, fmt.Errorf("checkpoint: %w", err)
 				}
 				saver.save(data, func(err error) { s.log.Error("checkpoint", "error", err) })
 				saved = time.Now()
+				// A large state takes a while to write down; blocks wait for at most a twentieth of the time.
+				every = max(s.cfg.CheckpointEvery, 20*saved.Sub(begun))
 			}
 			if err := s.queue.room(ctx, s.cfg.MaxPending); err != nil {
 				return progress, err

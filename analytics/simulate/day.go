@@ -25,6 +25,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Faults == nil {
 		c.Faults = Faults()
+		c.Faults = c.Faults[:max(0, min(len(c.Faults), c.Shipments))]
 	}
 	if c.Sampling == 0 {
 		c.Sampling = time.Minute

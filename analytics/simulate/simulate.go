@@ -62,7 +62,7 @@ type Config struct {
 	// Shipments is how many there are; default 24, at most 100,000.
 	Shipments int
 	// Faults are planted in the first shipments, one each, in this order; the others are clean.
-	// Nil plants each of Faults() once; an empty list plants none.
+	// Nil plants each of Faults() once, as far as the shipments go; an empty list plants none.
 	Faults []Fault
 	// Sampling is the time between two readings; default 1 minute, at least 1 second.
 	Sampling time.Duration
