@@ -5,18 +5,22 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	grpchealth "google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
 // canned answers every question the same way, so that a transcript shows how answers are printed.
@@ -25,6 +29,7 @@ type canned struct {
 	waybillv1.UnimplementedTelemetryServiceServer
 	waybillv1.UnimplementedVerdictServiceServer
 	waybillv1.UnimplementedPolicyServiceServer
+	waybillv1.UnimplementedAdminServiceServer
 }
 
 const (
@@ -43,7 +48,7 @@ func cannedFinding() *waybillv1.Finding {
 
 func (canned) GetItem(_ context.Context, r *waybillv1.GetItemRequest) (*waybillv1.GetItemResponse, error) {
 	if r.GetEpc() != cannedItem {
-		return nil, status.Error(codes.NotFound, "WB_UNKNOWN: the ledger holds no such item")
+		return nil, status.Error(codes.NotFound, "WB_NOT_FOUND: the ledger holds no such item")
 	}
 	return &waybillv1.GetItemResponse{Item: &waybillv1.Item{
 		Epc: cannedItem, Status: waybillv1.ItemStatus_ITEM_STATUS_ACTIVE, Custodian: "ProducerMSP", LastEvent: cannedHash,
@@ -124,15 +129,58 @@ func (canned) SetPolicies(_ context.Context, r *waybillv1.SetPoliciesRequest) (*
 	return out, nil
 }
 
-func (canned) GetDevice(context.Context, *waybillv1.GetDeviceRequest) (*waybillv1.GetDeviceResponse, error) {
+func (canned) GetDevice(_ context.Context, r *waybillv1.GetDeviceRequest) (*waybillv1.GetDeviceResponse, error) {
+	if r.GetId() == "unknown" {
+		return nil, status.Error(codes.NotFound, "WB_NOT_FOUND: the ledger holds no such device")
+	}
 	return &waybillv1.GetDeviceResponse{Device: &waybillv1.Device{
 		Id: "https://id.gs1.org/8004/9521321logger7", Algorithm: waybillv1.KeyAlgorithm_KEY_ALGORITHM_ED25519, PublicKey: []byte{1, 2, 3},
-		Owner: "ProducerMSP", RegisteredAt: at(0), TransactionId: cannedTx, NextSequence: 3, LastDigest: "ab", LastReading: at(20),
+		Owner: "ProducerMSP", RegisteredAt: at(0), TransactionId: cannedTx, NextSequence: 3, LastDigest: strings.Repeat("ab", 32), LastReading: at(2),
 	}}, nil
 }
 
 func (canned) RegisterDevices(context.Context, *waybillv1.RegisterDevicesRequest) (*waybillv1.RegisterDevicesResponse, error) {
 	return nil, status.Error(codes.PermissionDenied, "WB_UNAUTHORISED: registering devices takes the role registrar")
+}
+
+// PushSegments refuses every second segment.
+func (canned) PushSegments(s grpc.BidiStreamingServer[waybillv1.PushSegmentsRequest, waybillv1.PushSegmentsResponse]) error {
+	for n := uint64(0); ; {
+		r, err := s.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, segment := range r.GetSegments() {
+			decoded, err := wire.DecodeSegment(segment.GetPayload())
+			if err != nil {
+				return err
+			}
+			result := &waybillv1.SegmentResult{Index: n, Status: waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED, Device: decoded.Device, Sequence: decoded.Seq, TransactionId: cannedTx, Block: 8}
+			if n++; n%2 == 0 {
+				result.Status, result.Code, result.Message = waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED, "WB_SIGNATURE", "the signature is not the device's"
+			}
+			if err := s.Send(&waybillv1.PushSegmentsResponse{Results: []*waybillv1.SegmentResult{result}}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (canned) ListReadings(context.Context, *waybillv1.ListReadingsRequest) (*waybillv1.ListReadingsResponse, error) {
+	return &waybillv1.ListReadingsResponse{Runs: []*waybillv1.ReadingRun{{
+		Sequence: 3, TimesMs: []int64{at(0).AsTime().UnixMilli(), at(1).AsTime().UnixMilli()},
+		Channels: []*waybillv1.ReadingChannel{{Quantity: waybillv1.Quantity_QUANTITY_TEMPERATURE, Values: []int32{4500, -250}}, {Quantity: waybillv1.Quantity_QUANTITY_DOOR, Values: []int32{0, 1000}}},
+	}}}, nil
+}
+
+func (canned) GetStatus(context.Context, *waybillv1.GetStatusRequest) (*waybillv1.GetStatusResponse, error) {
+	return &waybillv1.GetStatusResponse{
+		Version: "v0", Organisation: "producer", MspId: "ProducerMSP", Network: "default", Channel: "waybill", Chaincode: "waybill",
+		ReadHeight: 12, LedgerError: "no peer answers", Totals: &waybillv1.Totals{Events: 1, Items: 2}, StartedAt: at(0),
+	}, nil
 }
 
 // StreamEvents answers two events of a document, the second with a refusal.
@@ -168,6 +216,10 @@ func cannedAPI(t *testing.T) *grpc.ClientConn {
 	waybillv1.RegisterTelemetryServiceServer(s, canned{})
 	waybillv1.RegisterVerdictServiceServer(s, canned{})
 	waybillv1.RegisterPolicyServiceServer(s, canned{})
+	waybillv1.RegisterAdminServiceServer(s, canned{})
+	ill := grpchealth.NewServer()
+	ill.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
+	healthv1.RegisterHealthServer(s, ill)
 	go s.Serve(l)
 	t.Cleanup(s.Stop)
 	conn, err := grpc.NewClient("passthrough:///canned", grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -230,7 +230,7 @@ func (d *documentCapture) run(ctx context.Context) captured {
 		return out
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
-	err = retry(ctx, d.patience, func(ctx context.Context) error {
+	err = retry(ctx, d.patience, d.bar.again, func(ctx context.Context) error {
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return fail(exitRefused, codeFile, "", "%s: %w", d.file, err)
 		}
@@ -357,7 +357,7 @@ func sendDocument(stream waybillv1.CaptureService_StreamEventsClient, in io.Read
 
 // retry repeats work that failed because nothing answered, with growing pauses, until patience is
 // used up since the last sign of life.
-func retry(ctx context.Context, patience time.Duration, work func(ctx context.Context) error) error {
+func retry(ctx context.Context, patience time.Duration, again func(error), work func(ctx context.Context) error) error {
 	wait, began := firstRetry, time.Now()
 	for {
 		err := work(ctx)
@@ -367,6 +367,7 @@ func retry(ctx context.Context, patience time.Duration, work func(ctx context.Co
 		if time.Since(began)+wait > patience {
 			return err
 		}
+		again(err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

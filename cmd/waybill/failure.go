@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/waybill-dev/waybill/api/client"
 )
 
 // Exit codes. They are part of the command's interface and stand in its help.
@@ -32,7 +34,6 @@ const (
 	codeInvalid     = "WB_INVALID"
 	codeRefused     = "WB_REFUSED"
 	codeFile        = "WB_FILE"
-	codeUnknown     = "WB_UNKNOWN"
 )
 
 // failure is an error as the user meets it: what happened, its stable code, what to do, and the
@@ -111,19 +112,15 @@ func codeOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return codeUnavailable
 	}
-	if s, ok := status.FromError(err); ok {
-		switch s.Code() { //nolint:exhaustive // the others are faults of the program
-		case codes.Unavailable, codes.DeadlineExceeded:
-			return codeUnavailable
-		case codes.Unauthenticated, codes.PermissionDenied:
-			return "WB_UNAUTHORISED"
-		case codes.NotFound:
-			return codeUnknown
-		case codes.InvalidArgument, codes.FailedPrecondition, codes.AlreadyExists, codes.OutOfRange:
-			return codeRefused
-		}
+	if _, ok := status.FromError(err); !ok {
+		return codeInternal
 	}
-	return codeInternal
+	switch code := client.Code(err); code {
+	case "WB_DEADLINE", "WB_CANCELLED":
+		return codeUnavailable
+	default:
+		return code
+	}
 }
 
 // plain drops gRPC's own wording from an error, the user's business is what the server said.

@@ -22,6 +22,7 @@ type progress struct {
 	done  atomic.Int64
 	extra atomic.Int64 // what the second figure counts
 
+	out  io.Writer // for remarks; nil: none
 	bars *mpb.Progress
 	bar  *mpb.Bar
 	stop chan struct{}
@@ -35,8 +36,10 @@ func newProgress(w io.Writer, quiet bool, name string, total int64, unit, extraU
 	if quiet {
 		return p
 	}
+	p.out = w
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits an int
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
+		p.out = p.bars // which writes above the bar
 		p.bar = p.bars.AddBar(total,
 			mpb.PrependDecorators(decor.Name(name+" ")),
 			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "+unit), decor.Any(func(decor.Statistics) string {
@@ -67,6 +70,13 @@ func (p *progress) add(n int64) {
 }
 
 func (p *progress) addExtra(n int64) { p.extra.Add(n) }
+
+// again remarks that something is tried again, and why.
+func (p *progress) again(err error) {
+	if p.out != nil {
+		fmt.Fprintf(p.out, "%s: trying again: %s\n", p.name, printable(plain(err).Error()))
+	}
+}
 
 // finish ends the display; it leaves the last state on a terminal.
 func (p *progress) finish() {

@@ -88,8 +88,8 @@ func (a *app) newRootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newPoliciesCommand())
-	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand())
+	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newReadingsCommand(), a.newPoliciesCommand())
+	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand(), a.newStatusCommand())
 	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newBenchCommand())
 	add("local", a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)

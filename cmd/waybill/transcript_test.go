@@ -53,6 +53,10 @@ func TestTranscriptsAreWhatTheCommandSays(t *testing.T) {
 // is, standard error behind "! ", the exit code in brackets. Lines beginning with # are kept.
 func replay(t *testing.T, transcript string) string {
 	t.Helper()
+	keyFile := filepath.Join(t.TempDir(), "logger.pem")
+	if _, err := makeKey(keyFile); err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
 	for line := range strings.Lines(transcript) {
 		line = strings.TrimSuffix(line, "\n")
@@ -72,6 +76,7 @@ func replay(t *testing.T, transcript string) string {
 			}
 			stdin = bytes.NewReader(raw)
 		}
+		command = strings.ReplaceAll(command, "$KEY", keyFile)
 		var stdout, stderr bytes.Buffer
 		a := &app{}
 		if strings.Contains(transcript, "# with an API") {

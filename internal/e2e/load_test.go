@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,14 +34,7 @@ func commissioning(at time.Time) string {
 
 // document wraps events.
 func document(events ...string) []byte {
-	list := ""
-	for i, e := range events {
-		if i > 0 {
-			list += ","
-		}
-		list += e
-	}
-	return fmt.Appendf(nil, `{"@context":%q,"type":"EPCISDocument","schemaVersion":"2.0","creationDate":"2026-03-01T08:00:00Z","epcisBody":{"eventList":[%s]}}`, eventContext, list)
+	return fmt.Appendf(nil, `{"@context":%q,"type":"EPCISDocument","schemaVersion":"2.0","creationDate":"2026-03-01T08:00:00Z","epcisBody":{"eventList":[%s]}}`, eventContext, strings.Join(events, ","))
 }
 
 func hashOf(t *testing.T, event string) ledger.Digest {

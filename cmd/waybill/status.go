@@ -1,0 +1,81 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/gateway/profile"
+)
+
+// statusTimeout is shorter than a question's: a status that has to be waited for is one.
+const statusTimeout = 5 * time.Second
+
+func (a *app) newStatusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show whether an organisation's server works, and how far it has read",
+		Long: `Show whether an organisation's server answers and works, how far it has read the ledger, and what
+the ledger holds. Exit code 3 if it does not answer or some part of it does not work.
+"waybill network status" shows the processes of a network on this machine.`,
+		Example: "  waybill status --org carrier\n  waybill status --json | jq .totals",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			conn, err := a.connect(profile.IdentityDashboard)
+			if err != nil {
+				return err
+			}
+			defer conn.Close() //nolint:errcheck // nothing is under way any more
+			ctx, cancel := context.WithTimeout(cmd.Context(), cmp.Or(a.timeout, statusTimeout))
+			defer cancel()
+			overall, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+			if err != nil {
+				return err
+			}
+			r, err := waybillv1.NewAdminServiceClient(conn).GetStatus(ctx, &waybillv1.GetStatusRequest{})
+			if err != nil {
+				return err
+			}
+			serving := overall.GetStatus() == healthv1.HealthCheckResponse_SERVING
+			if err := a.printStatus(cmd, serving, r); err != nil {
+				return err
+			}
+			if !serving {
+				return fail(exitUnavailable, codeUnavailable, "its log and /readyz on its metrics address say what", "the server of %s answers, but not all of it works", r.GetOrganisation())
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStatusResponse) error {
+	if a.json {
+		return writeJSON(cmd.OutOrStdout(), append(object{{"serving", serving}}, view(r)...))
+	}
+	state := "serves"
+	if !serving {
+		state = "does not serve"
+	}
+	height := strconv.FormatUint(r.GetLedgerHeight(), 10) + " blocks"
+	if r.GetLedgerError() != "" {
+		height = "not known: " + r.GetLedgerError()
+	}
+	t := r.GetTotals()
+	holds := []string{
+		count(int64(t.GetEvents()), "event"), count(int64(t.GetItems()), "item"), count(int64(t.GetFindings()), "finding"), //nolint:gosec // counts of rows
+		count(int64(t.GetDevices()), "device"), count(int64(t.GetSegments()), "segment"), count(int64(t.GetReadings()), "reading"), //nolint:gosec // as above
+		count(int64(t.GetShipments()), "shipment"), count(int64(t.GetVerdicts()), "verdict"), //nolint:gosec // as above
+	}
+	return facts(cmd.OutOrStdout(), "organisation", fmt.Sprintf("%s (%s)", r.GetOrganisation(), r.GetMspId()), "server", state,
+		"version", r.GetVersion(), "since", stamp(r.GetStartedAt()),
+		"network", fmt.Sprintf("%s, channel %s, chaincode %s", r.GetNetwork(), r.GetChannel(), r.GetChaincode()),
+		"ledger", height, "read", fmt.Sprintf("%d blocks, %d behind", r.GetReadHeight(), r.GetLag()),
+		"holds", strings.Join(holds, ", "))
+}
