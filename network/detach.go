@@ -25,6 +25,9 @@ type message struct {
 	Error    string    `json:"error,omitempty"`
 }
 
+// ReportDescriptor is the descriptor on which a supervisor finds the way to its starter.
+const ReportDescriptor = 3
+
 const (
 	detachWord = "detach\n"
 	// downTimeout is how long a supervisor may take to stop its processes before it is killed with them.
@@ -145,7 +148,7 @@ func restored(text string) error {
 
 // Supervise is the other end of UpDetached: it brings the network up, reports to the starter, and
 // supervises until ctx ends (on a signal, say), then stops everything. in is the standard input,
-// out descriptor 3, log where it says what happens afterwards.
+// out ReportDescriptor, log where it says what happens afterwards.
 func Supervise(ctx context.Context, o Options, in io.Reader, out io.Writer, log io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -325,6 +325,9 @@ func (n *Network) makeGenesis(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, n.binaries.Configtxgen, "-profile", configtxName, "-channelID", n.topology.Channel, "-outputBlock", tmp, "-configPath", n.paths.dir) //nolint:gosec // Fabric's program, our arguments
 	cmd.Env = environment("FABRIC_LOGGING_SPEC=error")
 	if out, err := cmd.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return fmt.Errorf("%w: configtxgen: %w: %s", ErrLifecycle, err, clip(string(out)))
 	}
 	if err := os.Chmod(tmp, 0o600); err != nil {

@@ -79,7 +79,7 @@ func supervise(dir string) int {
 		return 2
 	}
 	o := network.Options{Dir: dir, Topology: topology, ChaincodePackage: testChaincode}
-	if err := network.Supervise(ctx, o, os.Stdin, os.NewFile(3, "starter"), os.Stderr); err != nil {
+	if err := network.Supervise(ctx, o, os.Stdin, os.NewFile(network.ReportDescriptor, "starter"), os.Stderr); err != nil {
 		return 1
 	}
 	return 0

@@ -137,7 +137,7 @@ func (f *networkFlags) up(cmd *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("WB_INTERNAL: where is this program? %w", err)
 	}
-	args := []string{"network", "supervise", "--dir", filepath.Dir(o.Dir)}
+	args := []string{"network", "supervise", "--report-to", strconv.Itoa(network.ReportDescriptor), "--dir", filepath.Dir(o.Dir)}
 	if f.topology != "" {
 		args = append(args, "--topology", f.topology)
 	}
@@ -394,6 +394,7 @@ func newNetworkTopology() *cobra.Command {
 // newNetworkSupervise is what `network up` starts in the background.
 func newNetworkSupervise() *cobra.Command {
 	var f networkFlags
+	var reportTo int
 	cmd := &cobra.Command{
 		Use:    "supervise",
 		Short:  "Supervise the network for the command that started this",
@@ -404,14 +405,14 @@ func newNetworkSupervise() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := os.NewFile(3, "starter")
-			if _, err := out.Stat(); err != nil {
+			if reportTo != network.ReportDescriptor { // any other descriptor would be something else's
 				return usage("supervise is started by `waybill network up`")
 			}
-			return network.Supervise(cmd.Context(), o, cmd.InOrStdin(), out, cmd.ErrOrStderr())
+			return network.Supervise(cmd.Context(), o, cmd.InOrStdin(), os.NewFile(network.ReportDescriptor, "starter"), cmd.ErrOrStderr())
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().IntVar(&reportTo, "report-to", 0, "descriptor to report to")
 	return cmd
 }
 
