@@ -281,6 +281,11 @@ func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
 }
 
 func (t *Tracker) setPolicy(p ledger.Policy) {
+	for product, old := range t.policies.All {
+		if old.ID == p.ID && old.Version < p.Version && !slices.Contains(p.Products, product) {
+			t.policies.Remove(product) // the new version no longer names it
+		}
+	}
 	for _, product := range p.Products {
 		if old, ok := t.policies.Get(product); ok && old.ID == p.ID && old.Version > p.Version {
 			continue

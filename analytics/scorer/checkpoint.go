@@ -117,7 +117,7 @@ func decodeCheckpoint(data []byte, m *score.Model, limits feature.Limits) (*stat
 // writeFile replaces a file so that a crash leaves the old one or the new one.
 func writeFile(path string, data []byte) error {
 	folder := filepath.Dir(path)
-	temporary := path + ".tmp" // one name, so that crashes leave one file at most
+	temporary := path + ".tmp"                                                  // one name, so that crashes leave one file at most
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
