@@ -8,10 +8,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -83,9 +88,9 @@ func connect(t *testing.T, n *network.Network, identity string) (*profile.Profil
 	return p, c
 }
 
-func running(t *testing.T, c *fabric.Client) *submit.Submitter {
+func running(t *testing.T, c *fabric.Client, maxBatch int) *submit.Submitter {
 	t.Helper()
-	s := submit.New(c, submit.Config{Hooks: submit.Hooks{
+	s := submit.New(c, submit.Config{MaxBatch: maxBatch, Hooks: submit.Hooks{
 		Retry: func(kind submit.Kind, n int, cause error) { t.Logf("retry of %d %ss: %v", n, kind, cause) },
 		Transaction: func(x submit.Transaction) {
 			t.Logf("%s transaction of %d in block %d: endorsed in %v, total %v, %v", x.Kind, x.Inputs, x.Block, x.Endorse, x.Total, x.Err)
@@ -109,11 +114,11 @@ type consumer struct {
 	events map[ledger.Digest]string // by hash, the transaction that recorded it
 	twice  []ledger.Digest
 	err    error
-	grown  chan struct{}
+	grown  chan struct{} // closed when a block has come
 }
 
 func follow(ctx context.Context, s *blocks.Stream, from uint64) *consumer {
-	c := &consumer{events: map[ledger.Digest]string{}, grown: make(chan struct{}, 1)}
+	c := &consumer{events: map[ledger.Digest]string{}, grown: make(chan struct{})}
 	go func() {
 		for b, err := range s.Blocks(ctx, from) {
 			c.take(b, err)
@@ -125,12 +130,8 @@ func follow(ctx context.Context, s *blocks.Stream, from uint64) *consumer {
 func (c *consumer) take(b blocks.Block, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer func() {
-		select {
-		case c.grown <- struct{}{}:
-		default:
-		}
-	}()
+	close(c.grown)
+	c.grown = make(chan struct{})
 	if err != nil {
 		c.err = err
 		return
@@ -160,7 +161,7 @@ func (c *consumer) await(t *testing.T, what string, ok func() bool) {
 	limit := time.After(time.Minute)
 	for {
 		c.mu.Lock()
-		done, err := ok(), c.err
+		done, err, grown := ok(), c.err, c.grown
 		c.mu.Unlock()
 		if done {
 			return
@@ -169,7 +170,7 @@ func (c *consumer) await(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("waiting for %s: %v", what, err)
 		}
 		select {
-		case <-c.grown:
+		case <-grown:
 		case <-limit:
 			t.Fatalf("waited a minute for %s", what)
 		}
@@ -204,7 +205,7 @@ func against(t *testing.T, consensus string) {
 		}
 	})
 	p, c := connect(t, n, profile.IdentityService)
-	s := running(t, c)
+	s := running(t, c, 0)
 	stream, err := blocks.Open(p, c, blocks.Options{OnRetry: func(peer string, cause error) { t.Logf("stream leaves %s: %v", peer, cause) }})
 	if err != nil {
 		t.Fatal(err)
@@ -226,23 +227,15 @@ func against(t *testing.T, consensus string) {
 		if err != nil || out[0].Status != ledger.StatusRecorded {
 			t.Fatalf("device: %+v, %v", out, err)
 		}
-		var wg sync.WaitGroup
-		for i := 0; i < 300; i += 100 { // three calls, in order
-			part := segments[i : i+100]
-			wg.Go(func() {
-				answers, refusal := s.Segments(ctx, part)
-				if refusal != nil {
-					t.Error(refusal)
-				}
-				for _, o := range answers {
-					if o.Status != ledger.StatusRecorded {
-						t.Errorf("%+v", o)
-					}
-				}
-			})
-			time.Sleep(20 * time.Millisecond) // the calls' own order
+		out, err = running(t, c, 70).Segments(ctx, segments) // five transactions, one after the other
+		if err != nil {
+			t.Fatal(err)
 		}
-		wg.Wait()
+		for i, o := range out {
+			if o.Status != ledger.StatusRecorded {
+				t.Errorf("segment %d: %+v", i, o)
+			}
+		}
 		forged := segments[299]
 		forged.Signature = append([]byte{}, forged.Signature...)
 		forged.Signature[3] ^= 1
@@ -255,7 +248,7 @@ func against(t *testing.T, consensus string) {
 
 	t.Run("wrong role", func(t *testing.T) {
 		_, dashboard := connect(t, n, profile.IdentityDashboard)
-		out, err := running(t, dashboard).Events(ctx, []submit.Event{shipped(t, 5000)})
+		out, err := running(t, dashboard, 0).Events(ctx, []submit.Event{shipped(t, 5000)})
 		if err != nil || out[0].Code != ledger.CodeUnauthorised {
 			t.Errorf("%+v, %v", out, err)
 		}
@@ -312,7 +305,10 @@ func against(t *testing.T, consensus string) {
 				t.Errorf("awaiting %s again: %v", victim, err)
 			}
 			cancel()
-			time.Sleep(time.Second) // under load between two kills
+			seen.mu.Lock()
+			height := len(seen.blocks)
+			seen.mu.Unlock()
+			seen.await(t, "writes between two kills", func() bool { return len(seen.blocks) > height+3 })
 		}
 		close(over)
 		wg.Wait()
@@ -357,6 +353,49 @@ func against(t *testing.T, consensus string) {
 		}
 	})
 
+	t.Run("tampering with real blocks", func(t *testing.T) {
+		trust, err := blocks.TrustOf(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen.mu.Lock()
+		var real recording
+		for _, b := range seen.blocks {
+			real = append(real, b.Raw)
+		}
+		seen.mu.Unlock()
+		for number := range real {
+			parts := []string{"data hash", "data"}
+			if number > 0 {
+				parts = append(parts, "previous hash")
+			}
+			for _, part := range parts {
+				bad := proto.CloneOf(real[number])
+				bytes := map[string][]byte{"data hash": bad.GetHeader().GetDataHash(), "previous hash": bad.GetHeader().GetPreviousHash(), "data": bad.GetData().GetData()[0]}[part]
+				bytes[len(bytes)/2] ^= 4
+				changed := slices.Clone(real)
+				changed[number] = bad
+				s, err := blocks.New(trust, []blocks.Source{changed}, blocks.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				next := uint64(0)
+				for b, err := range s.Blocks(ctx, 0) {
+					if err != nil {
+						if !errors.Is(err, blocks.ErrTampered) {
+							t.Errorf("block %d, %s: %v", number, part, err)
+						}
+						break
+					}
+					if next = b.Number + 1; next > uint64(number) {
+						t.Errorf("block %d passed with its %s changed", number, part)
+						break
+					}
+				}
+			}
+		}
+	})
+
 	t.Run("an expired certificate", func(t *testing.T) {
 		id, err := n.Issue(ctx, network.IssueRequest{Organisation: "producer", Name: "late", Roles: []string{string(ledger.RoleRecorder)}, NotAfter: time.Now().Add(-time.Minute)})
 		if err != nil {
@@ -369,12 +408,37 @@ func against(t *testing.T, consensus string) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		_, err = running(t, c).Events(ctx, []submit.Event{shipped(t, 7000)})
+		_, err = running(t, c, 0).Events(ctx, []submit.Event{shipped(t, 7000)})
 		if !errors.Is(err, fabric.ErrDenied) {
 			t.Errorf("%v", err)
 		}
 	})
 }
+
+// recording is a peer that delivers what was recorded of another.
+type recording []*common.Block
+
+// Name is Source's.
+func (r recording) Name() string { return "recording" }
+
+// Blocks is Source's.
+func (r recording) Blocks(_ context.Context, from uint64) iter.Seq2[*common.Block, error] {
+	return func(yield func(*common.Block, error) bool) {
+		for _, b := range r[from:] {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Block is Source's.
+func (r recording) Block(_ context.Context, number uint64) (*common.Block, error) {
+	return r[number], nil
+}
+
+// Newest is Source's.
+func (r recording) Newest(context.Context) (*common.Block, error) { return r[len(r)-1], nil }
 
 // record writes events and checks each outcome against what the stream shows.
 func record(ctx context.Context, t *testing.T, s *submit.Submitter, all []submit.Event, seen *consumer) {

@@ -49,8 +49,8 @@ type Options struct {
 	Evaluate time.Duration // limit of one query, default 15 s
 	Endorse  time.Duration // limit of one endorsement, default 30 s
 	Submit   time.Duration // limit of handing a transaction to the orderers, default 15 s
-	Commit   time.Duration // limit of waiting for a commit, default 45 s
-	Resolve  time.Duration // limit of asking one peer for an earlier transaction, default 3 s
+	Commit   time.Duration // limit of waiting for a commit, default 10 s
+	Resolve  time.Duration // limit of asking one peer for an earlier transaction, default 1 s
 
 	// OwnPeersOnly keeps to the profile's gateway peers; otherwise the channel's other peers serve when those are down.
 	OwnPeersOnly bool
@@ -67,8 +67,8 @@ func (o Options) withDefaults() Options {
 	def(&o.Evaluate, 15*time.Second)
 	def(&o.Endorse, 30*time.Second)
 	def(&o.Submit, 15*time.Second)
-	def(&o.Commit, 45*time.Second)
-	def(&o.Resolve, 3*time.Second)
+	def(&o.Commit, 10*time.Second)
+	def(&o.Resolve, time.Second)
 	return o
 }
 
@@ -346,7 +346,8 @@ func notSent(e *Error) bool {
 }
 
 // Commit waits until the transaction is committed and says what became of it. Any failure to learn
-// that is ErrUnknownOutcome.
+// that is ErrUnknownOutcome. An orderer that crashes may lose what it has accepted, so waiting longer
+// than blocks usually take does not help; submitting the same transaction again does.
 func (c *Client) Commit(ctx context.Context, txID string) (Status, error) {
 	st, err := each(ctx, c, opStatus, c.limits.Commit, func(ctx context.Context, n *node) (Status, string, error) {
 		return c.status(ctx, n, txID)
