@@ -27,7 +27,7 @@ func (r *Recent[V]) Len() int { return len(r.entries) }
 // Get gives an entry.
 func (r *Recent[V]) Get(key string) (V, bool) {
 	if e, ok := r.entries[key]; ok {
-		return e.Value.(*entry[V]).value, true //nolint:errcheck,forcetypeassert // the list holds nothing else
+		return e.Value.(*entry[V]).value, true
 	}
 	var zero V
 	return zero, false
@@ -43,7 +43,7 @@ func (r *Recent[V]) Touch(key string) {
 // Put sets an entry and makes it the most recent.
 func (r *Recent[V]) Put(key string, value V) {
 	if e, ok := r.entries[key]; ok {
-		e.Value.(*entry[V]).value = value //nolint:errcheck,forcetypeassert // the list holds nothing else
+		e.Value.(*entry[V]).value = value
 		r.order.MoveToBack(e)
 		return
 	}
@@ -62,7 +62,7 @@ func (r *Recent[V]) Remove(key string) {
 func (r *Recent[V]) All(yield func(string, V) bool) {
 	for e := r.order.Front(); e != nil; {
 		next := e.Next()
-		v := e.Value.(*entry[V]) //nolint:errcheck,forcetypeassert // the list holds nothing else
+		v := e.Value.(*entry[V])
 		if !yield(v.key, v.value) {
 			return
 		}

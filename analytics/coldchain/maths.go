@@ -33,8 +33,8 @@ func Exp(x float64) float64 {
 	p = float64(p*t) + 1.66666666666666019037e-01
 	c := r - float64(t*p)
 	y := 1 - ((lo - float64(r*c)/(2-c)) - hi)
-	// 2^k is exact: k lies within ±1011.
-	return float64(y * math.Float64frombits(uint64(int64(k)+1023)<<52))
+	// 2^k is exact.
+	return float64(y * math.Float64frombits(uint64(int64(k)+1023)<<52)) //nolint:gosec // k lies within ±1011
 }
 
 // Ln is the natural logarithm of x > 0; it is NaN for any other x, and for infinities and

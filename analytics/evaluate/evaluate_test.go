@@ -48,6 +48,19 @@ func TestPlantedFaultsAreFoundAndCleanShipmentsLeftAlone(t *testing.T) {
 	}
 }
 
+func played(t *testing.T, m *score.Model, cfg simulate.Config) []ledger.Verdict {
+	t.Helper()
+	day, err := simulate.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts, err := Play(day, scorer.NewDocket(m, feature.DefaultLimits()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verdicts
+}
+
 func TestVerdictsAreTheSameBitsEverywhere(t *testing.T) {
 	m, err := score.Default()
 	if err != nil {
@@ -56,15 +69,7 @@ func TestVerdictsAreTheSameBitsEverywhere(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintln(&b, m.Name())
 	for seed := range uint64(3) {
-		day, err := simulate.New(simulate.Config{Seed: seed, Now: now, Shipments: 16, Items: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		verdicts, err := Play(day, scorer.NewDocket(m, feature.DefaultLimits()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range verdicts {
+		for _, v := range played(t, m, simulate.Config{Seed: seed, Now: now, Shipments: 16, Items: 3}) {
 			if v.Final {
 				fmt.Fprintf(&b, "%s %d %s %d %s %s\n", v.Shipment, v.Window, v.Level, v.Score, v.Trace, v.Inputs)
 			}
@@ -72,7 +77,7 @@ func TestVerdictsAreTheSameBitsEverywhere(t *testing.T) {
 	}
 	path := filepath.Join("testdata", "traces.golden")
 	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		if err = os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +116,7 @@ func TestADocketSavedAndRestoredAtAnyPointJudgesAlike(t *testing.T) {
 			t.Fatal(err)
 		}
 		d = scorer.NewDocket(m, feature.DefaultLimits())
-		if err := d.UnmarshalBinary(data); err != nil {
+		if err = d.UnmarshalBinary(data); err != nil {
 			t.Fatal(err)
 		}
 		again, err := d.MarshalBinary()

@@ -361,7 +361,9 @@ func TestAnyOrderOfRecordingIsSurvivedAndRestored(t *testing.T) {
 		policy("cold", 8_000, insulin), policy("any", 9_000, "*"), pack(t, 0, "ADD", pallet, serial), associate(t, 10, "ADD", logger), ship(t, 20),
 		segment(t, logger, 0, 0, 30), segment(t, logger, 1, 30, 90), associate(t, 40, "DELETE", logger), associate(t, 41, "ADD", logger2),
 		segment(t, logger2, 0, 30, 60), receive(t, 80, "receiving", shop), pack(t, 85, "DELETE", pallet, serial), found(t, serial, canonical(t, pallet)),
-		associate(t, 86, "DELETE", logger2), {Events: []wire.RecordedEvent{{Body: []byte(`{"type":"AssociationEvent"}`)}}}, {},
+		associate(t, 86, "DELETE", logger2),
+		{Events: []wire.RecordedEvent{{Body: []byte(`{"type":"AssociationEvent"}`)}}},
+		{},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		limits := DefaultLimits()

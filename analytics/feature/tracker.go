@@ -518,8 +518,8 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 func destinations(e *epcis.Event) []string {
 	var places []string
 	for _, d := range e.Destinations {
-		if d.Type == "location" && len(places) < MaxPlaces && len(d.ID) <= MaxText {
-			places = append(places, PlaceKey(d.ID))
+		if key := PlaceKey(d.ID); d.Type == "location" && len(places) < MaxPlaces && len(key) <= MaxText {
+			places = append(places, key)
 		}
 	}
 	return places
@@ -529,8 +529,11 @@ func destinations(e *epcis.Event) []string {
 func whereabouts(e *epcis.Event) []string {
 	var places []string
 	for _, l := range []*epcis.Location{e.BizLocation, e.ReadPoint} {
-		if l != nil && l.ID != "" && len(l.ID) <= MaxText {
-			places = append(places, PlaceKey(l.ID))
+		if l == nil || l.ID == "" {
+			continue
+		}
+		if key := PlaceKey(l.ID); len(key) <= MaxText {
+			places = append(places, key)
 		}
 	}
 	return places

@@ -37,7 +37,7 @@ func Thousandths(kind, value, uom string) (ledger.Quantity, int32, bool) {
 	if quantity == ledger.Temperature {
 		low, high = -273_150, 1_000_000
 	}
-	if v < low-0.5 || v > high+0.5 || v != v { //nolint:gocritic // the last is NaN
+	if v < low-0.5 || v > high+0.5 || v != v { // the last is NaN
 		return 0, 0, false
 	}
 	if v < 0 {

@@ -125,7 +125,7 @@ func (q *queue) unconfirmed() []ledger.Verdict {
 	defer q.mu.Unlock()
 	out := make([]ledger.Verdict, 0, len(q.items))
 	for e := q.order.Front(); e != nil; e = e.Next() {
-		out = append(out, e.Value.(*item).verdict) //nolint:errcheck,forcetypeassert // the list holds nothing else
+		out = append(out, e.Value.(*item).verdict)
 	}
 	return out
 }
@@ -163,7 +163,7 @@ func (q *queue) take(ctx context.Context, limit int) ([]ledger.Verdict, error) {
 		ready, next := 0, time.Time{}
 		if now := time.Now(); !q.held || len(q.items) >= limit {
 			for e := q.order.Front(); e != nil && ready < maxBatch; e = e.Next() {
-				it := e.Value.(*item) //nolint:errcheck,forcetypeassert // the list holds nothing else
+				it := e.Value.(*item)
 				switch {
 				case it.sent:
 				case !it.ready.After(now):
@@ -213,7 +213,7 @@ func (q *queue) pick(n int) []ledger.Verdict {
 	var batch []ledger.Verdict
 	now := time.Now()
 	for e := q.order.Front(); e != nil && len(batch) < n; e = e.Next() {
-		it := e.Value.(*item) //nolint:errcheck,forcetypeassert // the list holds nothing else
+		it := e.Value.(*item)
 		if !it.sent && !it.ready.After(now) {
 			it.sent = true
 			batch = append(batch, it.verdict)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -138,11 +139,7 @@ func (c *chain) Verdicts(ctx context.Context, verdicts []ledger.Verdict) ([]wire
 func (c *chain) written() map[key]ledger.Verdict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := map[key]ledger.Verdict{}
-	for k, v := range c.verdicts {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(c.verdicts)
 }
 
 // waitFor waits until the condition holds after a change of the chain.
@@ -160,6 +157,21 @@ func (c *chain) waitFor(t *testing.T, what string, holds func() bool) {
 		case <-changed:
 		case <-deadline:
 			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+// until asks again and again whether a condition holds that no channel tells of.
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("waited too long")
 		}
 	}
 }
@@ -269,9 +281,7 @@ func TestALedgerThatIsJudgedAlreadyIsNotJudgedAgain(t *testing.T) {
 	stop = run(t, late)
 	c.record(wire.Transaction{})
 	height, _ := c.Height(context.Background())
-	for late.Stats().Position < height {
-		time.Sleep(time.Millisecond) // polls; nothing is asserted on time
-	}
+	until(t, func() bool { return late.Stats().Position >= height })
 	stop()
 	if c.calls != calls || c.twice != 0 {
 		t.Errorf("%d calls more, %d verdicts sent twice", c.calls-calls, c.twice)
@@ -302,9 +312,11 @@ func TestKillsAtAnyPointLoseAndDoubleNothing(t *testing.T) {
 			stop()
 			break
 		}
-		for i := 0; i < 200 && len(c.written()) < target; i++ {
-			time.Sleep(time.Millisecond) // lets it get somewhere; nothing is asserted on time
-		}
+		tries := 0
+		until(t, func() bool { // lets it get somewhere, or not
+			tries++
+			return tries > 200 || len(c.written()) >= target
+		})
 		if data, err := os.ReadFile(path); err == nil {
 			copies = append(copies, data)
 		}
@@ -345,9 +357,7 @@ func TestADamagedCheckpointIsNotUsed(t *testing.T) {
 		s := service(t, c, with)
 		stop := run(t, s)
 		height, _ := c.Height(context.Background())
-		for s.Stats().Position < height {
-			time.Sleep(time.Millisecond) // polls; nothing is asserted on time
-		}
+		until(t, func() bool { return s.Stats().Position >= height })
 		stop()
 	}
 	same(t, c.written(), want)
@@ -452,9 +462,7 @@ func TestBlocksWaitWhileVerdictsPileUp(t *testing.T) {
 		c.record(tx)
 	}
 	stop := run(t, s)
-	for s.Stats().Pending < 10 {
-		time.Sleep(time.Millisecond) // polls; nothing is asserted on time
-	}
+	until(t, func() bool { return s.Stats().Pending >= 10 })
 	if p := s.Stats().Position; p == uint64(len(txs)) {
 		t.Error("all blocks were read though no verdict could be written")
 	}

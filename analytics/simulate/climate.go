@@ -20,7 +20,6 @@ type climate struct {
 	swingAt  float64 // share of the day at the start
 	period   float64 // of the compressor, in minutes
 	phase    float64 // share of the period
-	rising   bool
 	door     float64 // what open doors added
 	opening  float64 // minutes that the door stays open
 	nextDoor float64 // minutes

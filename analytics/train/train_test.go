@@ -43,7 +43,7 @@ func TestTheShippedModelIsWhatTrainingGives(t *testing.T) {
 	}
 	path := filepath.Join("..", "score", "model.json")
 	if *update {
-		if err := os.WriteFile(path, m.Bytes(), 0o600); err != nil {
+		if err = os.WriteFile(path, m.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
