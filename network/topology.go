@@ -339,7 +339,7 @@ func (t *Topology) validatePorts(fault func(string, ...any)) {
 	for _, key := range slices.Sorted(maps.Keys(t.Ports)) {
 		port := t.Ports[key]
 		if !known[key] {
-			fault("ports: no endpoint %q (the first of %d is %q)", key, len(known), slices.Sorted(maps.Keys(known))[0])
+			fault("ports: no endpoint %q; there are %s", key, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 		if port < 0 || port > 65535 {
 			fault("ports.%s is %d: 0 to 65535", key, port)
