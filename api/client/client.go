@@ -46,7 +46,7 @@ func Dial(p *profile.Profile, identity string, options ...grpc.DialOption) (*grp
 	if p.API.Address == "" || p.API.RootCA == "" {
 		return nil, fmt.Errorf("%w: the profile of %s names no API address and root CA", ErrConfig, p.Organisation)
 	}
-	if _, err := tls.LoadX509KeyPair(id.Cert, id.Key); err != nil {
+	if _, err = tls.LoadX509KeyPair(id.Cert, id.Key); err != nil {
 		return nil, fmt.Errorf("%w: identity %s: %w", ErrConfig, identity, err)
 	}
 	pem, err := os.ReadFile(p.API.RootCA)

@@ -289,7 +289,7 @@ func session[T any](ctx context.Context, w *window[T], open func(context.Context
 				return
 			}
 			if len(batch) == 0 {
-				_ = s.end() //nolint:errcheck // the receiving side learns of a broken stream
+				_ = s.end() // the receiving side learns of a broken stream
 				return
 			}
 			if s.send(batch) != nil {

@@ -130,7 +130,7 @@ func EndOf(height uint64) (p Position, ok bool) {
 // key is the position as the database orders it. What lies beyond every possible block is at the end.
 func (p Position) key() int64 {
 	block := min(p.Block, maxBlock)
-	return int64(block)<<indexBits | int64(min(p.Index, maxIndex)) //nolint:gosec // bounded above
+	return int64(block)<<indexBits | int64(min(p.Index, maxIndex))
 }
 
 func positionOf(key int64) Position {

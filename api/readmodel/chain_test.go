@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -186,6 +185,17 @@ func anyChain(t *rapid.T) *chain {
 	return c
 }
 
+// got gives the value of a call that must not fail.
+func got[T any](v T, err error) func(testing.TB) T {
+	return func(tb testing.TB) T {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return v
+	}
+}
+
 func open(tb testing.TB, path string) *Store {
 	tb.Helper()
 	s, err := Open(tb.Context(), Config{Path: path})
@@ -198,52 +208,44 @@ func open(tb testing.TB, path string) *Store {
 
 // dump gives every row of every table, in an order that does not depend on how they came in.
 func dump(tb interface{ Fatal(...any) }, s *Store) string {
-	ctx := context.Background()
-	var tables []string
-	rows, err := s.read.QueryContext(ctx, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`)
+	var out strings.Builder
+	for _, table := range rowsOf(tb, s, `SELECT name FROM sqlite_master WHERE type = 'table'`) {
+		name := strings.TrimPrefix(table, " name=")
+		fmt.Fprintf(&out, "%s\n%s\n", name, strings.Join(rowsOf(tb, s, `SELECT * FROM `+name), "\n"))
+	}
+	return out.String()
+}
+
+// rowsOf gives the rows of a question as lines, sorted.
+func rowsOf(tb interface{ Fatal(...any) }, s *Store, query string) []string {
+	rows, err := s.read.QueryContext(context.Background(), query)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			tb.Fatal(err)
-		}
-		tables = append(tables, name)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
 		tb.Fatal(err)
 	}
-	var out strings.Builder
-	for _, table := range tables {
-		rows, err := s.read.QueryContext(ctx, `SELECT * FROM `+table)
-		if err != nil {
+	var lines []string
+	for rows.Next() {
+		values := make([]any, len(columns))
+		to := make([]any, len(columns))
+		for i := range values {
+			to[i] = &values[i]
+		}
+		if err = rows.Scan(to...); err != nil {
 			tb.Fatal(err)
 		}
-		columns, err := rows.Columns()
-		if err != nil {
-			tb.Fatal(err)
+		var line strings.Builder
+		for i, v := range values {
+			fmt.Fprintf(&line, " %s=%v", columns[i], v)
 		}
-		var lines []string
-		for rows.Next() {
-			values := make([]any, len(columns))
-			for i := range values {
-				values[i] = new(any)
-			}
-			if err := rows.Scan(values...); err != nil {
-				tb.Fatal(err)
-			}
-			var line strings.Builder
-			for i, v := range values {
-				fmt.Fprintf(&line, " %s=%v", columns[i], *(v.(*any)))
-			}
-			lines = append(lines, line.String())
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			tb.Fatal(err)
-		}
-		slices.Sort(lines)
-		fmt.Fprintf(&out, "%s\n%s\n", table, strings.Join(lines, "\n"))
+		lines = append(lines, line.String())
 	}
-	return out.String()
+	if err = rows.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	slices.Sort(lines)
+	return lines
 }

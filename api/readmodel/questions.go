@@ -162,8 +162,10 @@ func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query stri
 }
 
 // Events gives a page of events in ledger order, without restatements.
-func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (found Rows[Event], err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (Rows[Event], error) {
+	var found Rows[Event]
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		var err error
 		if found.At, err = readPosition(ctx, tx); err != nil {
 			return err
 		}
@@ -197,8 +199,9 @@ func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (found Row
 const restatementBytes = 8 << 20
 
 // Event gives an event by its hash, with its restatements; ErrNotFound.
-func (s *Store) Event(ctx context.Context, hash ledger.Digest) (event Event, err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+func (s *Store) Event(ctx context.Context, hash ledger.Digest) (Event, error) {
+	var event Event
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		found, _, err := selectEvents(ctx, tx, Page{Limit: 1}, "events e", " WHERE e.hash = ?", hash[:])
 		if err != nil {
 			return err
@@ -227,9 +230,10 @@ func (s *Store) Event(ctx context.Context, hash ledger.Digest) (event Event, err
 	return event, err
 }
 
-func selectEvents(ctx context.Context, tx *sql.Tx, page Page, from, rest string, args ...any) (events []Event, more bool, err error) {
-	bytes := 0
-	err = each(ctx, tx, func(rows *sql.Rows) error {
+func selectEvents(ctx context.Context, tx *sql.Tx, page Page, from, rest string, args ...any) ([]Event, bool, error) {
+	var events []Event
+	bytes, more := 0, false
+	err := each(ctx, tx, func(rows *sql.Rows) error {
 		if page.full(len(events), bytes) {
 			more = true
 			return errEnough
@@ -298,8 +302,9 @@ func selectFindings(ctx context.Context, q querier, rest string, args ...any) ([
 }
 
 // Item gives an item's state by its canonical EPC, with at most limit of its findings; ErrNotFound.
-func (s *Store) Item(ctx context.Context, epc string, limit int) (item Item, err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+func (s *Store) Item(ctx context.Context, epc string, limit int) (Item, error) {
+	var item Item
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		i := &item.ItemState
 		i.EPC = epc
 		var status int
@@ -355,8 +360,9 @@ func (s *Store) Devices(ctx context.Context, after string, limit int) ([]Device,
 	return s.devices(ctx, deviceColumns+`WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
 }
 
-func (s *Store) devices(ctx context.Context, query string, args ...any) (found []Device, err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+func (s *Store) devices(ctx context.Context, query string, args ...any) ([]Device, error) {
+	var found []Device
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var d Device
 			var algorithm string
@@ -486,8 +492,9 @@ func (s *Store) Segments(ctx context.Context, device string, from uint64, times 
 	return s.segments(ctx, w.String()+" ORDER BY seq LIMIT ?", append(w.args, limit)...)
 }
 
-func (s *Store) segments(ctx context.Context, rest string, args ...any) (found []Segment, err error) {
-	err = each(ctx, s.read, func(rows *sql.Rows) error {
+func (s *Store) segments(ctx context.Context, rest string, args ...any) ([]Segment, error) {
+	var found []Segment
+	err := each(ctx, s.read, func(rows *sql.Rows) error {
 		var g Segment
 		var pos, seq, from, to, recorded int64
 		var digest []byte
@@ -511,7 +518,8 @@ type PolicyKey struct {
 
 // Policies lists at most limit policies that come after a key: those of one id, if it is not empty,
 // and the latest version of each only, unless all are asked for.
-func (s *Store) Policies(ctx context.Context, id string, all bool, after PolicyKey, limit int) (found []ledger.Policy, err error) {
+func (s *Store) Policies(ctx context.Context, id string, all bool, after PolicyKey, limit int) ([]ledger.Policy, error) {
+	var found []ledger.Policy
 	var w where
 	w.add("(p.id > ? OR (p.id = ? AND p.version > ?))", after.ID, after.ID, int64(after.Version))
 	if id != "" {
@@ -520,7 +528,7 @@ func (s *Store) Policies(ctx context.Context, id string, all bool, after PolicyK
 	if !all {
 		w.add("p.version = (SELECT MAX(q.version) FROM policies q WHERE q.id = p.id)")
 	}
-	err = each(ctx, s.read, func(rows *sql.Rows) error {
+	err := each(ctx, s.read, func(rows *sql.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil {
 			return err
@@ -550,8 +558,10 @@ type VerdictFilter struct {
 }
 
 // Verdicts gives a page of verdicts in ledger order.
-func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (found Rows[Verdict], err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[Verdict], error) {
+	var found Rows[Verdict]
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		var err error
 		if found.At, err = readPosition(ctx, tx); err != nil {
 			return err
 		}
@@ -587,9 +597,10 @@ func (s *Store) Verdict(ctx context.Context, shipment string, window uint32, mod
 	return found[0], nil
 }
 
-func selectVerdicts(ctx context.Context, q querier, page Page, rest string, args ...any) (found []Verdict, more bool, err error) {
-	bytes := 0
-	err = each(ctx, q, func(rows *sql.Rows) error {
+func selectVerdicts(ctx context.Context, q querier, page Page, rest string, args ...any) ([]Verdict, bool, error) {
+	var found []Verdict
+	bytes, more := 0, false
+	err := each(ctx, q, func(rows *sql.Rows) error {
 		if page.full(len(found), bytes) {
 			more = true
 			return errEnough
@@ -656,8 +667,9 @@ func (s *Store) Shipments(ctx context.Context, f ShipmentFilter, after string, l
 	return s.shipments(ctx, w, limit)
 }
 
-func (s *Store) shipments(ctx context.Context, w where, limit int) (found []Shipment, err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+func (s *Store) shipments(ctx context.Context, w where, limit int) ([]Shipment, error) {
+	var found []Shipment
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		var latest []sql.NullInt64
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var sh Shipment
@@ -708,25 +720,26 @@ type Totals struct {
 }
 
 // Totals gives the counts with the progress that they reflect.
-func (s *Store) Totals(ctx context.Context) (t Totals, at Progress, err error) {
+func (s *Store) Totals(ctx context.Context) (Totals, Progress, error) {
+	var t Totals
+	var at Progress
 	counts := map[string]*uint64{
 		"events": &t.Events, "restatements": &t.Restatements, "findings": &t.Findings, "devices": &t.Devices,
 		"segments": &t.Segments, "readings": &t.Readings, "policies": &t.Policies, "verdicts": &t.Verdicts,
 	}
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		var err error
 		if at, err = readPosition(ctx, tx); err != nil {
 			return err
 		}
-		err := each(ctx, tx, func(rows *sql.Rows) error {
+		err = each(ctx, tx, func(rows *sql.Rows) error {
 			var name string
 			var n uint64
-			if err := rows.Scan(&name, &n); err != nil {
-				return err
-			}
+			scanned := rows.Scan(&name, &n)
 			if c, ok := counts[name]; ok {
 				*c = n
 			}
-			return nil
+			return scanned
 		}, `SELECT name, value FROM totals`)
 		if err != nil {
 			return err

@@ -242,7 +242,7 @@ func TestQuestionsAboutEvents(t *testing.T) {
 		{"item and step", EventFilter{EPC: bottle, BizStep: stepShip}, []ledger.Digest{first.Hash}},
 	} {
 		for _, newest := range []bool{false, true} {
-			var got []ledger.Digest
+			var hashes []ledger.Digest
 			var after *Position
 			for {
 				rows, err := s.Events(ctx, c.filter, Page{Limit: 1, After: after, Newest: newest})
@@ -250,7 +250,7 @@ func TestQuestionsAboutEvents(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, e := range rows.Rows {
-					got = append(got, e.Hash)
+					hashes = append(hashes, e.Hash)
 					after = &e.Position
 				}
 				if !rows.More {
@@ -264,8 +264,8 @@ func TestQuestionsAboutEvents(t *testing.T) {
 					want = append(want, c.want[len(c.want)-1-i])
 				}
 			}
-			if fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Errorf("%s, newest %v: got %v, want %v", c.name, newest, got, want)
+			if fmt.Sprint(hashes) != fmt.Sprint(want) {
+				t.Errorf("%s, newest %v: got %v, want %v", c.name, newest, hashes, want)
 			}
 		}
 	}
@@ -277,17 +277,17 @@ func TestQuestionsAboutEvents(t *testing.T) {
 		len(e.Findings) != 1 || e.Findings[0].Other != second.Hash || e.Position != (Position{0, 0}) || e.Restatements[0].Position != (Position{1, 0}) {
 		t.Errorf("event: %+v", e)
 	}
-	if e, err := s.Event(ctx, third.Hash); err != nil || string(e.Context) != string(third.Context) || e.Position != (Position{1, 1}) {
-		t.Errorf("event under its own context: %+v, %v", e, err)
+	if e := got(s.Event(ctx, third.Hash))(t); string(e.Context) != string(third.Context) || e.Position != (Position{1, 1}) {
+		t.Errorf("event under its own context: %+v", e)
 	}
-	if _, err := s.Event(ctx, ledger.Digest{9}); !errors.Is(err, ErrNotFound) || !errors.Is(err, ledger.ErrUnknown) {
+	if _, err = s.Event(ctx, ledger.Digest{9}); !errors.Is(err, ErrNotFound) || !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("unknown event: %v", err)
 	}
 	i, err := s.Item(ctx, bottle, 10)
 	if err != nil || i.Container != pallet || i.Events != 2 || len(i.Findings) != 1 {
 		t.Errorf("item: %+v, %v", i, err)
 	}
-	if _, err := s.Item(ctx, carton, 10); !errors.Is(err, ErrNotFound) {
+	if _, err = s.Item(ctx, carton, 10); !errors.Is(err, ErrNotFound) {
 		t.Errorf("unknown item: %v", err)
 	}
 	// A page ends after the row whose body exceeds its bytes.
@@ -380,36 +380,36 @@ func TestShipmentsFollowBindingsAndVerdicts(t *testing.T) {
 		sh.Latest == nil || sh.Latest.Level != ledger.Inspect || len(sh.Bindings) != 1 || sh.Bindings[0].Until == nil || *sh.Bindings[0].Until != noon+6*3_600_000 {
 		t.Errorf("shipment: %+v", sh)
 	}
-	if open, err := s.Shipments(ctx, ShipmentFilter{Open: true}, "", 10); err != nil || len(open) != 1 || open[0].ID != carton {
-		t.Errorf("open shipments: %+v, %v", open, err)
+	if open := got(s.Shipments(ctx, ShipmentFilter{Open: true}, "", 10))(t); len(open) != 1 || open[0].ID != carton {
+		t.Errorf("open shipments: %+v", open)
 	}
-	if bad, err := s.Shipments(ctx, ShipmentFilter{AtLeast: ledger.Inspect}, "", 10); err != nil || len(bad) != 1 || bad[0].ID != pallet {
-		t.Errorf("shipments to inspect: %+v, %v", bad, err)
+	if bad := got(s.Shipments(ctx, ShipmentFilter{AtLeast: ledger.Inspect}, "", 10))(t); len(bad) != 1 || bad[0].ID != pallet {
+		t.Errorf("shipments to inspect: %+v", bad)
 	}
 	d, err := s.Device(ctx, logger)
 	if err != nil || d.Container != carton || d.NextSeq != 2 || d.LastReading == nil || *d.LastReading != noon+600_000 || d.LastDigest.IsZero() {
 		t.Errorf("device: %+v, %v", d, err)
 	}
 	until := noon + 600_000
-	if got, err := s.Segments(ctx, logger, 0, Range{Until: &until}, 10); err != nil || len(got) != 1 || got[0].Seq != 0 {
-		t.Errorf("segments until: %+v, %v", got, err)
+	if early := got(s.Segments(ctx, logger, 0, Range{Until: &until}, 10))(t); len(early) != 1 || early[0].Seq != 0 {
+		t.Errorf("segments until: %+v", early)
 	}
 	// Segments stand before verdicts in the order of a transaction.
 	g, err := s.Segment(ctx, logger, 1)
 	if err != nil || g.Position != (Position{2, 1}) {
 		t.Errorf("segment: %+v, %v", g, err)
 	}
-	if decoded, err := g.Decode(); err != nil || decoded.Channels[0].Values[0] != 7_000 {
-		t.Errorf("readings: %+v, %v", decoded, err)
+	if decoded := got(g.Decode())(t); decoded.Channels[0].Values[0] != 7_000 {
+		t.Errorf("readings: %+v", decoded)
 	}
 	v, err := s.Verdicts(ctx, VerdictFilter{Shipment: pallet, AtLeast: ledger.Quarantine}, Page{Limit: 5})
 	if err != nil || len(v.Rows) != 1 || v.Rows[0].Position != (Position{2, 2}) {
 		t.Errorf("verdicts: %+v, %v", v, err)
 	}
-	if final, err := s.Verdicts(ctx, VerdictFilter{Final: true, Model: "m"}, Page{Limit: 5}); err != nil || len(final.Rows) != 1 || final.Rows[0].Window != 1 {
-		t.Errorf("final verdicts: %+v, %v", final, err)
+	if final := got(s.Verdicts(ctx, VerdictFilter{Final: true, Model: "m"}, Page{Limit: 5}))(t); len(final.Rows) != 1 || final.Rows[0].Window != 1 {
+		t.Errorf("final verdicts: %+v", final)
 	}
-	if _, err := s.Verdict(ctx, pallet, 7, "m"); !errors.Is(err, ErrNotFound) {
+	if _, err = s.Verdict(ctx, pallet, 7, "m"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("unknown verdict: %v", err)
 	}
 	totals, at, err := s.Totals(ctx)

@@ -94,7 +94,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{cfg: cfg, log: cfg.Logger, changed: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
-		s.Close() //nolint:errcheck,gosec // the error that counts is the one above
+		s.Close() //nolint:errcheck // the error that counts is the one above
 		return nil, fmt.Errorf("read model %s: %w", cfg.Path, err)
 	}
 	return s, nil

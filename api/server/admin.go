@@ -31,7 +31,7 @@ func (p *policyService) SetPolicies(ctx context.Context, req *waybillv1.SetPolic
 		return answer, nil
 	}
 	outcomes, err := p.cfg.Recorder.Policies(ctx, batch)
-	if err := answersFit(len(outcomes), len(batch), err); err != nil {
+	if err = answersFit(len(outcomes), len(batch), err); err != nil {
 		return nil, err
 	}
 	var block uint64
@@ -40,7 +40,7 @@ func (p *policyService) SetPolicies(ctx context.Context, req *waybillv1.SetPolic
 		if err != nil {
 			return nil, err
 		}
-		r := &waybillv1.PolicyResult{Index: uint64(i), Status: status, Id: batch[i].ID, Version: batch[i].Version, Code: code, Message: message} //nolint:gosec // i is never negative
+		r := &waybillv1.PolicyResult{Index: uint64(i), Status: status, Id: batch[i].ID, Version: batch[i].Version, Code: code, Message: message}
 		r.TransactionId, r.Block = provenance(o)
 		answer.Results = append(answer.Results, r)
 		block = max(block, o.Block)

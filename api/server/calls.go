@@ -142,7 +142,7 @@ func (s *Server) ended(ctx context.Context, c *call, err error) error {
 
 func callID() string {
 	var b [6]byte
-	_, _ = rand.Read(b[:]) //nolint:errcheck // never fails, says its documentation
+	_, _ = rand.Read(b[:]) // never fails, says its documentation
 	return hex.EncodeToString(b[:])
 }
 

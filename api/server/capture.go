@@ -36,10 +36,10 @@ type eventInput struct {
 
 func (i eventInput) bytes() int { return len(i.event.Body) + 256 }
 
-func refusedEvent(index uint64, path string, hash string, fs []epcis.Fault) eventInput {
+func refusedEvent(index uint64, path string, fs []epcis.Fault) eventInput {
 	f := fs[0]
 	return eventInput{index: index, faulty: &waybillv1.EventResult{
-		Index: index, Status: waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED, Hash: hash, Code: f.Code, Message: f.Message, Path: orPath(f.Path, path), Faults: faults(fs),
+		Index: index, Status: waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED, Code: f.Code, Message: f.Message, Path: orPath(f.Path, path), Faults: faults(fs),
 	}}
 }
 
@@ -64,7 +64,7 @@ func faultsOf(err error) []epcis.Fault {
 func eventOf(index uint64, path string, contextJSON, body []byte, parsed *epcis.Event) eventInput {
 	entry, err := wire.NewEventEntry(contextJSON, body)
 	if err != nil {
-		return refusedEvent(index, path, "", faultsOf(err))
+		return refusedEvent(index, path, faultsOf(err))
 	}
 	return eventInput{index: index, path: path, hash: parsed.Hash().String(), event: submit.Event{EventEntry: entry, Keys: submit.KeysOf(parsed)}}
 }
@@ -87,8 +87,7 @@ func (s *Server) documentEvents(data []byte, format waybillv1.DocumentFormat, fi
 		}
 		index := first + uint64(len(inputs))
 		if source.Err != nil {
-			hash := ""
-			inputs = append(inputs, refusedEvent(index, source.Path, hash, faultsOf(source.Err)))
+			inputs = append(inputs, refusedEvent(index, source.Path, faultsOf(source.Err)))
 			continue
 		}
 		inputs = append(inputs, eventOf(index, source.Path, source.Context, source.Raw, source.Event))
@@ -113,9 +112,9 @@ func (s *Server) listEvents(list *waybillv1.EventList, first uint64) ([]eventInp
 	}
 	inputs := make([]eventInput, 0, len(list.GetEvents()))
 	for i, body := range list.GetEvents() {
-		index, path := first+uint64(i), fmt.Sprintf("$.events[%d]", i) //nolint:gosec // i is never negative
+		index, path := first+uint64(i), fmt.Sprintf("$.events[%d]", i)
 		if len(body) > ledger.MaxEventBytes {
-			inputs = append(inputs, refusedEvent(index, path, "", []epcis.Fault{{
+			inputs = append(inputs, refusedEvent(index, path, []epcis.Fault{{
 				Path: path, Code: epcis.CodeTooLarge, Message: fmt.Sprintf("the event has %d bytes, at most %d are allowed", len(body), ledger.MaxEventBytes),
 			}}))
 			continue
@@ -126,7 +125,7 @@ func (s *Server) listEvents(list *waybillv1.EventList, first uint64) ([]eventInp
 			for j := range fs {
 				fs[j].Path = path + strings.TrimPrefix(fs[j].Path, "$")
 			}
-			inputs = append(inputs, refusedEvent(index, path, "", fs))
+			inputs = append(inputs, refusedEvent(index, path, fs))
 			continue
 		}
 		inputs = append(inputs, eventOf(index, path, contextJSON, body, parsed))
@@ -147,7 +146,7 @@ func (s *Server) record(ctx context.Context, inputs []eventInput) ([]*waybillv1.
 	if len(batch) > 0 {
 		var err error
 		outcomes, err = s.cfg.Recorder.Events(ctx, batch)
-		if err := answersFit(len(outcomes), len(batch), err); err != nil {
+		if err = answersFit(len(outcomes), len(batch), err); err != nil {
 			return nil, err
 		}
 	}
@@ -220,7 +219,7 @@ func (s *Server) readable(ctx context.Context, block uint64) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.ReadableTime)
 	defer cancel()
-	_ = s.cfg.Reader.WaitFor(ctx, block) //nolint:errcheck // what is recorded is recorded, readable or not
+	_ = s.cfg.Reader.WaitFor(ctx, block) // what is recorded is recorded, readable or not
 }
 
 func (c *captureService) CaptureEvents(ctx context.Context, req *waybillv1.CaptureEventsRequest) (*waybillv1.CaptureEventsResponse, error) {
@@ -289,7 +288,7 @@ func (c *captureService) recordPart(stream grpc.BidiStreamingServer[waybillv1.St
 		answer.Document = part[len(part)-1].ended
 	}
 	if len(answer.GetResults()) > 0 || answer.GetDocument() != nil {
-		if err := stream.Send(answer); err != nil {
+		if err = stream.Send(answer); err != nil {
 			return err
 		}
 	}
@@ -363,7 +362,8 @@ func (r *eventReceiver) piece(part *waybillv1.DocumentPart) (inputs []eventInput
 		if err != nil {
 			inputs = append(inputs, r.result(0, &faultsOf(err)[0]))
 		} else {
-			inputs = append(events, r.result(len(events), nil))
+			inputs = append(inputs, events...)
+			inputs = append(inputs, r.result(len(events), nil))
 		}
 	}
 	r.drop()

@@ -196,7 +196,7 @@ func TestAStreamEndedWithinADocumentIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(stream.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_DocumentPart{DocumentPart: &waybillv1.DocumentPart{Data: []byte("{")}}}), stream.CloseSend()); err != nil {
+	if err = errors.Join(stream.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_DocumentPart{DocumentPart: &waybillv1.DocumentPart{Data: []byte("{")}}}), stream.CloseSend()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = stream.Recv()
@@ -257,10 +257,10 @@ func TestMoreWritersThanAllowedAreToldToTryAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_Events{Events: &waybillv1.EventList{Events: [][]byte{[]byte(observed(1, ""))}}}}); err != nil {
+	if err = first.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_Events{Events: &waybillv1.EventList{Events: [][]byte{[]byte(observed(1, ""))}}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.Recv(); err != nil {
+	if _, err = first.Recv(); err != nil {
 		t.Fatal(err)
 	}
 	_, err = waybillv1.NewCaptureServiceClient(conn).CaptureEvents(t.Context(), captureList(observed(2, "")))
@@ -282,8 +282,8 @@ func TestEventsAreListedPageByPage(t *testing.T) {
 		var hashes []string
 		req := &waybillv1.ListEventsRequest{Filter: &waybillv1.EventFilter{BizStep: "https://ref.gs1.org/cbv/BizStep-shipping"}, PageSize: 7, NewestFirst: newest}
 		for pages := 0; ; pages++ {
-			page, err := api.ListEvents(t.Context(), req)
-			if err != nil {
+			var page *waybillv1.ListEventsResponse
+			if page, err = api.ListEvents(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}
 			for _, e := range page.GetEvents() {

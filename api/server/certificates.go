@@ -109,7 +109,7 @@ func (c *Certificates) get() *certificates {
 	if now := c.now(); now.Sub(c.checked) >= recheck {
 		c.checked = now
 		if stamps, err := c.changed(); err == nil && !slices.Equal(stamps, c.stamps) {
-			_ = c.load() //nolint:errcheck // the old ones stay in force, and the files are looked at again
+			_ = c.load() // the old ones stay in force, and the files are looked at again
 		}
 	}
 	return c.current

@@ -158,7 +158,7 @@ func levelFilter(l waybillv1.VerdictLevel) (ledger.VerdictLevel, error) {
 	if l < 0 || l > waybillv1.VerdictLevel_VERDICT_LEVEL_QUARANTINE {
 		return 0, refuse(codes.InvalidArgument, codeArgument, "there is no verdict level %d", l)
 	}
-	return ledger.VerdictLevel(l), nil //nolint:gosec // checked above
+	return ledger.VerdictLevel(l), nil
 }
 
 func verdict(v readmodel.Verdict) *waybillv1.Verdict {
@@ -224,7 +224,7 @@ func timeRange(r *waybillv1.TimeRange) (out readmodel.Range, err error) {
 		if t == nil {
 			return nil, nil //nolint:nilnil // an open end
 		}
-		if err := t.CheckValid(); err != nil {
+		if err = t.CheckValid(); err != nil {
 			return nil, refuse(codes.InvalidArgument, codeArgument, "the time range: %s", err)
 		}
 		m := ledger.MillisOf(t.AsTime())

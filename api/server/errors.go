@@ -24,7 +24,7 @@ const (
 	codeExpired      = "WB_CERTIFICATE_EXPIRED"
 	codeNotYet       = "WB_CERTIFICATE_NOT_YET_VALID"
 	codeArgument     = "WB_ARGUMENT"
-	codePageToken    = "WB_PAGE_TOKEN"
+	codePageToken    = "WB_PAGE_TOKEN" //nolint:gosec // the name of an error
 	codeTooMany      = "WB_TOO_MANY_INPUTS"
 	codeBusy         = "WB_BUSY"
 	codeStopping     = "WB_STOPPING"

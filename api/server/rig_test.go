@@ -59,7 +59,7 @@ func newRig(tb testing.TB, change ...func(*Config)) *rig {
 		tb.Fatal(err)
 	}
 	r.callers = filepath.Join(tb.TempDir(), "callers.pem")
-	if err := os.WriteFile(r.callers, root, 0o600); err != nil {
+	if err = os.WriteFile(r.callers, root, 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	certificates, err := LoadCertificates(CertificateFiles{Cert: cert, Key: key, ClientCAs: []string{r.callers}})

@@ -98,8 +98,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	err := s.grpc.Serve(listener)
 	close(failed)
 	<-stopped
-	if errors.Is(err, grpc.ErrServerStopped) || ctx.Err() != nil {
-		return nil
+	if err != nil && ctx.Err() == nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return err
 	}
-	return err
+	return nil
 }

@@ -32,7 +32,7 @@ func (t *telemetryService) RegisterDevices(ctx context.Context, req *waybillv1.R
 			st, _ := tell(err)
 			code, message := ledger.ParseCode(st.Message())
 			answer.Results[i] = &waybillv1.DeviceResult{
-				Index: uint64(i), Status: waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED, Id: d.GetId(), Code: code, Message: message, //nolint:gosec // i is never negative
+				Index: uint64(i), Status: waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED, Id: d.GetId(), Code: code, Message: message,
 			}
 			continue
 		}
@@ -42,7 +42,7 @@ func (t *telemetryService) RegisterDevices(ctx context.Context, req *waybillv1.R
 	if len(batch) > 0 {
 		var err error
 		outcomes, err = t.cfg.Recorder.Devices(ctx, batch)
-		if err := answersFit(len(outcomes), len(batch), err); err != nil {
+		if err = answersFit(len(outcomes), len(batch), err); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +131,7 @@ func (t *telemetryService) PushSegments(stream grpc.BidiStreamingServer[waybillv
 			batch = batch[len(part):]
 			results, err := t.recordSegments(stream.Context(), part)
 			if len(results) > 0 {
-				if err := stream.Send(&waybillv1.PushSegmentsResponse{Results: results}); err != nil {
+				if err = stream.Send(&waybillv1.PushSegmentsResponse{Results: results}); err != nil {
 					return err
 				}
 			}
@@ -177,7 +177,7 @@ func (t *telemetryService) recordSegments(ctx context.Context, inputs []segmentI
 	if len(batch) > 0 {
 		var err error
 		outcomes, err = t.cfg.Recorder.Segments(ctx, batch)
-		if err := answersFit(len(outcomes), len(batch), err); err != nil {
+		if err = answersFit(len(outcomes), len(batch), err); err != nil {
 			return nil, err
 		}
 	}
@@ -329,5 +329,5 @@ func readings(g ledger.Segment, from, until *ledger.Millis, only ledger.Quantity
 
 // unreadable is a fault of the store and not, as its cause would say, of what the caller sent.
 func unreadable(err error) error {
-	return fmt.Errorf("%w: a recorded segment cannot be read: %s", readmodel.ErrCorrupt, err)
+	return fmt.Errorf("%w: a recorded segment cannot be read: %s", readmodel.ErrCorrupt, err.Error())
 }

@@ -339,7 +339,7 @@ func TestASenderLosesAndDoublesNothingWhileServersAreKilled(t *testing.T) {
 		t.Errorf("%d kills and %d retries make no test", kills, retries)
 	}
 	height, _ := r.ledger.Height(t.Context())
-	if err := r.store.WaitFor(t.Context(), height-1); err != nil {
+	if err = r.store.WaitFor(t.Context(), height-1); err != nil {
 		t.Fatal(err)
 	}
 	totals, _, err := r.store.Totals(t.Context())

@@ -27,9 +27,7 @@ func TestWatchingResumesWithoutGapOrDoubleWhileVerdictsAreRecorded(t *testing.T)
 	const blocks = 120
 	var want []string
 	var writer sync.WaitGroup
-	writer.Add(1)
-	go func() {
-		defer writer.Done()
+	writer.Go(func() {
 		source := rand.New(rand.NewPCG(1, 2))
 		for b := range blocks {
 			var batch []ledger.Verdict
@@ -42,7 +40,7 @@ func TestWatchingResumesWithoutGapOrDoubleWhileVerdictsAreRecorded(t *testing.T)
 			}
 		}
 		r.ledger.RecordVerdicts(verdictOn(99, 0, ledger.Quarantine, "the last"))
-	}()
+	})
 	api := waybillv1.NewVerdictServiceClient(r.connect(ledger.RoleReader))
 	source := rand.New(rand.NewPCG(3, 4))
 	var got []string
@@ -99,9 +97,9 @@ func TestWatchingGivesSignsOfLifeAndCanBeginNow(t *testing.T) {
 	r.ledger.RecordVerdicts(verdictOn(1, 1, ledger.Clear, ""))
 	block := r.ledger.RecordVerdicts(verdictOn(1, 2, ledger.Clear, ""), verdictOn(1, 3, ledger.Quarantine, ""))
 	lives := 0
+	var a *waybillv1.WatchVerdictsResponse
 	for {
-		a, err := stream.Recv()
-		if err != nil {
+		if a, err = stream.Recv(); err != nil {
 			t.Fatal(err)
 		}
 		if v := a.GetVerdict(); v != nil {
@@ -113,8 +111,7 @@ func TestWatchingGivesSignsOfLifeAndCanBeginNow(t *testing.T) {
 		lives++
 	}
 	for lives < 3 {
-		a, err := stream.Recv()
-		if err != nil || a.GetVerdict() != nil {
+		if a, err = stream.Recv(); err != nil || a.GetVerdict() != nil {
 			t.Fatal(a, err)
 		}
 		lives++
@@ -157,9 +154,9 @@ func TestAWatcherThatDoesNotReadIsEndedAndResumes(t *testing.T) {
 	seen := map[string]bool{}
 	var after *waybillv1.Position
 	take := func() error {
-		a, err := stream.Recv()
-		if err != nil {
-			return err
+		a, recvErr := stream.Recv()
+		if recvErr != nil {
+			return recvErr
 		}
 		after = a.GetPosition()
 		if v := a.GetVerdict(); v != nil {
@@ -198,14 +195,14 @@ func TestStoppingEndsWatchersWithTheirPosition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := verdicts.Recv(); err != nil {
+	if _, err = verdicts.Recv(); err != nil {
 		t.Fatal(err)
 	}
 	events, err := waybillv1.NewCaptureServiceClient(conn).WatchEvents(t.Context(), &waybillv1.WatchEventsRequest{OnlyNew: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := events.Recv(); err != nil {
+	if _, err = events.Recv(); err != nil {
 		t.Fatal(err)
 	}
 	r.end()

@@ -104,8 +104,8 @@ func (ca *CA) Issue(c Certificate) (certFile, keyFile string) {
 		for i, r := range c.Roles {
 			names[i] = string(r)
 		}
-		value, err := json.Marshal(map[string]map[string]string{"attrs": {"waybill.role": strings.Join(names, ",")}})
-		if err != nil {
+		var value []byte
+		if value, err = json.Marshal(map[string]map[string]string{"attrs": {"waybill.role": strings.Join(names, ",")}}); err != nil {
 			ca.tb.Fatal(err)
 		}
 		template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 1}, Value: value}}

@@ -252,7 +252,7 @@ func (l *Ledger) segment(tx ledger.Tx, g wire.SignedSegment, position int, conte
 	if d, ok := l.devices[decoded.Device]; ok {
 		device = &d
 	}
-	if err := ledger.CheckSender(decoded.Device, device, g.Payload, g.Signature, tx); err != nil {
+	if err = ledger.CheckSender(decoded.Device, device, g.Payload, g.Signature, tx); err != nil {
 		return refusal(err)
 	}
 	if l.segments[decoded.Device] == nil {
