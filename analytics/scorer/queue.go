@@ -33,6 +33,7 @@ type item struct {
 	verdict ledger.Verdict
 	ready   time.Time // not to be written before
 	sent    bool
+	since   time.Time // when it was first postponed
 }
 
 func newQueue(p Partition, takeover time.Duration) *queue {
@@ -117,6 +118,27 @@ func (q *queue) remove(v ledger.Verdict, count func()) {
 	delete(q.items, key)
 	count()
 	q.wake()
+}
+
+// postpone lets a verdict be sent again after a pause; false once it has been postponed for longer
+// than limit.
+func (q *queue) postpone(v ledger.Verdict, pause, limit time.Duration) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e, ok := q.items[window{v.Shipment, v.Window}]
+	if !ok {
+		return true // seen on the ledger meanwhile
+	}
+	it, now := e.Value.(*item), time.Now()
+	if it.since.IsZero() {
+		it.since = now
+	}
+	if now.Sub(it.since) > limit {
+		return false
+	}
+	it.sent, it.ready = false, now.Add(pause)
+	q.wake()
+	return true
 }
 
 // unconfirmed gives all that is held, in order.

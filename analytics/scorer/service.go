@@ -85,6 +85,7 @@ const (
 	maxBatch    = 250 // verdicts of one call of the sink
 	maxInFlight = 4   // calls of the sink at once
 	gather      = 20 * time.Millisecond
+	behindPause = 250 * time.Millisecond
 	retryFirst  = 200 * time.Millisecond
 	retryMost   = 10 * time.Second
 )
@@ -360,6 +361,10 @@ func (s *Service) send(ctx context.Context, batch []ledger.Verdict) error {
 		return fmt.Errorf("%d answers to %d verdicts", len(answers), len(batch))
 	}
 	for i, a := range answers {
+		if a.Status == ledger.StatusRefused && a.Code == ledger.Code(ledger.ErrUnknown) && s.queue.postpone(batch[i], behindPause, s.cfg.GiveUp) {
+			// Its evidence is on the ledger, where it was read, but a peer that was asked is a block behind.
+			continue
+		}
 		if a.Status == ledger.StatusRefused {
 			s.log.Error("the ledger refused a verdict", "shipment", batch[i].Shipment, "window", batch[i].Window, "code", a.Code, "message", a.Message)
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -417,6 +418,37 @@ type refusing struct{}
 
 func (refusing) Verdicts(context.Context, []ledger.Verdict) ([]wire.Answer, error) {
 	return nil, fmt.Errorf("WB_UNAUTHORISED: %w", ledger.ErrUnauthorised)
+}
+
+// A peer that is a block behind does not know the evidence yet.
+type behind struct {
+	*chain
+	left *atomic.Int32
+}
+
+func (b behind) Verdicts(ctx context.Context, v []ledger.Verdict) ([]wire.Answer, error) {
+	if b.left.Add(-1) >= 0 {
+		answers := make([]wire.Answer, len(v))
+		for i := range answers {
+			answers[i] = wire.Answer{Status: ledger.StatusRefused, Code: ledger.Code(ledger.ErrUnknown)}
+		}
+		return answers, nil
+	}
+	return b.chain.Verdicts(ctx, v)
+}
+
+func TestAPeerThatIsBehindIsAskedAgain(t *testing.T) {
+	txs, want := day(t, 6)
+	c := newChain()
+	var left atomic.Int32
+	left.Store(3)
+	stop := run(t, service(t, c, func(cfg *scorer.Config) { cfg.Sink = behind{c, &left} }))
+	for _, tx := range txs {
+		c.record(tx)
+	}
+	c.waitFor(t, "the verdicts", func() bool { return len(c.written()) == len(want) })
+	stop()
+	same(t, c.written(), want)
 }
 
 func TestPartsTogetherWriteEverythingOnce(t *testing.T) {
