@@ -163,7 +163,7 @@ func eachPage[P page](limit int, next func(size uint32, token string) (P, int, e
 		if limit > 0 {
 			size = min(size, limit-got)
 		}
-		p, n, err := next(uint32(size), token) //nolint:gosec // at most pageSize
+		p, n, err := next(uint32(size), token)
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ capture tries again for as long as --timeout says (a minute by default).`,
 		if *parallel < 1 || *parallel > maxParallel {
 			return usage("--parallel is %d, 1 to %d are possible", *parallel, maxParallel)
 		}
-		files, err := expand(args, documentSuffixes)
+		files, err := expand(args, documentSuffixes())
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (s *captureSum) print(a *app, cmd *cobra.Command, files int, took time.Dura
 	}
 	s.Seconds = took.Round(time.Millisecond).Seconds()
 	if a.json {
-		_ = writeJSON(cmd.ErrOrStderr(), s) //nolint:errcheck // nowhere is left to report it
+		_ = writeJSON(cmd.ErrOrStderr(), s)
 		return
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d recorded, %d duplicate, %d refused, from %d of %s in %.1f s\n",
@@ -230,11 +230,10 @@ func (d *documentCapture) run(ctx context.Context) captured {
 		return out
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
-	err = retry(ctx, d.patience, d.bar.again, func(ctx context.Context) error {
-		if _, err := in.Seek(0, io.SeekStart); err != nil {
+	err = retry(ctx, d.patience, d.bar.again, func(ctx context.Context) (err error) {
+		if _, err = in.Seek(0, io.SeekStart); err != nil {
 			return fail(exitRefused, codeFile, "", "%s: %w", d.file, err)
 		}
-		var err error
 		out.fault, err = d.attempt(ctx, in)
 		return err
 	})

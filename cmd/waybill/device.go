@@ -88,7 +88,8 @@ func deviceKey(id, keyFile, publicFile string) (device *waybillv1.DeviceKey, mad
 			return nil, false, err
 		}
 	} else {
-		signer, err := readPrivateKey(keyFile)
+		var signer crypto.Signer
+		signer, err = readPrivateKey(keyFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			signer, err = makeKey(keyFile)
 			made = true

@@ -40,16 +40,14 @@ func (f fault) String() string {
 
 // faultsOf spreads an error over the faults it holds; any other error is one fault with its code.
 func faultsOf(file string, event *int, err error) []fault {
-	var many epcis.Faults
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[epcis.Faults](err); ok {
 		out := make([]fault, len(many))
 		for i, f := range many {
 			out[i] = fault{File: file, Event: event, Path: f.Path, Code: f.Code, Message: f.Message}
 		}
 		return out
 	}
-	var one epcis.Fault
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[epcis.Fault](err); ok {
 		return []fault{{File: file, Event: event, Path: one.Path, Code: one.Code, Message: one.Message}}
 	}
 	code := cmp.Or(stableCode.FindString(err.Error()), codeFile)
@@ -57,7 +55,7 @@ func faultsOf(file string, event *int, err error) []fault {
 }
 
 // documentSuffixes are what a folder on the command line is searched for.
-var documentSuffixes = []string{".json", ".jsonld", ".xml"}
+func documentSuffixes() []string { return []string{".json", ".jsonld", ".xml"} }
 
 // expand lists the files that arguments name: a file, a folder (its documents, at any depth, in
 // order of path), a pattern that the shell left alone, or standard input.
@@ -72,14 +70,14 @@ func expand(args, suffixes []string) ([]string, error) {
 		switch {
 		case err == nil && info.IsDir():
 			n := len(files)
-			err := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			walkErr := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
 				if err == nil && d.Type().IsRegular() && slices.Contains(suffixes, strings.ToLower(filepath.Ext(path))) {
 					files = append(files, path)
 				}
 				return err
 			})
-			if err != nil {
-				return nil, fail(exitRefused, codeFile, "", "%w", err)
+			if walkErr != nil {
+				return nil, fail(exitRefused, codeFile, "", "%w", walkErr)
 			}
 			if len(files) == n {
 				return nil, fail(exitRefused, codeFile, "", "%s holds no file ending in %s", arg, strings.Join(suffixes, ", "))
@@ -104,7 +102,7 @@ func openInput(file string, stdin io.Reader) (io.ReadCloser, error) {
 	if file == stdinName {
 		return io.NopCloser(stdin), nil
 	}
-	f, err := os.Open(file)
+	f, err := os.Open(file) //nolint:gosec // the user names the file
 	if err != nil {
 		return nil, fail(exitRefused, codeFile, "", "%w", err)
 	}
@@ -112,14 +110,13 @@ func openInput(file string, stdin io.Reader) (io.ReadCloser, error) {
 }
 
 // documentEvents yields the events of a document in either format, in document order.
-func documentEvents(r io.Reader, limits epcis.Limits) (epcis.Format, iter.Seq2[epcis.Source, error]) {
+func documentEvents(r io.Reader, limits epcis.Limits) iter.Seq2[epcis.Source, error] {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	prefix, _ := buffered.Peek(512) //nolint:errcheck // a short or failing source is the decoder's to report
-	format := epcis.Detect(prefix)
-	if format == epcis.XML {
-		return format, epcis.EventsXML(buffered, limits)
+	prefix, _ := buffered.Peek(512) // a short or failing source is the decoder's to report
+	if epcis.Detect(prefix) == epcis.XML {
+		return epcis.EventsXML(buffered, limits)
 	}
-	return format, epcis.Events(buffered, limits)
+	return epcis.Events(buffered, limits)
 }
 
 // limitFlags lets the owner of a document lift the limits that protect a service from strangers.

@@ -72,7 +72,7 @@ func (f *failure) print(w io.Writer, asJSON bool) {
 			Message string `json:"message"`
 			Hint    string `json:"hint,omitempty"`
 		}
-		_ = json.NewEncoder(w).Encode(map[string]body{"error": {f.code, message, f.hint}}) //nolint:errcheck // nowhere is left to report it
+		_ = json.NewEncoder(w).Encode(map[string]body{"error": {f.code, message, f.hint}})
 		return
 	}
 	if f.said {
@@ -90,8 +90,7 @@ var stableCode = regexp.MustCompile(`\bWB_[A-Z0-9_]+\b`)
 // classify turns any error of a command into the failure to show. started tells an error of the
 // command line from one of the command.
 func classify(ctx context.Context, err error, started bool) *failure {
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
 	if !started {
@@ -101,7 +100,7 @@ func classify(ctx context.Context, err error, started bool) *failure {
 		return &failure{exit: exitInterrupted, code: codeInterrupted, err: errors.New("interrupted")}
 	}
 	code := codeOf(err)
-	return &failure{exit: exitOf(code), code: code, err: plain(err), hint: hints[code]}
+	return &failure{exit: exitOf(code), code: code, err: plain(err), hint: hintOf(code)}
 }
 
 // codeOf finds the stable code of an error: the first in its text, else one for its gRPC status.
@@ -150,9 +149,12 @@ func exitOf(code string) int {
 	return exitRefused
 }
 
-var hints = map[string]string{
-	codeUnavailable:        "is it running? `waybill status` says what answers; `waybill network up` and `waybill serve` start it",
-	"WB_UNAUTHORISED":      "choose an identity that may do this with --identity",
-	"WB_PROFILE_NOT_FOUND": "start a network with `waybill network up`, or name a connection profile with --profile FILE",
-	"WB_PROFILE_INVALID":   "mend the connection profile, or let `waybill network up` write a new one",
+// hintOf says what to do about a code, where there is something to say.
+func hintOf(code string) string {
+	return map[string]string{
+		codeUnavailable:        "is it running? `waybill status` says what answers; `waybill network up` and `waybill serve` start it",
+		"WB_UNAUTHORISED":      "choose an identity that may do this with --identity",
+		"WB_PROFILE_NOT_FOUND": "start a network with `waybill network up`, or name a connection profile with --profile FILE",
+		"WB_PROFILE_INVALID":   "mend the connection profile, or let `waybill network up` write a new one",
+	}[code]
 }

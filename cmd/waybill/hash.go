@@ -26,7 +26,7 @@ file, path and code, and give exit code 1.`,
 	limits := limitFlags(cmd)
 	prehash := cmd.Flags().Bool("prehash", false, "print the text that is hashed instead of the hash")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		files, err := expand(args, documentSuffixes)
+		files, err := expand(args, documentSuffixes())
 		if err != nil {
 			return err
 		}
@@ -64,8 +64,7 @@ func (a *app) hashFile(cmd *cobra.Command, out io.Writer, file string, limits ep
 		return report(nil, err)
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
-	_, events := documentEvents(in, limits)
-	for source, err := range events {
+	for source, err := range documentEvents(in, limits) {
 		if cmd.Context().Err() != nil {
 			return cmd.Context().Err()
 		}
@@ -73,7 +72,7 @@ func (a *app) hashFile(cmd *cobra.Command, out io.Writer, file string, limits ep
 		case err != nil:
 			return report(nil, err)
 		case source.Err != nil:
-			if err := report(&source.Index, source.Err); err != nil {
+			if err = report(&source.Index, source.Err); err != nil {
 				return err
 			}
 			continue

@@ -10,7 +10,7 @@ import (
 
 // lockState takes a role in a state folder for this process; the kernel gives it back when the process ends, however it ends.
 func lockState(dir, role string) (release func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
 	}
 	path := filepath.Join(dir, role+".lock")
@@ -18,7 +18,7 @@ func lockState(dir, role string) (release func(), err error) {
 	if err != nil {
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fail(exitRefused, "WB_STATE_LOCKED", "stop it, or give this one a state folder of its own with --dir",

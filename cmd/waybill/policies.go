@@ -110,7 +110,7 @@ func readPolicies(file string, stdin io.Reader) ([]*waybillv1.Policy, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	var f policyFile
-	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+	if err = dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
 		return nil, bad("%w", err)
 	}
 	if len(f.Policies) == 0 || len(f.Policies) > maxPolicies {

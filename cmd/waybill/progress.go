@@ -37,7 +37,7 @@ func newProgress(w io.Writer, quiet bool, name string, total int64, unit, extraU
 		return p
 	}
 	p.out = w
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits an int
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 		p.out = p.bars // which writes above the bar
 		p.bar = p.bars.AddBar(total,

@@ -137,7 +137,7 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 		defer cancel()
 	}
 	chain := &ingest.Chain{Signer: signer}
-	if err := standing(ctx, conn, chain, p.device); err != nil {
+	if err = standing(ctx, conn, chain, p.device); err != nil {
 		return err
 	}
 
@@ -146,8 +146,8 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 	counted.each = push.bar.add
 	err = client.PushSegments(ctx, conn, client.Config{Patience: cmp.Or(a.timeout, writePatience), OnRetry: push.bar.again}, push.segments(csv.Segments(chain, p.times)), push.answered)
 	push.bar.finish()
-	if err := cmp.Or(push.err, err); err != nil {
-		return err
+	if err != nil || push.err != nil {
+		return cmp.Or(push.err, err)
 	}
 	return push.end()
 }
@@ -209,8 +209,7 @@ type pushing struct {
 	bar   *progress
 	began time.Time
 
-	sent     []ingest.Signed // unanswered, in order
-	rows     int             // that held no reading
+	rows     int // that held no reading
 	readings int
 	answers  map[waybillv1.AnswerStatus]int
 	err      error
@@ -227,7 +226,7 @@ func (p *pushing) segments(source iter.Seq2[ingest.Signed, error]) iter.Seq2[*wa
 			switch {
 			case isRow:
 				if p.rows++; p.rows <= maxRowFaults {
-					_ = p.app.writeFault(p.cmd.ErrOrStderr(), fault{File: p.file, Path: "line " + strconv.Itoa(row.Line), Code: "WB_CSV_ROW", Message: row.Err.Error()}) //nolint:errcheck // nowhere is left to report it
+					_ = p.app.writeFault(p.cmd.ErrOrStderr(), fault{File: p.file, Path: "line " + strconv.Itoa(row.Line), Code: "WB_CSV_ROW", Message: row.Err.Error()})
 				}
 				continue
 			case err != nil:
@@ -262,7 +261,7 @@ func (p *pushing) end() error {
 	switch {
 	case p.app.quiet:
 	case p.app.json:
-		_ = writeJSON(p.cmd.ErrOrStderr(), object{ //nolint:errcheck // nowhere is left to report it
+		_ = writeJSON(p.cmd.ErrOrStderr(), object{
 			{"readings", p.readings},
 			{"recorded", p.answers[waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED]},
 			{"duplicate", p.answers[waybillv1.AnswerStatus_ANSWER_STATUS_DUPLICATE]},

@@ -56,6 +56,9 @@ const (
 	firstRestart = 200 * time.Millisecond
 	lastRestart  = 10 * time.Second
 	metricsClose = 2 * time.Second
+	// retryFor is how long a write is tried here while the network does not take it; then its caller
+	// is told, and may try again.
+	retryFor = 15 * time.Second
 )
 
 // serveConfig is what a server is told by its flags.
@@ -164,7 +167,7 @@ func (a *app) logger(w io.Writer, format string) (*slog.Logger, error) {
 
 func (a *app) sayReady(w io.Writer, c serveConfig, api, metrics string) {
 	if a.json {
-		_ = writeJSON(w, object{{"ready", true}, {"organisation", c.profile.Organisation}, {"roles", c.roles}, {"api", api}, {"metrics", metrics}}) //nolint:errcheck // nobody reads it
+		_ = writeJSON(w, object{{"ready", true}, {"organisation", c.profile.Organisation}, {"roles", c.roles}, {"api", api}, {"metrics", metrics}})
 		return
 	}
 	fmt.Fprintf(w, "ready: %s serves %s on %s, metrics on %s\n", c.profile.Organisation, strings.Join(c.roles, ", "), orNone(api), orNone(metrics))
@@ -196,16 +199,16 @@ func serve(ctx context.Context, c serveConfig) (err error) {
 	slices.Sort(c.roles)
 	c.roles = slices.Compact(c.roles)
 	for _, role := range c.roles {
-		release, err := lockState(c.dir, role)
-		if err != nil {
-			return err
+		release, lockErr := lockState(c.dir, role)
+		if lockErr != nil {
+			return lockErr
 		}
 		defer release()
 	}
 	s := &service{serveConfig: c, registry: prometheus.NewRegistry(), health: newHealth(append([]string{partLedger}, c.roles...)...)}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.open(ctx); err != nil {
+	if err = s.open(ctx); err != nil {
 		return err
 	}
 	return s.run(ctx)
@@ -223,7 +226,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if s.has(roleAPI) || s.has(roleScorer) {
-		s.submit = submit.New(s.client, submit.Config{DrainFor: s.drain, Hooks: submitMetrics(s.registry)})
+		s.submit = submit.New(s.client, submit.Config{RetryFor: retryFor, DrainFor: s.drain, Hooks: submitMetrics(s.registry)})
 	}
 	if s.has(roleAPI) || s.has(roleReadModel) {
 		if s.store, err = readmodel.Open(ctx, readmodel.Config{
@@ -316,7 +319,7 @@ func (s *service) run(ctx context.Context) error {
 			return nil
 		})
 	}
-	stopMetrics := s.serveMetrics(metricsListener, failed)
+	stopMetrics := s.serveMetrics(lasting, metricsListener, failed)
 	defer stopMetrics()
 
 	writing, stopWriting := context.WithCancel(lasting)
@@ -403,11 +406,11 @@ func (s *service) announce(ctx context.Context, api, metrics net.Listener) {
 func (s *service) listeners(ctx context.Context) (api, metrics net.Listener, err error) {
 	var config net.ListenConfig
 	listen := func(address, purpose string) (net.Listener, error) {
-		l, err := config.Listen(ctx, "tcp", address)
-		if errors.Is(err, syscall.EADDRINUSE) {
+		l, listenErr := config.Listen(ctx, "tcp", address)
+		if errors.Is(listenErr, syscall.EADDRINUSE) {
 			return nil, fail(exitUnavailable, "WB_PORT_TAKEN", "stop the other program, or choose another address", "%s for %s is held by another program", address, purpose)
 		}
-		return l, err
+		return l, listenErr
 	}
 	if s.has(roleAPI) {
 		address := s.listen
@@ -437,7 +440,7 @@ func (s *service) listeners(ctx context.Context) (api, metrics net.Listener, err
 	return api, metrics, nil
 }
 
-func (s *service) serveMetrics(l net.Listener, failed func(string, error)) (stop func()) {
+func (s *service) serveMetrics(ctx context.Context, l net.Listener, failed func(string, error)) (stop func()) {
 	if l == nil {
 		return func() {}
 	}
@@ -454,9 +457,9 @@ func (s *service) serveMetrics(l net.Listener, failed func(string, error)) (stop
 		}
 	}()
 	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), metricsClose)
+		limited, cancel := context.WithTimeout(ctx, metricsClose)
 		defer cancel()
-		if h.Shutdown(ctx) != nil {
+		if h.Shutdown(limited) != nil {
 			_ = h.Close() // nothing is left to lose
 		}
 		<-done

@@ -41,7 +41,7 @@ its faults. Exit code 0 means that all are valid, 1 that some are not.`,
 	}
 	limits := limitFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		files, err := expand(args, documentSuffixes)
+		files, err := expand(args, documentSuffixes())
 		if err != nil {
 			return err
 		}
@@ -93,8 +93,7 @@ func (a *app) validateFile(cmd *cobra.Command, file string, limits epcis.Limits)
 		return v, report(nil, err)
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
-	_, events := documentEvents(in, limits)
-	for source, err := range events {
+	for source, err := range documentEvents(in, limits) {
 		if cmd.Context().Err() != nil {
 			return v, cmd.Context().Err()
 		}

@@ -157,7 +157,7 @@ func (w *watcher) run(ctx context.Context) error {
 		case errors.Is(err, errEnough):
 			return nil
 		case ctx.Err() != nil:
-			return nil // a watch lasts until it is stopped, by its user or its --timeout
+			return nil //nolint:nilerr // a watch lasts until it is stopped, by its user or its --timeout
 		case exitOf(codeOf(err)) != exitUnavailable, !w.seen && time.Since(since) > patience:
 			return err
 		}

@@ -74,7 +74,7 @@ func viewOf(m protoreflect.Message) object {
 }
 
 func viewValue(f protoreflect.FieldDescriptor, v protoreflect.Value) any {
-	switch f.Kind() { //nolint:exhaustive // the other kinds are plain JSON values already
+	switch f.Kind() {
 	case protoreflect.MessageKind:
 		switch m := v.Message().Interface().(type) {
 		case *timestamppb.Timestamp:

@@ -126,8 +126,8 @@ func writesOf(t *testing.T, payload []byte, chaincode string) int {
 		into proto.Message
 	}{
 		{func() []byte { return payload }, &response},
-		{func() []byte { return response.GetExtension() }, &action},
-		{func() []byte { return action.GetResults() }, &sets},
+		{response.GetExtension, &action},
+		{action.GetResults, &sets},
 	} {
 		if err := proto.Unmarshal(step.raw(), step.into); err != nil {
 			t.Fatal(err)
