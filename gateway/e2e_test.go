@@ -359,21 +359,21 @@ func against(t *testing.T, consensus string) {
 			t.Fatal(err)
 		}
 		seen.mu.Lock()
-		var real recording
+		var genuine recording
 		for _, b := range seen.blocks {
-			real = append(real, b.Raw)
+			genuine = append(genuine, b.Raw)
 		}
 		seen.mu.Unlock()
-		for number := range real {
+		for number := range genuine {
 			parts := []string{"data hash", "data"}
 			if number > 0 {
 				parts = append(parts, "previous hash")
 			}
 			for _, part := range parts {
-				bad := proto.CloneOf(real[number])
+				bad := proto.CloneOf(genuine[number])
 				bytes := map[string][]byte{"data hash": bad.GetHeader().GetDataHash(), "previous hash": bad.GetHeader().GetPreviousHash(), "data": bad.GetData().GetData()[0]}[part]
 				bytes[len(bytes)/2] ^= 4
-				changed := slices.Clone(real)
+				changed := slices.Clone(genuine)
 				changed[number] = bad
 				s, err := blocks.New(trust, []blocks.Source{changed}, blocks.Options{})
 				if err != nil {
