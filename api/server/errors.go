@@ -78,6 +78,7 @@ func table() []told {
 		{is: context.DeadlineExceeded, grpc: codes.DeadlineExceeded, code: codeDeadline},
 		{is: fabric.ErrUnavailable, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
 		{is: fabric.ErrDeadline, grpc: codes.Unavailable, code: codeDeadline},
+		{is: fabric.ErrNotFound, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
 		{is: ledger.ErrUnknown, grpc: codes.NotFound, code: ledger.CodeNotFound, whole: true},
 		{is: ledger.ErrUnauthorised, grpc: codes.PermissionDenied, code: ledger.CodeUnauthorised, whole: true},
 		{is: ledger.ErrConflict, grpc: codes.AlreadyExists, code: ledger.CodeConflict, whole: true},
@@ -117,9 +118,10 @@ func tell(err error) (st *status.Status, own bool) {
 		}
 		return withCode(t.grpc, code, message), false
 	}
-	// What gRPC itself says, such as a message that is too large or a call that does not exist.
-	if st, ok := status.FromError(err); ok {
-		return st, false
+	// What gRPC itself says to this server, such as that its caller has gone. What a peer has said
+	// lies deeper and is not for the caller.
+	if said, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
+		return said.GRPCStatus(), false
 	}
 	return withCode(codes.Internal, codeInternal, "the server failed; its log has the cause"), true
 }

@@ -81,7 +81,7 @@ func (AnswerStatus) EnumDescriptor() ([]byte, []int) {
 	return file_waybill_v1_types_proto_rawDescGZIP(), []int{0}
 }
 
-// Position is a place in the ledger: the index-th fact (event, segment or verdict) of a block,
+// Position is a place in the ledger: the index-th fact (event, restatement, segment or verdict) of a block,
 // counted from 0 in the block's order. Streams resume after a position.
 type Position struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
