@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	gwproto "github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -98,6 +99,9 @@ func (e *Error) Unwrap() []error {
 // maxCauseText bounds how much of a peer's words an error repeats.
 const maxCauseText = 2048
 
+// clockSlack is by how much a peer, which is told the caller's deadline, may be ahead of it.
+const clockSlack = 100 * time.Millisecond
+
 func causeText(err error) string {
 	st, ok := status.FromError(err)
 	if !ok {
@@ -152,6 +156,9 @@ func classify(ctx context.Context, op, peerName, txID string, err error) *Error 
 		e.Kind = ErrTooMany
 	case code == codes.DeadlineExceeded, code == codes.Canceled:
 		e.Kind = ErrDeadline
+		if at, ok := ctx.Deadline(); ok && time.Until(at) < clockSlack {
+			e.Cause = errors.Join(context.DeadlineExceeded, err)
+		}
 	case code == codes.ResourceExhausted:
 		e.Kind = ErrTooLarge // gRPC's limit on a message, of either side
 	case code == codes.Unavailable:

@@ -42,7 +42,7 @@ func each[T any](ctx context.Context, c *Client, op string, limit time.Duration,
 			}
 			continue
 		case errors.Is(last.Kind, ErrDeadline):
-			if ctx.Err() == nil {
+			if !errors.Is(last, context.DeadlineExceeded) {
 				c.failed(n) // the next call tries another peer
 			}
 		}
