@@ -75,7 +75,7 @@ type captured struct {
 
 func (a *app) capture(cmd *cobra.Command, api waybillv1.CaptureServiceClient, files []string, parallel int) error {
 	began := time.Now()
-	bar := newProgress(cmd.ErrOrStderr(), a.quiet, "capture", int64(len(files)), "documents", "events answered")
+	bar := newProgress(cmd.ErrOrStderr(), a.quiet, "capture", totalSize(files), unitBytes, "events answered")
 	outcomes := make([]chan captured, len(files))
 	for i := range outcomes {
 		outcomes[i] = make(chan captured, 1)
@@ -93,7 +93,6 @@ func (a *app) capture(cmd *cobra.Command, api waybillv1.CaptureServiceClient, fi
 			group.Go(func() error {
 				d := &documentCapture{api: api, file: file, stdin: cmd.InOrStdin(), patience: cmp.Or(a.timeout, writePatience), bar: bar}
 				out := d.run(ctx)
-				bar.add(1)
 				outcomes[i] <- out
 				return out.err // the API is out of reach: the others would only wait as well
 			})
@@ -220,6 +219,18 @@ type documentCapture struct {
 	bar      *progress
 
 	results []*waybillv1.EventResult
+	shown   int64 // how much of the document the bar counts as sent
+}
+
+// totalSize is how much there is to send, as far as it can be known.
+func totalSize(files []string) int64 {
+	total := int64(0)
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+	}
+	return total
 }
 
 func (d *documentCapture) run(ctx context.Context) captured {
@@ -291,7 +302,7 @@ func (d *documentCapture) attempt(ctx context.Context, in io.Reader) (*fault, er
 		return nil, err
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- sendDocument(stream, in, cancel) }()
+	go func() { sent <- d.send(stream, in, cancel) }()
 	for {
 		r, err := stream.Recv()
 		if err != nil {
@@ -335,9 +346,9 @@ func (d *documentCapture) take(r *waybillv1.EventResult) {
 	}
 }
 
-func sendDocument(stream waybillv1.CaptureService_StreamEventsClient, in io.Reader, cancel context.CancelFunc) error {
+func (d *documentCapture) send(stream waybillv1.CaptureService_StreamEventsClient, in io.Reader, cancel context.CancelFunc) error {
 	buf := make([]byte, documentPart)
-	for {
+	for gone := int64(0); ; {
 		n, err := io.ReadFull(in, buf)
 		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !last {
@@ -347,6 +358,10 @@ func sendDocument(stream waybillv1.CaptureService_StreamEventsClient, in io.Read
 		part := &waybillv1.DocumentPart{Data: buf[:n], Last: last}
 		if err := stream.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_DocumentPart{DocumentPart: part}}); err != nil {
 			return err // the receiving side learns the reason
+		}
+		if gone += int64(n); gone > d.shown {
+			d.bar.add(gone - d.shown)
+			d.shown = gone
 		}
 		if last {
 			return stream.CloseSend()

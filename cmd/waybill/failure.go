@@ -122,6 +122,8 @@ func codeOf(err error) string {
 	}
 }
 
+var dialing = regexp.MustCompile(`^connection error: desc = "(?:transport: )?(?:Error while dialing: |authentication handshake failed: )?(.*)"$`)
+
 // plain drops gRPC's own wording from an error, the user's business is what the server said.
 func plain(err error) error {
 	var s interface{ GRPCStatus() *status.Status }
@@ -129,7 +131,11 @@ func plain(err error) error {
 		if s.GRPCStatus().Code() == codes.DeadlineExceeded {
 			return errors.New("no answer within the time allowed")
 		}
-		return errors.New(s.GRPCStatus().Message())
+		message := s.GRPCStatus().Message()
+		if m := dialing.FindStringSubmatch(message); m != nil {
+			message = m[1]
+		}
+		return errors.New(message)
 	}
 	return err
 }

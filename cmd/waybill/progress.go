@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +43,9 @@ func newProgress(w io.Writer, quiet bool, name string, total int64, unit, extraU
 		p.out = p.bars // which writes above the bar
 		p.bar = p.bars.AddBar(total,
 			mpb.PrependDecorators(decor.Name(name+" ")),
-			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "+unit), decor.Any(func(decor.Statistics) string {
+			mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+				return fmt.Sprintf("%s of %s", amount(s.Current, unit), quantity(s.Total, unit))
+			}), decor.Any(func(decor.Statistics) string {
 				return fmt.Sprintf(", %d %s", p.extra.Load(), extraUnit)
 			}), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
 		return p
@@ -55,11 +58,31 @@ func newProgress(w io.Writer, quiet bool, name string, total int64, unit, extraU
 			case <-p.stop:
 				return
 			case <-tick.C:
-				fmt.Fprintf(w, "%s: %d of %d %s, %d %s\n", name, p.done.Load(), total, unit, p.extra.Load(), extraUnit)
+				fmt.Fprintf(w, "%s: %s of %s, %d %s\n", name, amount(p.done.Load(), unit), quantity(total, unit), p.extra.Load(), extraUnit)
 			}
 		}
 	})
 	return p
+}
+
+// unitBytes is shown in mebibytes.
+const unitBytes = "bytes"
+
+func amount(n int64, unit string) string {
+	if unit == unitBytes {
+		return fmt.Sprintf("%.1f", float64(n)/(1<<20))
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func quantity(n int64, unit string) string {
+	switch {
+	case n == 0:
+		return "an unknown number of " + unit
+	case unit == unitBytes:
+		return amount(n, unit) + " MiB"
+	}
+	return amount(n, unit) + " " + unit
 }
 
 func (p *progress) add(n int64) {

@@ -142,7 +142,7 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 	}
 
 	push := &pushing{app: a, cmd: cmd, file: file, began: time.Now()}
-	push.bar = newProgress(cmd.ErrOrStderr(), a.quiet, "readings", sizeOf(in), "bytes", "segments answered")
+	push.bar = newProgress(cmd.ErrOrStderr(), a.quiet, "readings", sizeOf(in), unitBytes, "segments answered")
 	counted.each = push.bar.add
 	err = client.PushSegments(ctx, conn, client.Config{Patience: cmp.Or(a.timeout, writePatience), OnRetry: push.bar.again}, push.segments(csv.Segments(chain, p.times)), push.answered)
 	push.bar.finish()
