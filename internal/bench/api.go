@@ -39,64 +39,47 @@ func hashesOf(events [][]byte) ([]ledger.Digest, error) {
 	return out, nil
 }
 
-// document is a piece of event load made before it is timed: generating and hashing are the bench's
-// own work, and the system under measurement shares its processors.
-type document struct {
-	events  [][]byte
-	hashes  []ledger.Digest
-	serials []string
-}
-
-// captureSender captures documents of so many events of a line's load, each a unary call, as a
+// captureSender captures documents of so many events of a site's load, each a unary call, as a
 // company's system does.
 func captureSender(client waybillv1.CaptureServiceClient, load *EventLoad, events int, tally *Tally[ledger.Digest]) sender {
-	ship := false
 	return func(ctx context.Context) (piece, error) {
-		var d document
-		if ship = !ship; !ship && load.Waiting() > 0 {
-			d.events = load.Ship(events)
-		} else {
-			d.events, d.serials = load.Commission(events)
-		}
-		var err error
-		if d.hashes, err = hashesOf(d.events); err != nil {
+		document := load.Events(events)
+		hashes, err := hashesOf(document)
+		if err != nil {
 			return piece{}, err
 		}
-		for _, h := range d.hashes {
+		for _, h := range hashes {
 			tally.Sent(h, 1)
 		}
 		callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		answer, err := client.CaptureEvents(callCtx, &waybillv1.CaptureEventsRequest{
-			Source: &waybillv1.CaptureEventsRequest_Events{Events: &waybillv1.EventList{Events: d.events}},
+			Source: &waybillv1.CaptureEventsRequest_Events{Events: &waybillv1.EventList{Events: document}},
 		})
 		if ctx.Err() != nil {
 			return piece{}, context.Cause(ctx)
 		}
 		if err != nil {
-			for _, h := range d.hashes {
+			for _, h := range hashes {
 				tally.Failed(h)
 			}
-			return piece{failed: len(d.hashes), why: err}, nil
+			return piece{failed: len(hashes), why: err}, nil
 		}
-		if len(answer.GetResults()) != len(d.hashes) {
-			return piece{}, fmt.Errorf("%w: %d answers to %d events", ErrProtocol, len(answer.GetResults()), len(d.hashes))
+		if len(answer.GetResults()) != len(hashes) {
+			return piece{}, fmt.Errorf("%w: %d answers to %d events", ErrProtocol, len(answer.GetResults()), len(hashes))
 		}
 		var p piece
 		for i, r := range answer.GetResults() {
 			if r.GetStatus() == waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED {
-				tally.Acked(d.hashes[i])
+				tally.Acked(hashes[i])
 				p.records++
 				continue
 			}
-			tally.Failed(d.hashes[i])
+			tally.Failed(hashes[i])
 			p.failed++
 			if p.why == nil {
 				p.why = fmt.Errorf("%s %s: %s", r.GetStatus(), r.GetCode(), r.GetMessage())
 			}
-		}
-		if p.failed == 0 {
-			load.Commissioned(d.serials)
 		}
 		return p, nil
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/epcis"
 )
 
 func TestQuantilesStayWithinOnePercentOfTheTruth(t *testing.T) {
@@ -86,29 +88,32 @@ func TestBalanceIsExactOnlyIfEachKeyIsSeenOnce(t *testing.T) {
 	})
 }
 
-func TestEventLoadIsValidDistinctAndHalfOfItFindsItsItem(t *testing.T) {
+func TestEventLoadIsValidAndDistinctAndTakesEachPalletThroughItsSteps(t *testing.T) {
 	hashes := map[string]bool{}
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for line := range 3 {
-		load := NewEventLoad(7, line, start)
-		commissioned, serials := load.Commission(50)
-		if load.Waiting() != 0 {
-			t.Fatal("packs are ready to ship before their commissioning was answered")
-		}
-		load.Commissioned(serials)
-		shipped := load.Ship(50)
-		if len(shipped) != 50 || load.Waiting() != 0 {
-			t.Fatalf("%d of 50 packs ship, %d wait", len(shipped), load.Waiting())
-		}
-		for _, body := range append(commissioned, shipped...) {
-			h, err := hashOf(body)
+	for site := range 3 {
+		load := NewEventLoad(7, site, start)
+		var wanted string
+		for i, body := range append(load.Events(7), load.Events(43)...) {
+			event, err := epcis.ParseEvent(nil, body)
 			if err != nil {
 				t.Fatalf("%s: %v", body, err)
 			}
-			if hashes[h.String()] {
+			if h := event.Hash().String(); hashes[h] {
 				t.Fatalf("the same event twice: %s", body)
+			} else {
+				hashes[h] = true
 			}
-			hashes[h.String()] = true
+			items := event.Items()
+			if len(items) != 1 || items[0].Class {
+				t.Fatalf("%s names %v, not one instance", body, items)
+			}
+			if i%len(steps()) == 0 {
+				wanted = items[0].Canonical
+			}
+			if items[0].Canonical != wanted || string(event.BizStep) != steps()[i%len(steps())].bizStep {
+				t.Fatalf("event %d is %s of %s, want %s of %s", i, event.BizStep, items[0].Canonical, steps()[i%len(steps())].bizStep, wanted)
+			}
 		}
 	}
 }

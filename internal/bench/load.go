@@ -25,69 +25,53 @@ func gs1Digits(digits string) string {
 	return digits + strconv.Itoa((10-sum%10)%10)
 }
 
-// EventLoad makes the EPCIS events of one packing line: each serialised pack is commissioned, and
-// later observed being shipped, so that half of the events find their item on the ledger. Every event
-// is different from every other of the same run. It is not safe for concurrent use: one a client.
+// steps are what happens to a pallet at one site, in order, as a warehouse reports it.
+func steps() []step {
+	return []step{
+		{"ADD", "commissioning", "active"}, {"OBSERVE", "storing", "sellable_not_accessible"}, {"OBSERVE", "picking", "in_progress"},
+		{"OBSERVE", "loading", "in_progress"}, {"OBSERVE", "shipping", "in_transit"},
+	}
+}
+
+type step struct{ action, bizStep, disposition string }
+
+// EventLoad makes the EPCIS events of one site: pallets that are commissioned, stored, picked, loaded
+// and shipped, an ObjectEvent each. Every event is different from every other of the same run. It is
+// not safe for concurrent use: one a client.
 type EventLoad struct {
-	run  uint64
-	line int
-	next uint64
-	// waiting are the serials commissioned in documents that were answered and not shipped yet.
-	waiting []string
-	clock   time.Time
+	run   uint64
+	site  int
+	next  int // pallets times steps
+	clock time.Time
 }
 
-// maxWaiting bounds the serials that wait to be shipped.
-const maxWaiting = 1 << 16
-
-// NewEventLoad makes the load of a line; run tells the events of one run from those of another,
+// NewEventLoad makes the load of a site; run tells the events of one run from those of another,
 // start is the time of the first event.
-func NewEventLoad(run uint64, line int, start time.Time) *EventLoad {
-	return &EventLoad{run: run, line: line, clock: start.UTC().Truncate(time.Millisecond)}
+func NewEventLoad(run uint64, site int, start time.Time) *EventLoad {
+	return &EventLoad{run: run, site: site, clock: start.UTC().Truncate(time.Millisecond)}
 }
 
-// Commission gives n events that commission n new packs, and their serials.
-func (l *EventLoad) Commission(n int) (events [][]byte, serials []string) {
-	for range n {
-		serial := fmt.Sprintf("%x.%d.%d", l.run, l.line, l.next)
+// Events gives the next n events: pallet after pallet, each through all its steps.
+func (l *EventLoad) Events(n int) [][]byte {
+	all := steps()
+	events := make([][]byte, n)
+	for i := range events {
+		s := all[l.next%len(all)]
+		events[i] = l.event(s, l.next/len(all))
 		l.next++
-		serials = append(serials, serial)
-		events = append(events, l.event("ADD", "commissioning", "active", serial))
 	}
-	return events, serials
-}
-
-// Commissioned makes serials ready to be shipped: call it once their commissioning is on the ledger.
-func (l *EventLoad) Commissioned(serials []string) {
-	if room := maxWaiting - len(l.waiting); len(serials) > room {
-		serials = serials[:room]
-	}
-	l.waiting = append(l.waiting, serials...)
-}
-
-// Waiting is how many packs are commissioned and not shipped.
-func (l *EventLoad) Waiting() int { return len(l.waiting) }
-
-// Ship gives events that ship at most n packs that are ready.
-func (l *EventLoad) Ship(n int) [][]byte {
-	n = min(n, len(l.waiting))
-	events := make([][]byte, 0, n)
-	for _, serial := range l.waiting[:n] {
-		events = append(events, l.event("OBSERVE", "shipping", "in_transit", serial))
-	}
-	l.waiting = l.waiting[n:]
 	return events
 }
 
-func (l *EventLoad) event(action, step, disposition, serial string) []byte {
+func (l *EventLoad) event(s step, pallet int) []byte {
 	l.clock = l.clock.Add(time.Millisecond)
-	at := l.clock.Format("2006-01-02T15:04:05.000Z07:00")
+	place := gs1Digits(fmt.Sprintf("952114%06d", l.site%1_000_000))
 	return fmt.Appendf(nil, `{"type":"ObjectEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00",`+
-		`"epcList":["https://id.gs1.org/01/%s/21/%s"],"action":%q,"bizStep":%q,"disposition":%q,`+
-		`"readPoint":{"id":"https://id.gs1.org/414/%s/254/line-%d"},"bizLocation":{"id":"https://id.gs1.org/414/%s"},`+
-		`"bizTransactionList":[{"type":"prodorder","bizTransaction":"urn:epcglobal:cbv:bt:9521141000012:order-%x-%d"}]}`,
-		at, "0"+gs1Digits("952114100001"), serial, action, step, disposition,
-		gs1Digits("952114100002"), l.line, gs1Digits("952114100002"), l.run, l.next/1000)
+		`"epcList":["https://id.gs1.org/8003/0%s%x.%d.%d"],"action":%q,"bizStep":%q,"disposition":%q,`+
+		`"readPoint":{"id":"https://id.gs1.org/414/%s/254/%s"},"bizLocation":{"id":"https://id.gs1.org/414/%s"},`+
+		`"bizTransactionList":[{"type":"desadv","bizTransaction":"urn:epcglobal:cbv:bt:9521141000012:D-%x-%d"}]}`,
+		l.clock.Format("2006-01-02T15:04:05.000Z07:00"), gs1Digits("952114100001"), l.run&0xfffffff, l.site, pallet,
+		s.action, s.bizStep, s.disposition, place, s.bizStep, place, l.run, pallet/30)
 }
 
 // Logger is the load of one sensor logger: a private key and a chain of segments of a walking

@@ -43,20 +43,13 @@ func submitOne(ctx context.Context, c chain, function string, argument []byte) e
 
 // naiveEventSender records one event a transaction.
 func naiveEventSender(c chain, load *EventLoad, tally *Tally[ledger.Digest]) sender {
-	ship := false
 	return func(ctx context.Context) (piece, error) {
-		var events [][]byte
-		var serials []string
-		if ship = !ship; !ship && load.Waiting() > 0 {
-			events = load.Ship(1)
-		} else {
-			events, serials = load.Commission(1)
-		}
-		hash, err := hashOf(events[0])
+		event := load.Events(1)[0]
+		hash, err := hashOf(event)
 		if err != nil {
 			return piece{}, err
 		}
-		entry, err := wire.NewEventEntry(nil, events[0])
+		entry, err := wire.NewEventEntry(nil, event)
 		if err != nil {
 			return piece{}, err
 		}
@@ -73,7 +66,6 @@ func naiveEventSender(c chain, load *EventLoad, tally *Tally[ledger.Digest]) sen
 			return piece{failed: 1, why: err}, nil
 		}
 		tally.Acked(hash)
-		load.Commissioned(serials)
 		return piece{records: 1}, nil
 	}
 }

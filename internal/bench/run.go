@@ -272,7 +272,7 @@ func MeasureCapture(ctx context.Context, cfg Config) (result *Result, err error)
 	if err != nil {
 		return nil, err
 	}
-	result.Load = fmt.Sprintf("%d companies, each capturing documents of %d ObjectEvents (a serial commissioned, later shipped), public gRPC API", b.cfg.Clients, b.cfg.Events)
+	result.Load = fmt.Sprintf("%d companies, each capturing documents of %d ObjectEvents of 0.5 kB (%d steps of a pallet one after the other), public gRPC API", b.cfg.Clients, b.cfg.Events, len(steps()))
 	result.Naive.Load = fmt.Sprintf("the same events, one a transaction, %d clients straight to the peer's gateway", b.cfg.NaiveClients)
 	return result, nil
 }
