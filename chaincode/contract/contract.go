@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (c *chaincode) Invoke(stub shim.ChaincodeStubInterface) (response *peer.Res
 	var function string
 	defer func() {
 		if fault := recover(); fault != nil {
-			c.log.Error("a transaction function panicked", "function", function, "tx", stub.GetTxID(), "fault", fault)
+			c.log.Error("a transaction function panicked", "function", function, "tx", stub.GetTxID(), "fault", fault, "stack", string(debug.Stack()))
 			response = failure(errors.New("the contract failed; its log tells how"))
 		}
 	}()

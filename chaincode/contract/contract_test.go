@@ -433,8 +433,11 @@ func TestAnEventIDBelongsToOneEvent(t *testing.T) {
 	id := fields{"eventID": "urn:uuid:374d95fc-9457-4a51-bd6a-0bba133845a8"}
 	answers, _ := c.submit(t, "A", wire.FnRecordEvents, events(t, entry(1, id), entry(2, id)))
 	expect(t, answers, "recorded refused:WB_CONFLICT")
-	answers, _ = c.submit(t, "B", wire.FnRecordEvents, events(t, entry(3, id), entry(1, id), entry(4, nil)))
-	expect(t, answers, "refused:WB_CONFLICT duplicate recorded")
+	// Within an organisation: nobody can take an id away from another by being first.
+	answers, _ = c.submit(t, "B", wire.FnRecordEvents, events(t, entry(3, id), entry(1, id), entry(4, id)))
+	expect(t, answers, "recorded duplicate refused:WB_CONFLICT")
+	answers, _ = c.submit(t, "A", wire.FnRecordEvents, events(t, entry(3, id), entry(1, id)))
+	expect(t, answers, "duplicate duplicate")
 	answers, stub := c.submit(t, "A", wire.FnRecordEvents, events(t, entry(5, fields{"eventID": epcis.Hash{1}.String()})))
 	expect(t, answers, "recorded")
 	if len(answers[0].Findings) != 1 || answers[0].Findings[0].Code != ledger.FindingEventIDMismatch {
@@ -459,6 +462,29 @@ func TestFindingsSpanTransactionsAndBatches(t *testing.T) {
 	answers, _ = c.submit(t, "A", wire.FnRecordEvents, events(t, entry(4, fields{"action": "DELETE"}), entry(5, fields{"bizStep": "receiving"})))
 	if len(answers[1].Findings) != 1 || answers[1].Findings[0].Code != ledger.FindingMovedAfterDecommission {
 		t.Fatalf("%+v", answers)
+	}
+}
+
+func TestWhatWasDeclaredInErrorIsNoGroundForAFinding(t *testing.T) {
+	declaration := fields{"declarationTime": start.Add(time.Hour).Format(time.RFC3339), "reason": "incorrect_data"}
+	commission := fields{"action": "ADD", "bizStep": "commissioning"}
+	wrong := maps.Clone(commission)
+	wrong["errorDeclaration"] = declaration
+	for who, want := range map[string]int{"A": 0, "B": 1} {
+		c := newChannel(t)
+		c.submit(t, "A", wire.FnRecordEvents, events(t, entry(1, commission)))
+		c.submit(t, who, wire.FnRecordEvents, events(t, entry(1, wrong)))
+		answers, stub := c.submit(t, "A", wire.FnRecordEvents, events(t, entry(2, commission)))
+		if len(answers[0].Findings) != want || len(transaction(t, stub).Findings) != want {
+			t.Errorf("declared by %s: %+v", who, answers[0].Findings)
+		}
+	}
+	// An event that declares itself in error acts on items all the same, and its findings stand.
+	c := newChannel(t)
+	c.submit(t, "A", wire.FnRecordEvents, events(t, entry(2, commission)))
+	answers, _ := c.submit(t, "B", wire.FnRecordEvents, events(t, entry(1, wrong)))
+	if len(answers[0].Findings) != 1 {
+		t.Errorf("%+v", answers[0].Findings)
 	}
 }
 
@@ -601,6 +627,21 @@ func TestABatchMayNotNameTooManyItems(t *testing.T) {
 		t.Fatal(err, response.GetMessage())
 	}
 	expect(t, answers.Answers, "recorded recorded recorded recorded refused:WB_TOO_LARGE refused:WB_TOO_LARGE")
+}
+
+func TestASmallBatchWritesNoMountain(t *testing.T) {
+	c := newChannel(t)
+	epcs := make([]string, ledger.MaxEventItems)
+	for i := range epcs {
+		epcs[i] = fmt.Sprintf("urn:x:%d", i)
+	}
+	long := "https://example.org/" + strings.Repeat("y", 60_000)
+	batch := events(t, entry(1, fields{"epcList": epcs, "bizStep": long, "disposition": long, "bizLocation": fields{"id": long}}), entry(1, nil))
+	answers, stub := c.submit(t, "A", wire.FnRecordEvents, batch)
+	expect(t, answers, "refused:WB_TOO_LARGE recorded")
+	if n := len(stub.ReadWriteSet().Writes); n != 3 {
+		t.Errorf("%d writes", n)
+	}
 }
 
 func key(seed byte) ed25519.PrivateKey {

@@ -43,7 +43,7 @@ func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface,
 	if err != nil {
 		return nil, coded(err)
 	}
-	r := eventRecorder{transaction: t, inputs: readEvents(entries)}
+	r := eventRecorder{transaction: t, inputs: readEvents(entries, t.Actor.MSPID)}
 	if err = r.prefetch(); err != nil {
 		return nil, coded(err)
 	}
@@ -80,8 +80,8 @@ type eventInput struct {
 	items   []string
 }
 
-// readEvents parses every entry; those of one context share its reading.
-func readEvents(entries []wire.EventEntry) []eventInput {
+// readEvents parses every entry of an organisation; those of one context share its reading.
+func readEvents(entries []wire.EventEntry, mspID string) []eventInput {
 	type reading struct {
 		context *epcis.Context
 		err     error
@@ -108,15 +108,15 @@ func readEvents(entries []wire.EventEntry) []eventInput {
 			items -= len(in.event.Items)
 			continue
 		}
-		in.err = in.name()
+		in.err = in.name(mspID)
 	}
 	return inputs
 }
 
 // name builds the keys that the event bears on.
-func (in *eventInput) name() error {
+func (in *eventInput) name(mspID string) error {
 	if in.event.Claims != "" {
-		key, err := wire.EventIDKey(in.event.Claims)
+		key, err := wire.EventIDKey(mspID, in.event.Claims)
 		if err != nil {
 			return err
 		}
@@ -190,7 +190,7 @@ func (r *eventRecorder) view(in *eventInput) (ledger.EventView, error) {
 		}
 	}
 	if in.event.Claims != "" {
-		view.Bearer, err = r.repository.Bearer(in.event.Claims)
+		view.Bearer, err = r.repository.Bearer(r.Actor.MSPID, in.event.Claims)
 	}
 	return view, err
 }
@@ -221,7 +221,7 @@ func (r *eventRecorder) record(in *eventInput) error {
 		return nil
 	}
 	if decision.ClaimsID {
-		if err = r.repository.CreateClaim(in.event.Claims, in.event.Hash); err != nil {
+		if err = r.repository.CreateClaim(r.Actor.MSPID, in.event.Claims, in.event.Hash); err != nil {
 			return err
 		}
 	}
@@ -253,7 +253,10 @@ func (r *eventRecorder) create(in *eventInput, decision ledger.EventDecision) ([
 		r.repository.PutItem(item)
 		findings = append(findings, found...)
 	}
-	findings = oncePerItem(findings)
+	findings, err := r.standing(findings)
+	if err != nil {
+		return nil, err
+	}
 	codes := make([]string, len(findings))
 	for i, f := range findings {
 		codes[i] = string(f.Code)
@@ -268,21 +271,33 @@ func (r *eventRecorder) create(in *eventInput, decision ledger.EventDecision) ([
 	return findings, r.repository.CreateEvent(in.event.Hash, decision.Record)
 }
 
-// oncePerItem drops findings that an event raises again by naming an item in two roles.
-func oncePerItem(findings []ledger.Finding) []ledger.Finding {
+// standing drops findings whose ground was declared in error and those that an event raises again by
+// naming an item in two roles.
+func (r *eventRecorder) standing(findings []ledger.Finding) ([]ledger.Finding, error) {
 	type rule struct {
 		code ledger.FindingCode
 		item string
 	}
+	others := make([]string, len(findings))
+	for i, f := range findings {
+		others[i] = wire.EventKey(f.Other) // of none: a key that is never written
+	}
+	if err := r.repository.Prefetch(others); err != nil {
+		return nil, err
+	}
 	seen := make(map[rule]struct{}, len(findings))
 	kept := findings[:0]
 	for _, f := range findings {
-		if _, twice := seen[rule{f.Code, f.Item}]; !twice {
+		other, err := r.repository.Event(f.Other)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := seen[rule{f.Code, f.Item}]; !twice && f.Stands(other) {
 			seen[rule{f.Code, f.Item}] = struct{}{}
 			kept = append(kept, f)
 		}
 	}
-	return kept
+	return kept, nil
 }
 
 // restate saves another text of a recorded event.

@@ -50,6 +50,11 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 		Body:  BodyDigest(raw, body),
 		At:    MillisOf(event.EventTime.Instant),
 	}
+	for _, s := range []string{string(event.BizStep), string(event.Disposition), place(event)} {
+		if len(s) > MaxRegisterBytes {
+			return EventInput{}, refuse(ErrTooLarge, "a business step, disposition or place of %d bytes, at most %d are allowed", len(s), MaxRegisterBytes)
+		}
+	}
 	items := event.Items()
 	seen := make(map[Part]struct{}, len(items))
 	for _, it := range items {
@@ -102,7 +107,7 @@ func compact(text []byte) bool {
 type EventView struct {
 	Recorded *EventRecord // the record of its hash, if any
 	Restated *EventRecord // the restatement of this very text, if any
-	Bearer   *Digest      // the event that bears the eventID it claims, if any
+	Bearer   *Digest      // the event that bears the eventID it claims within the organisation, if any
 }
 
 // EventDecision is what becomes of an event.
@@ -122,10 +127,17 @@ type EventDecision struct {
 // status is StatusRecorded. Position is where its body will lie in the transaction's pack.
 //
 // An event is its content: the same hash is the same event, whatever its spelling. The first text is
-// its record, others are restatements. Only an eventID that another event bears is refused.
+// its record, others are restatements. Refused is only an eventID that another event of the same
+// organisation bears: an organisation answers for its own ids and cannot occupy another's.
 func DecideEvent(in EventInput, view EventView, tx Tx, position int) (EventDecision, error) {
 	if err := checkNotFuture("the event", in.At, tx.Time); err != nil {
 		return EventDecision{}, err
+	}
+	if view.Recorded != nil && view.Recorded.BodyDigest == in.Body {
+		return EventDecision{Status: StatusDuplicate, RecordedIn: view.Recorded.TxID}, nil
+	}
+	if view.Recorded != nil && view.Restated != nil {
+		return EventDecision{Status: StatusDuplicate, Restatement: true, RecordedIn: view.Restated.TxID}, nil
 	}
 	if in.Claims != "" && view.Bearer != nil && *view.Bearer != in.Hash {
 		return EventDecision{}, refuse(ErrConflict, "the eventID %s belongs to event %s; give this event an id of its own", in.Claims, view.Bearer)
@@ -141,14 +153,7 @@ func DecideEvent(in EventInput, view EventView, tx Tx, position int) (EventDecis
 	if view.Recorded == nil {
 		return d, nil
 	}
-	d.Status = StatusDuplicate
-	switch {
-	case view.Recorded.BodyDigest == in.Body:
-		return EventDecision{Status: StatusDuplicate, RecordedIn: view.Recorded.TxID}, nil
-	case view.Restated != nil:
-		return EventDecision{Status: StatusDuplicate, Restatement: true, RecordedIn: view.Restated.TxID}, nil
-	}
-	d.Restatement = true
+	d.Status, d.Restatement = StatusDuplicate, true
 	// Only who recorded an event may declare it in error; another's declaration is kept as its word.
 	d.DeclareInError = d.Record.DeclaredInError && !view.Recorded.DeclaredInError && view.Recorded.MSPID == tx.Actor.MSPID
 	return d, nil

@@ -48,19 +48,26 @@ func effectOf(e *epcis.Event, role epcis.Role, container string) effect {
 	return f
 }
 
-// step reads the business step and the disposition.
+// step reads the business step and the disposition. Lives begin and end in object events and
+// transformations: a packing at the commissioning station commissions nothing.
 func (f *effect) step(e *epcis.Event) {
 	switch e.BizStep {
 	case "commissioning", "creating_class_instance":
-		f.commission()
+		if e.Type == epcis.ObjectEvent {
+			f.commission()
+		}
 	case "decommissioning", "destroying":
-		f.end()
+		if e.Type == epcis.ObjectEvent {
+			f.end()
+		}
 	case "shipping":
 		f.moves, f.ships, f.status = true, true, ItemInTransit
 	case "receiving", "accepting":
 		f.moves, f.holds, f.status = true, true, ItemActive
 	case "departing", "transporting":
 		f.moves, f.status = true, ItemInTransit
+	case "void_shipping":
+		f.status = ItemActive
 	case "arriving", "loading", "unloading", "picking", "packing", "unpacking", "staging_outbound",
 		"dispensing", "retail_selling", "installing", "removing", "entering_exiting", "consigning":
 		f.moves = true
@@ -81,7 +88,7 @@ func (f *effect) pack(e *epcis.Event, role epcis.Role, container string) {
 		if container != "" {
 			f.container = &container
 		}
-	case role == epcis.RoleParent && e.Action == epcis.Add && e.Type == epcis.AggregationEvent:
+	case role == epcis.RoleParent && e.Action != epcis.Observe && e.Type == epcis.AggregationEvent:
 		f.holds = true
 	}
 }
@@ -149,18 +156,25 @@ func (m moment) follows(at Millis, by Digest) bool {
 	return by.IsZero() || cmp.Or(cmp.Compare(m.at, at), bytes.Compare(m.hash[:], by[:])) >= 0
 }
 
+// place spells the event's place canonically where it is a GS1 key, so that it is the same for every
+// text of the event.
 func place(e *epcis.Event) string {
+	var id string
 	switch {
 	case e.BizLocation != nil:
-		return e.BizLocation.ID
+		id = e.BizLocation.ID
 	case e.ReadPoint != nil:
-		return e.ReadPoint.ID
+		id = e.ReadPoint.ID
 	}
-	return ""
+	if canonical, err := epcis.CanonicalEPC(id); err == nil {
+		return canonical
+	}
+	return id
 }
 
-// findings compares an event with the item's state before it. A pair of events that do not fit is
-// found whichever of the two is recorded first.
+// findings compares an event with the item's state before it. Commissioning twice and moving after
+// the end are found whichever of the two events is recorded first; shipping by who does not hold the
+// item is found when the shipping is recorded after what made the other the holder.
 func (s ItemState) findings(in EventInput, f effect, tx Tx) []Finding {
 	var out []Finding
 	add := func(code FindingCode, other Digest, format string, args ...any) {
@@ -179,7 +193,11 @@ func (s ItemState) findings(in EventInput, f effect, tx Tx) []Finding {
 		add(FindingMovedAfterDecommission, s.MovedBy, "The item was decommissioned at %s and moved at %s.", stamp(in.At), stamp(s.MovedAt))
 	}
 	// What lies in a container is in the hands of whoever holds the container.
-	if f.ships && s.Container == "" && s.Custodian != "" && s.Custodian != tx.Actor.MSPID && s.CustodianAt <= in.At {
+	within := s.Container
+	if f.container != nil {
+		within = *f.container
+	}
+	if f.ships && !f.holds && within == "" && s.Custodian != "" && s.Custodian != tx.Actor.MSPID && s.CustodianAt <= in.At {
 		add(FindingShippedByNonHolder, s.CustodianBy, "%s shipped the item at %s while %s held it since %s.", tx.Actor.MSPID, stamp(in.At), s.Custodian, stamp(s.CustodianAt))
 	}
 	return out
@@ -191,6 +209,11 @@ func (s ItemState) revived(ended, moved Millis) bool {
 }
 
 func stamp(m Millis) string { return m.Time().Format("2006-01-02T15:04:05Z") }
+
+// Stands reports whether a finding holds; other is the record of the event that it names beside its
+// own, nil if it names none. What its recorder declared in error is no ground for a finding, so that a
+// mistake can be corrected as EPCIS has it: by a declaration and then the right event.
+func (f Finding) Stands(other *EventRecord) bool { return other == nil || !other.DeclaredInError }
 
 // MismatchFinding is the finding of an event whose eventID is the hash of other content.
 func MismatchFinding(in EventInput) Finding {

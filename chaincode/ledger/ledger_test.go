@@ -73,6 +73,12 @@ func aggregation(action string) fields {
 	return fields{"type": "AggregationEvent", "action": action, "parentID": pallet, "childEPCs": []string{item}}
 }
 
+// staged gives the event a business step.
+func staged(f fields, step string) fields {
+	f["bizStep"] = step
+	return f
+}
+
 // apply records an event and gives the states of all items and the findings.
 func apply(items map[string]ledger.ItemState, in ledger.EventInput, tx ledger.Tx) []ledger.Finding {
 	var findings []ledger.Finding
@@ -160,7 +166,31 @@ func TestItemsFollowTheirEvents(t *testing.T) {
 				"readPoint": fields{"id": "urn:epc:id:sgln:0614141.00777.0"}, "bizLocation": fields{"id": "urn:epc:id:sgln:0614141.00888.0"},
 			}}},
 			func(t *testing.T, s ledger.ItemState) {
-				if s.Place != "urn:epc:id:sgln:0614141.00888.0" {
+				if s.Place != "https://id.gs1.org/414/0614141008889" {
+					t.Errorf("%+v", s)
+				}
+			},
+		},
+		"not shipped after all": {
+			[]step{{"A", 1, object("ADD", "commissioning")}, {"A", 2, object("OBSERVE", "shipping")}, {"A", 3, object("OBSERVE", "void_shipping")}},
+			func(t *testing.T, s ledger.ItemState) {
+				if s.Status != ledger.ItemActive || s.Custodian != "A" {
+					t.Errorf("%+v", s)
+				}
+			},
+		},
+		"packed while others are commissioned": {
+			[]step{{"A", 1, object("ADD", "commissioning")}, {"A", 2, staged(aggregation("ADD"), "commissioning")}},
+			func(t *testing.T, s ledger.ItemState) {
+				if s.Container != pallet || s.CommissionedAt != ledger.MillisOf(start.Add(time.Minute)) {
+					t.Errorf("%+v", s)
+				}
+			},
+		},
+		"unpacked from what is destroyed": {
+			[]step{{"A", 1, object("ADD", "commissioning")}, {"A", 2, aggregation("ADD")}, {"A", 3, staged(aggregation("DELETE"), "destroying")}},
+			func(t *testing.T, s ledger.ItemState) {
+				if s.Container != "" || s.Status != ledger.ItemActive || !s.EndedBy.IsZero() {
 					t.Errorf("%+v", s)
 				}
 			},
@@ -209,6 +239,8 @@ func TestFindings(t *testing.T) {
 		"shipped before it was received":  {[]step{{"A", 1, commission}, {"B", 3, receive}, {"A", 2, ship}}, nil, false},
 		"shipped without any history":     {[]step{{"B", 2, ship}}, nil, false},
 		"shipped from within a container": {[]step{{"A", 1, commission}, {"A", 2, aggregation("ADD")}, {"B", 3, ship}}, nil, false},
+		"packed and shipped in one":       {[]step{{"A", 1, commission}, {"B", 2, staged(aggregation("ADD"), "shipping")}}, nil, false},
+		"unpacked and shipped in one":     {[]step{{"A", 1, commission}, {"A", 2, aggregation("ADD")}, {"B", 3, staged(aggregation("DELETE"), "shipping")}}, nil, false},
 		"shipped by who unpacked it":      {[]step{{"A", 1, commission}, {"A", 2, aggregation("ADD")}, {"B", 3, aggregation("DELETE")}, {"B", 4, ship}}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,6 +324,7 @@ func TestReadEventRefuses(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf("urn:x:%d", i)
 	}
+	long := "https://example.org/" + strings.Repeat("y", ledger.MaxRegisterBytes)
 	for name, c := range map[string]struct {
 		body string
 		code string
@@ -303,6 +336,10 @@ func TestReadEventRefuses(t *testing.T) {
 		"many items":   {string(body(1, fields{"action": "ADD", "epcList": many})), ledger.CodeTooLarge},
 		"long eventID": {string(body(1, fields{"action": "ADD", "epcList": []string{item}, "eventID": "urn:x:" + strings.Repeat("y", 2000)})), ledger.CodeTooLarge},
 		"long item":    {string(body(1, fields{"action": "ADD", "epcList": []string{"urn:x:" + strings.Repeat("y", 2000)}})), ledger.CodeTooLarge},
+		"long place":   {string(body(1, fields{"action": "ADD", "epcList": []string{item}, "bizLocation": fields{"id": long}})), ledger.CodeTooLarge},
+		"long point":   {string(body(1, fields{"action": "ADD", "epcList": []string{item}, "readPoint": fields{"id": long}})), ledger.CodeTooLarge},
+		"long step":    {string(body(1, object("ADD", long))), ledger.CodeTooLarge},
+		"long state":   {string(body(1, fields{"action": "ADD", "epcList": []string{item}, "disposition": long})), ledger.CodeTooLarge},
 	} {
 		if _, err := ledger.ReadEvent(context, nil, []byte(c.body)); ledger.Code(err) != c.code {
 			t.Errorf("%s: %v", name, err)
@@ -336,6 +373,7 @@ func TestEventsAreTheirContent(t *testing.T) {
 		"new":                           {a, ledger.EventView{}, ledger.EventDecision{Status: ledger.StatusRecorded}, nil},
 		"new with a name":               {named(a, "urn:a"), ledger.EventView{}, ledger.EventDecision{Status: ledger.StatusRecorded, ClaimsID: true}, nil},
 		"again":                         {a, ledger.EventView{Recorded: &record}, ledger.EventDecision{Status: ledger.StatusDuplicate, RecordedIn: "first"}, nil},
+		"again, its name another's":     {named(a, "urn:b"), ledger.EventView{Recorded: &record, Bearer: &b.Hash}, ledger.EventDecision{Status: ledger.StatusDuplicate, RecordedIn: "first"}, nil},
 		"other text":                    {restated, ledger.EventView{Recorded: &record}, ledger.EventDecision{Status: ledger.StatusDuplicate, Restatement: true}, nil},
 		"other text again":              {restated, ledger.EventView{Recorded: &record, Restated: &ledger.EventRecord{TxID: "second"}}, ledger.EventDecision{Status: ledger.StatusDuplicate, Restatement: true, RecordedIn: "second"}, nil},
 		"other text, name":              {named(restated, "urn:a"), ledger.EventView{Recorded: &record}, ledger.EventDecision{Status: ledger.StatusDuplicate, Restatement: true, ClaimsID: true}, nil},

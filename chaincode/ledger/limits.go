@@ -39,6 +39,7 @@ const (
 	MaxPolicyIDBytes    = 64
 	MaxModelBytes       = 256
 	MaxIdentifierBytes  = 1_024 // an EPC, device id, eventID or anything else that becomes part of a key
+	MaxRegisterBytes    = 256   // a business step, disposition or place, which every item of an event keeps
 	MaxAnswerTextBytes  = 400
 	MaxContributionsAbs = 1_000_000_000_000 // |contribution| of a reason, millionths
 )

@@ -89,9 +89,9 @@ func (r *Repository) CreateRestatement(hash, body ledger.Digest, record ledger.E
 	return store(r, wire.RestatementKey(hash, body), record)
 }
 
-// Bearer gives the event that bears an eventID, nil if none does.
-func (r *Repository) Bearer(eventID string) (*ledger.Digest, error) {
-	key, err := wire.EventIDKey(eventID)
+// Bearer gives the event that bears an eventID within an organisation, nil if none does.
+func (r *Repository) Bearer(mspID, eventID string) (*ledger.Digest, error) {
+	key, err := wire.EventIDKey(mspID, eventID)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +102,9 @@ func (r *Repository) Bearer(eventID string) (*ledger.Digest, error) {
 	return &claim.Hash, nil
 }
 
-// CreateClaim makes an event the bearer of an eventID.
-func (r *Repository) CreateClaim(eventID string, hash ledger.Digest) error {
-	key, err := wire.EventIDKey(eventID)
+// CreateClaim makes an event the bearer of an eventID within an organisation.
+func (r *Repository) CreateClaim(mspID, eventID string, hash ledger.Digest) error {
+	key, err := wire.EventIDKey(mspID, eventID)
 	if err != nil {
 		return err
 	}

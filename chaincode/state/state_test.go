@@ -60,7 +60,7 @@ func TestFactsAreNeverWrittenOver(t *testing.T) {
 	r := state.New(stub)
 	record := ledger.EventRecord{TxID: "tx", BodyDigest: ledger.Digest{2}, MSPID: "A"}
 	hash := ledger.Digest{1}
-	if err := errors.Join(r.CreateEvent(hash, record), r.CreateSegment("d", 0, ledger.SegmentRecord{}), r.CreatePack("tx", []byte{1}), r.CreateClaim("urn:x", hash)); err != nil {
+	if err := errors.Join(r.CreateEvent(hash, record), r.CreateSegment("d", 0, ledger.SegmentRecord{}), r.CreatePack("tx", []byte{1}), r.CreateClaim("A", "urn:x", hash)); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.CreateEvent(hash, record); !errors.Is(err, state.ErrExists) {

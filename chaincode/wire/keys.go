@@ -16,7 +16,7 @@ type Kind string
 const (
 	KindEvent       Kind = "event"       // hash → ledger.EventRecord
 	KindRestatement Kind = "restatement" // hash, body digest → ledger.EventRecord
-	KindEventID     Kind = "eventid"     // eventID → EventClaim
+	KindEventID     Kind = "eventid"     // MSP ID, eventID → EventClaim
 	KindItem        Kind = "item"        // canonical EPC → ledger.ItemState, stored compactly
 	KindFinding     Kind = "finding"     // event hash, code, item (may be empty) → ledger.Finding
 	KindPack        Kind = "pack"        // transaction id → EventBatch or SegmentBatch
@@ -27,7 +27,7 @@ const (
 	KindVerdict     Kind = "verdict"     // shipment, window, model → ledger.Verdict
 )
 
-// EventClaim is the value under an eventID: the event that bears it.
+// EventClaim is the value under an eventID: the event of the organisation that bears it.
 type EventClaim struct {
 	Hash ledger.Digest `cbor:"1,keyasint"`
 }
@@ -84,8 +84,9 @@ func RestatementKey(hash, body ledger.Digest) string {
 // PackKey is the key of a transaction's bodies or payloads.
 func PackKey(txID string) (string, error) { return Key(KindPack, txID) }
 
-// EventIDKey is the key of an eventID's claim.
-func EventIDKey(id string) (string, error) { return Key(KindEventID, id) }
+// EventIDKey is the key of an eventID's claim: an organisation's ids are its own, so that no other can
+// occupy one by recording an event under it first.
+func EventIDKey(mspID, id string) (string, error) { return Key(KindEventID, mspID, id) }
 
 // ItemKey is the key of an item's state.
 func ItemKey(epc string) (string, error) { return Key(KindItem, epc) }
