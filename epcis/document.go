@@ -316,19 +316,26 @@ func (d *docReader) member(name string) error {
 		v.header(root)
 		d.doc.Header = compact(nil, text)
 	default:
-		if strings.HasSuffix(name, ":ignoreFields") && t.nodes[root].kind == KindArray {
-			if d.index > 0 {
-				v.fault(root, CodeSchema, "ignoreFields must stand before epcisBody")
-			}
-			for c := t.nodes[root].first; c != none; c = t.nodes[c].next {
-				if t.nodes[c].kind == KindString && len(d.ignored) < maxDocumentMembers {
-					d.ignored = append(d.ignored, t.nodes[c].text)
-				}
-			}
-		}
+		d.ignoreFields(name, &v, root)
 	}
 	d.faults = append(d.faults, v.faults...)
 	return nil
+}
+
+// ignoreFields notes the names that a member such as repository:ignoreFields lists;
+// other members it leaves alone.
+func (d *docReader) ignoreFields(name string, v *decoder, root int32) {
+	if !strings.HasSuffix(name, ":ignoreFields") || v.t.nodes[root].kind != KindArray {
+		return
+	}
+	if d.index > 0 {
+		v.fault(root, CodeSchema, "ignoreFields must stand before the events")
+	}
+	for c := v.t.nodes[root].first; c != none; c = v.t.nodes[c].next {
+		if v.t.nodes[c].kind == KindString && len(d.ignored) < maxDocumentMembers {
+			d.ignored = append(d.ignored, v.t.nodes[c].text)
+		}
+	}
 }
 
 // epcisBody reads the body of a document or query document.
@@ -360,7 +367,7 @@ func (d *docReader) epcisBody() error {
 		if !isURI(name) {
 			d.strange = append(d.strange, name)
 		}
-		return d.skip(path)
+		return d.other(path, name)
 	})
 }
 
@@ -386,10 +393,17 @@ func (d *docReader) wrongBody(path, message string) error {
 	return append(d.faults, Fault{Path: path, Code: CodeSchema, Message: message})
 }
 
-// skip reads a value that is not kept; it must be JSON all the same.
-func (d *docReader) skip(path string) error {
-	_, err := d.read(path)
-	return err
+// other reads a member of name that the standard does not know here; its value
+// must be JSON all the same.
+func (d *docReader) other(path, name string) error {
+	root, err := d.read(path)
+	if err != nil || root == none {
+		return err
+	}
+	v := decoder{t: &d.tree, lim: d.in.lim, base: path}
+	d.ignoreFields(name, &v, root)
+	d.faults = append(d.faults, v.faults...)
+	return nil
 }
 
 // read reads a small value into the tree and gives its root; none with a fault noted.
@@ -449,7 +463,7 @@ func (d *docReader) queryResults() error {
 		if !isURI(name) {
 			d.addFault(at, CodeUnknownField, quote(name)+" is not a field of the standard here and not an extension")
 		}
-		return d.skip(at)
+		return d.other(at, name)
 	})
 	if err != nil {
 		return err
@@ -492,7 +506,7 @@ func (d *docReader) resultsBody(path string) error {
 		if !isURI(name) {
 			d.addFault(at, CodeUnknownField, quote(name)+" is not a field of the standard here and not an extension")
 		}
-		return d.skip(at)
+		return d.other(at, name)
 	})
 	if err == nil && !seen["eventList"] {
 		d.addFault(path+".eventList", CodeRequired, "eventList is required")

@@ -1,8 +1,9 @@
 package epcis
 
-import "slices"
-
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // IdentifierKind names what a GS1 identifier identifies.
 type IdentifierKind string
@@ -526,7 +527,7 @@ func (q *qualifiers) parse(ai, s string) bool {
 			rank, q.lot = 2, value
 		case (ai == "01" || ai == "8006") && (name == "21" || name == "ser"):
 			rank, q.serial = 3, value
-		case ai == "01" && name == "235" && step == 0:
+		case ai == "01" && name == "235" && step <= 1:
 			rank, q.tpx = 4, value
 		case ai == "414" && name == "254":
 			rank, q.extension = 1, value

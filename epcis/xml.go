@@ -113,7 +113,9 @@ type xmlReader struct {
 	// counts says how many events of each name there were, for their paths.
 	counts map[string]int
 	ctx    *Context
-	faults Faults
+	// ignored are the names of fields that the document takes out of the hash.
+	ignored []xmlName
+	faults  Faults
 }
 
 func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) error {
@@ -343,6 +345,10 @@ func (x *xmlReader) document() error {
 		case el.space == "" && el.local == "EPCISBody":
 			body = true
 			return x.body(el)
+		case el.space == "" && x.doc.Type == "EPCISQueryDocument" && isQueryResult(el.local):
+			// Published query documents leave EPCISBody and QueryResults out.
+			body = true
+			return x.queryResult(el)
 		}
 		return x.other(el)
 	})
@@ -480,7 +486,32 @@ func (x *xmlReader) other(el *xmlElement) error {
 	if el.space == "" {
 		x.addFault(strings.TrimSuffix(x.path(), "/")+"/"+el.String(), CodeUnknownField, quote(el.local)+" is not an element of the standard here")
 	}
+	if el.space != "" && el.local == "ignoreFields" {
+		return x.ignoreFields(el)
+	}
 	return x.pass(el)
+}
+
+// ignoreFields notes the names of the elements in el.
+func (x *xmlReader) ignoreFields(el *xmlElement) error {
+	path := x.path() + "/" + el.String()
+	over, err := x.whole(el, maxDocumentMembers, 0)
+	if err != nil {
+		return err
+	}
+	if over != nil {
+		x.addFault(path, over.Code, over.Message)
+		return nil
+	}
+	if x.index > 0 {
+		x.addFault(path, CodeSchema, "ignoreFields must stand before the events")
+	}
+	for _, kid := range el.kids {
+		if len(x.ignored) < maxDocumentMembers {
+			x.ignored = append(x.ignored, kid.xmlName)
+		}
+	}
+	return nil
 }
 
 func (x *xmlReader) pass(el *xmlElement) error {
@@ -586,35 +617,43 @@ func (x *xmlReader) body(el *xmlElement) error {
 
 func (x *xmlReader) queryResults(el *xmlElement) error {
 	return x.children(el, func(kid *xmlElement) error {
-		if kid.space != "" {
-			return x.pass(kid)
-		}
-		switch kid.local {
-		case "queryName", "subscriptionID":
-			if over, err := x.whole(kid, 10, 0); err != nil || over != nil {
-				if over != nil {
-					x.addFault(x.path()+"/"+kid.local, over.Code, over.Message)
-				}
-				return err
-			}
-			if kid.local == "queryName" {
-				x.doc.QueryName = kid.trimmed()
-			} else {
-				x.doc.SubscriptionID = kid.trimmed()
-			}
-			return nil
-		case "resultsBody":
-			return x.children(kid, func(list *xmlElement) error {
-				if list.space == "" && list.local == "EventList" {
-					return x.eventList(list)
-				}
-				return x.other(list)
-			})
-		case "extension":
+		switch {
+		case kid.space == "" && isQueryResult(kid.local):
+			return x.queryResult(kid)
+		case kid.space == "" && kid.local == "extension":
 			return x.pass(kid)
 		}
 		return x.other(kid)
 	})
+}
+
+func isQueryResult(local string) bool {
+	return local == "queryName" || local == "subscriptionID" || local == "resultsBody"
+}
+
+// queryResult reads one member of QueryResults.
+func (x *xmlReader) queryResult(el *xmlElement) error {
+	if el.local == "resultsBody" {
+		return x.children(el, func(list *xmlElement) error {
+			if list.space == "" && list.local == "EventList" {
+				return x.eventList(list)
+			}
+			return x.other(list)
+		})
+	}
+	over, err := x.whole(el, 10, 0)
+	if err != nil {
+		return err
+	}
+	if over != nil {
+		x.addFault(x.path()+"/"+el.local, over.Code, over.Message)
+	}
+	if el.local == "queryName" {
+		x.doc.QueryName = el.trimmed()
+	} else {
+		x.doc.SubscriptionID = el.trimmed()
+	}
+	return nil
 }
 
 // eventList reads the events; version 1.2 wraps the newer types in extensions.
@@ -649,7 +688,7 @@ func (x *xmlReader) event(el *xmlElement) error {
 		s.Context = []byte(`"` + DefaultContext + `"`)
 		s.Err = err
 	} else {
-		ctx := c.context()
+		ctx := c.context(c.ignoredNames())
 		// Neighbours mostly share their context: keep one copy.
 		if x.ctx != nil && string(x.ctx.raw) == string(ctx.raw) {
 			ctx = x.ctx

@@ -37,10 +37,21 @@ func (c *xmlConverter) convert(el *xmlElement) error {
 	return nil
 }
 
-// context gives the @context that explains the prefixes in use.
-func (c *xmlConverter) context() *Context {
+// ignoredNames spells the names of the fields that the document takes out of the hash.
+func (c *xmlConverter) ignoredNames() []string {
+	names := make([]string, 0, len(c.x.ignored))
+	for _, n := range c.x.ignored {
+		names = append(names, c.name(n))
+	}
+	return names
+}
+
+// context gives the @context that explains the prefixes in use and takes the named
+// fields out of the data.
+func (c *xmlConverter) context(ignored []string) *Context {
 	if len(c.used) == 0 {
-		return &Context{raw: []byte(`"` + DefaultContext + `"`)}
+		ctx := &Context{raw: []byte(`"` + DefaultContext + `"`)}
+		return ctx.withIgnored(ignored)
 	}
 	ctx := &Context{raw: []byte(`["` + DefaultContext + `",{`)}
 	for i, b := range c.used {
@@ -54,7 +65,7 @@ func (c *xmlConverter) context() *Context {
 	}
 	ctx.raw = append(ctx.raw, "}]"...)
 	ctx.seal()
-	return ctx
+	return ctx.withIgnored(ignored)
 }
 
 func (c *xmlConverter) fault(o xmlOrigin, code, message string) {
