@@ -821,10 +821,19 @@ func (d *decoder) value(n int32) Value {
 			v.Items = append(v.Items, d.value(c))
 		}
 	case KindObject:
+		outer := d.ctx
+		if own := d.t.child(n, "@context"); own != none {
+			// The standard asks nothing of what is inside an extension, so neither does this.
+			free := decoder{t: d.t, lim: d.lim}
+			if inner := outer.with(&free, own); free.err() == nil {
+				d.ctx = inner
+			}
+		}
 		v.Members = make([]Extension, 0, nd.count)
 		for c := nd.first; c != none; c = d.t.nodes[c].next {
 			v.Members = append(v.Members, d.extension(c))
 		}
+		d.ctx = outer
 	case KindNull, KindBool, KindNumber, KindString:
 	}
 	return v

@@ -323,3 +323,14 @@ func TestIgnoredFieldsOfTheDocumentStayIgnoredInTheContext(t *testing.T) {
 		t.Error("the ignored field is gone from the event")
 	}
 }
+
+func TestAContextInsideAnExtensionHoldsThere(t *testing.T) {
+	const want = "{https://deep.example.com/}q=1"
+	e, err := epcis.ParseEvent(nil, []byte(with(`"https://x.example.com/a":{"@context":{"deep":"https://deep.example.com/"},"deep:q":1},"https://x.example.com/b":{"@context":7,"deep:q":2}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pre := e.PreHash(); !strings.Contains(pre, want) || strings.Contains(pre, "{https://deep.example.com/}q=2") {
+		t.Errorf("%s", pre)
+	}
+}
