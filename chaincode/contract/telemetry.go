@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -148,26 +149,10 @@ func readSegment(s wire.SignedSegment) segmentInput {
 	}
 	in.device, in.seq, in.times = header.Device, header.Seq, times
 	device, err := wire.DeviceKey(in.device)
-	if err != nil {
-		in.err = err
-		return in
-	}
-	in.keys = append(in.keys, device)
-	first := in.seq
-	if first > 0 {
-		first--
-	}
-	for seq := first; ; seq++ {
-		key, err := wire.SegmentKey(in.device, seq)
-		if err != nil {
-			in.err = err
-			return in
-		}
-		in.keys = append(in.keys, key)
-		if seq == in.seq {
-			return in
-		}
-	}
+	own, ownErr := wire.SegmentKey(in.device, in.seq)
+	before, beforeErr := wire.SegmentKey(in.device, in.seq-min(in.seq, 1))
+	in.keys, in.err = []string{device, own, before}, cmp.Or(err, ownErr, beforeErr)
+	return in
 }
 
 // segmentRecorder records the segments of one batch in their order.

@@ -61,9 +61,6 @@ func Code(err error) string {
 	if err == nil {
 		return ""
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
-	}
 	if f, ok := errors.AsType[epcis.Fault](err); ok {
 		return f.Code
 	}
@@ -97,40 +94,6 @@ func ParseCode(text string) (code, rest string) {
 		}
 		from = end
 	}
-}
-
-// Error is a refusal that crossed a boundary as text. It is the refusal of its code: errors.Is
-// holds between them.
-type Error struct {
-	Code    string
-	Message string
-}
-
-// Error gives code and message.
-func (e *Error) Error() string {
-	if e.Message == "" {
-		return e.Code
-	}
-	return e.Code + ": " + e.Message
-}
-
-// Is reports whether target is the refusal that this error's code stands for.
-func (e *Error) Is(target error) bool {
-	for _, c := range coded() {
-		if c.err == target {
-			return c.code == e.Code
-		}
-	}
-	return false
-}
-
-// ParseError is the inverse of ErrorText. It gives nil where text holds no code.
-func ParseError(text string) *Error {
-	code, rest := ParseCode(text)
-	if code == "" {
-		return nil
-	}
-	return &Error{Code: code, Message: rest}
 }
 
 // refuse wraps a refusal with what is wrong and what to do.

@@ -53,10 +53,8 @@ func checkCanonical(what, id string) error {
 
 // SegmentInput is one segment to record, decoded.
 type SegmentInput struct {
-	Segment   Segment
-	Digest    Digest // SHA-256 of the payload
-	Payload   []byte
-	Signature []byte
+	Segment Segment
+	Digest  Digest // SHA-256 of the payload
 }
 
 // SegmentView is what the ledger holds that bears on a segment.

@@ -206,6 +206,9 @@ func (b EventBatch) bodies(total int) ([]byte, error) {
 	if header.Skippable || !header.HasFCS || header.FrameContentSize != uint64(total) || header.DictionaryID != 0 { //nolint:gosec // a sum of lengths that were checked
 		return nil, fmt.Errorf("%w: the pack's frame does not hold the %d bytes that its lengths announce", ledger.ErrMalformed, total)
 	}
+	if !oneFrame(b.Pack, header) {
+		return nil, fmt.Errorf("%w: the pack is not one frame and nothing more", ledger.ErrMalformed)
+	}
 	z, err := decompressor()
 	if err != nil {
 		return nil, err
@@ -218,4 +221,31 @@ func (b EventBatch) bodies(total int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the pack holds %d bytes, its lengths announce %d", ledger.ErrMalformed, len(all), total)
 	}
 	return all, nil
+}
+
+// oneFrame reports whether a pack ends where its first frame does (RFC 8878, section 3.1.1): a decoder
+// skips empty frames and frames of other content, which would be recorded unseen.
+func oneFrame(pack []byte, header zstd.Header) bool {
+	const reserved = 3
+	at := header.HeaderSize
+	for last := false; !last; {
+		if at+3 > len(pack) {
+			return false
+		}
+		block := int(pack[at]) | int(pack[at+1])<<8 | int(pack[at+2])<<16
+		last = block&1 == 1
+		at += 3
+		switch kind, size := block>>1&3, block>>3; kind {
+		case reserved:
+			return false
+		case 1: // one byte, repeated
+			at++
+		default:
+			at += size
+		}
+	}
+	if header.HasCheckSum {
+		at += 4
+	}
+	return at == len(pack)
 }

@@ -123,11 +123,6 @@ func SignSegment(signer crypto.Signer, payload []byte) ([]byte, error) {
 	return signer.Sign(rand.Reader, digest[:], crypto.SHA256) //nolint:forbidigo // a device signs, the contract never
 }
 
-// VerifySegment checks a device's signature over a payload.
-func VerifySegment(device ledger.Device, payload, signature []byte) error {
-	return device.Verify(payload, signature)
-}
-
 // appendSeries encodes a series; neighbours differ by less than 2^54.
 func appendSeries[T ~int32 | ~int64](b []byte, values []T) []byte {
 	b = binary.AppendVarint(b, int64(values[0]))

@@ -133,11 +133,18 @@ func TestEventBatchRefusesAPackThatIsNotWhatItsLengthsAnnounce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, mutate := range map[string]func(*wire.EventBatch){
-		"bomb":                 func(b *wire.EventBatch) { b.Lengths = []int{10} },
-		"short":                func(b *wire.EventBatch) { b.Lengths = []int{1<<20 - 1} },
-		"negative":             func(b *wire.EventBatch) { b.Lengths = []int{-1} },
-		"huge":                 func(b *wire.EventBatch) { b.Lengths = []int{math.MaxInt} },
-		"two frames":           func(b *wire.EventBatch) { b.Pack = append(bytes.Clone(b.Pack), b.Pack...) },
+		"bomb":           func(b *wire.EventBatch) { b.Lengths = []int{10} },
+		"short":          func(b *wire.EventBatch) { b.Lengths = []int{1<<20 - 1} },
+		"negative":       func(b *wire.EventBatch) { b.Lengths = []int{-1} },
+		"huge":           func(b *wire.EventBatch) { b.Lengths = []int{math.MaxInt} },
+		"two frames":     func(b *wire.EventBatch) { b.Pack = append(bytes.Clone(b.Pack), b.Pack...) },
+		"frame and more": func(b *wire.EventBatch) { b.Pack = append(bytes.Clone(b.Pack), 0) },
+		"hidden bytes": func(b *wire.EventBatch) { // a frame that decoders skip (RFC 8878, 3.1.2)
+			b.Pack = append(bytes.Clone(b.Pack), 0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4)
+		},
+		"an empty frame more": func(b *wire.EventBatch) {
+			b.Pack = append(bytes.Clone(b.Pack), 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0)
+		},
 		"no frame":             func(b *wire.EventBatch) { b.Pack = []byte("{}") },
 		"context out of range": func(b *wire.EventBatch) { b.ContextOf = []int{0} },
 		"unused context":       func(b *wire.EventBatch) { b.Contexts = [][]byte{[]byte("[]")} },
@@ -310,27 +317,27 @@ func TestSignaturesHoldForTheirPayloadAndDeviceOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := wire.VerifySegment(ed, payload, edSignature); err != nil {
+	if err := ed.Verify(payload, edSignature); err != nil {
 		t.Error(err)
 	}
-	if err := wire.VerifySegment(ec, payload, ecSignature); err != nil {
+	if err := ec.Verify(payload, ecSignature); err != nil {
 		t.Error(err)
 	}
 	forged := bytes.Clone(payload)
 	forged[len(forged)-1] ^= 1
 	for name, err := range map[string]error{
-		"other payload":   wire.VerifySegment(ed, forged, edSignature),
-		"other payload 2": wire.VerifySegment(ec, forged, ecSignature),
-		"other device":    wire.VerifySegment(ec, payload, edSignature),
-		"no signature":    wire.VerifySegment(ed, payload, nil),
-		"long signature":  wire.VerifySegment(ed, payload, make([]byte, 1000)),
+		"other payload":   ed.Verify(forged, edSignature),
+		"other payload 2": ec.Verify(forged, ecSignature),
+		"other device":    ec.Verify(payload, edSignature),
+		"no signature":    ed.Verify(payload, nil),
+		"long signature":  ed.Verify(payload, make([]byte, 1000)),
 	} {
 		if !errors.Is(err, ledger.ErrSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	ed.Algorithm = ledger.KeyECDSAP256
-	if err := wire.VerifySegment(ed, payload, edSignature); !errors.Is(err, ledger.ErrSchema) {
+	if err := ed.Verify(payload, edSignature); !errors.Is(err, ledger.ErrSchema) {
 		t.Errorf("other algorithm: %v", err)
 	}
 }
