@@ -88,7 +88,7 @@ func TestADayIsOrderedValidAndPast(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := wire.VerifySegment(devices[s.Device], a.Segment.Signed.Payload, a.Segment.Signed.Signature); err != nil {
+			if err := devices[s.Device].Verify(a.Segment.Signed.Payload, a.Segment.Signed.Signature); err != nil {
 				t.Fatal(err)
 			}
 			if s.Seq != next[s.Device] || s.Previous != previous[s.Device] || s.Times[0] <= last[s.Device] {
@@ -187,7 +187,7 @@ func TestLoadIsUniqueValidAndOfTheRightSize(t *testing.T) {
 		}
 		seqs[s.Readings.Device]++
 		readings += len(s.Readings.Times)
-		if err := wire.VerifySegment(devices[s.Readings.Device], s.Signed.Payload, s.Signed.Signature); err != nil {
+		if err := devices[s.Readings.Device].Verify(s.Signed.Payload, s.Signed.Signature); err != nil {
 			t.Fatal(err)
 		}
 		if s.Readings.Times[len(s.Readings.Times)-1] >= ledger.MillisOf(now) {

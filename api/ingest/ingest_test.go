@@ -146,7 +146,7 @@ func TestSegmentsContinueTheChainAndVerify(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if err := wire.VerifySegment(device, s.Payload, s.Signature); err != nil {
+			if err := device.Verify(s.Payload, s.Signature); err != nil {
 				rt.Fatal(err)
 			}
 			g, err := wire.DecodeSegment(s.Payload)
