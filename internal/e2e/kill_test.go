@@ -132,7 +132,9 @@ func (s *sent) stream(ctx context.Context, conn *grpc.ClientConn, now time.Time,
 func TestEndToEndKilledServersLoseAndDoubleNothing(t *testing.T) {
 	ctx, l := endToEnd(t, 150*time.Second)
 	const org = "producer"
-	day, err := simulate.New(simulate.Config{Seed: 7, Now: time.Now().Add(-time.Hour), Shipments: 12, SegmentReadings: 15})
+	seed := uint64(time.Now().UnixNano()) // serials of its own each time the test is run
+	t.Logf("seed %d", seed)
+	day, err := simulate.New(simulate.Config{Seed: seed, Now: time.Now().Add(-time.Hour), Shipments: 12, SegmentReadings: 15})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +235,7 @@ func TestEndToEndKilledServersLoseAndDoubleNothing(t *testing.T) {
 	l.readModelHolds(ctx, t, org, c)
 
 	// A scorer of another organisation, never killed, comes to the same verdicts: it has nothing to add.
-	fresh := l.serve(ctx, t, "carrier", "--role", "scorer")
+	fresh := l.serve(ctx, t, "carrier", "--role", "scorer", "--dir", t.TempDir(), "--profile", l.net.ProfilePath("carrier"))
 	until(ctx, t, "the other scorer has judged everything", func() error {
 		position, pending := l.metric(ctx, t, "carrier", "waybill_scorer_position"), l.metric(ctx, t, "carrier", "waybill_scorer_pending")
 		if position < float64(c.height) || pending != 0 {

@@ -164,6 +164,8 @@ type serving struct {
 	cmd  *exec.Cmd
 	log  *tailBuffer
 	done chan struct{} // closed when the process has ended
+
+	killed bool // by the test, which knows why
 }
 
 // serve starts a server and waits until it says that it is ready.
@@ -211,8 +213,9 @@ func (l *lab) start(t *testing.T, org string, args ...string) (*serving, <-chan 
 		close(s.done)
 	}()
 	t.Cleanup(func() {
+		wanted := s.killed
 		s.kill()
-		if t.Failed() {
+		if t.Failed() && !wanted {
 			t.Logf("the end of the log of %s:\n%s", org, s.log)
 		}
 	})
@@ -221,6 +224,7 @@ func (l *lab) start(t *testing.T, org string, args ...string) (*serving, <-chan 
 
 // kill ends the server as a power cut would, and waits for its end.
 func (s *serving) kill() {
+	s.killed = true
 	_ = s.cmd.Process.Kill()
 	<-s.done
 }
