@@ -78,8 +78,8 @@ func newAuthority(name, organisation string, now time.Time) (*authority, credent
 		return nil, credential{}, err
 	}
 	template.NotBefore, template.NotAfter = now.Add(-authorityBackdated), now.Add(authorityLifetime)
-	template.IsCA = true
-	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature
+	template.IsCA, template.MaxPathLenZero = true, true // no authority below it
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	cert, out, err := sign(template, template, key, key)
 	if err != nil {
 		return nil, credential{}, err
@@ -217,7 +217,7 @@ func nodeUsage() []x509.ExtKeyUsage {
 	return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 }
 
-// material writes the certificates of all organisations below root, laid out as orgLayout says.
+// writeMaterial writes the certificates of all organisations below root, laid out as orgLayout says.
 func writeMaterial(t *Topology, root string, now time.Time) error {
 	nodes := make([]string, t.Orderers.Nodes)
 	for i := range nodes {
@@ -285,7 +285,6 @@ func (l orgLayout) chaincodeClient() string { return filepath.Join(l.root, "chai
 func (l orgLayout) nodeCert(n string) string {
 	return filepath.Join(l.nodeMSP(n), "signcerts", certFile)
 }
-func (l orgLayout) tlsCert(dir string) string { return filepath.Join(dir, certFile) }
 
 type orgWriter struct {
 	layout    orgLayout

@@ -209,7 +209,9 @@ func TestIssuedIdentityJoinsTheProfileAndMayBeExpired(t *testing.T) {
 		"again":          {Organisation: "carrier", Name: "truck-7"},
 		"of nobody":      {Organisation: "nobody", Name: "x"},
 		"name of a path": {Organisation: "carrier", Name: "../admin"},
-		"two roles":      {Organisation: "carrier", Name: "x", Roles: []string{"a,b"}},
+		"two roles":      {Organisation: "carrier", Name: "x", Roles: []string{"gateway,recorder"}},
+		"role of nobody": {Organisation: "carrier", Name: "x", Roles: []string{"recoder"}},
+		"for a century":  {Organisation: "carrier", Name: "x", NotAfter: time.Now().AddDate(100, 0, 0)},
 	} {
 		if _, err := Issue(t.Context(), dir, req); !errors.Is(err, ErrIdentity) {
 			t.Errorf("%s: %v, want ErrIdentity", name, err)

@@ -211,7 +211,10 @@ func configtxYAML(t *Topology, p paths, ports map[string]int) ([]byte, error) {
 		"Organizations": []fields{ordererOrg},
 		"Policies": fields{
 			"Readers": implicit("ANY Readers"), "Writers": implicit("ANY Writers"),
-			"Admins": implicit("MAJORITY Admins"), "BlockValidation": implicit("ANY Writers"),
+			"Admins": implicit("MAJORITY Admins"),
+			// Orderers alone sign blocks; the sample's ANY Writers would take their administrator's signature too. BFT
+			// replaces this by a quorum of the consenters.
+			"BlockValidation": signature("OR('%s.orderer')", o.MSPID),
 		},
 		"Capabilities": map[string]bool{"V2_0": true},
 	}
@@ -236,7 +239,7 @@ func addConsenters(ordering fields, t *Topology, p paths, ports map[string]int) 
 	layout := p.org(t.Orderers.Organisation)
 	consenters := make([]fields, t.Orderers.Nodes)
 	for i := range consenters {
-		cert := layout.tlsCert(layout.nodeTLS(ordererName(i)))
+		cert := filepath.Join(layout.nodeTLS(ordererName(i)), certFile)
 		consenters[i] = fields{"Host": loopback, "Port": ports[ordererName(i)+"/listen"], "ClientTLSCert": cert, "ServerTLSCert": cert}
 		if t.Consensus == profile.BFT {
 			consenters[i]["ID"] = i + 1

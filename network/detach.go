@@ -32,6 +32,8 @@ const (
 	detachWord = "detach\n"
 	// downTimeout is how long a supervisor may take to stop its processes before it is killed with them.
 	downTimeout = 30 * time.Second
+	// folderCheck is how often a supervisor looks whether its state folder is still there.
+	folderCheck = time.Second
 )
 
 // UpDetached starts program with args, which must call Supervise, in a session of its own and returns
@@ -152,14 +154,11 @@ func restored(text string) error {
 func Supervise(ctx context.Context, o Options, in io.Reader, out io.Writer, log io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	detached := make(chan struct{})
 	go func() {
 		word, err := bufio.NewReader(io.LimitReader(in, int64(len(detachWord)))).ReadString('\n')
 		if err != nil || word != detachWord {
 			cancel(fmt.Errorf("%w: the program that started the supervisor is gone", context.Canceled))
-			return
 		}
-		close(detached)
 	}()
 	tell := json.NewEncoder(out)
 	note := func(format string, args ...any) {
@@ -180,11 +179,19 @@ func Supervise(ctx context.Context, o Options, in io.Reader, out io.Writer, log 
 	if c, ok := out.(io.Closer); ok {
 		_ = c.Close()
 	}
-	select {
-	case <-detached:
-		<-ctx.Done()
-	case <-ctx.Done():
-	}
+	go func() {
+		tick := time.NewTicker(folderCheck)
+		defer tick.Stop()
+		for ctx.Err() == nil && n.lock.stands() {
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+			}
+		}
+		// Nobody could find these processes any more to stop them.
+		cancel(fmt.Errorf("%w: %s was removed", ErrState, n.Dir()))
+	}()
+	<-ctx.Done()
 	note("stopping: %v", context.Cause(ctx))
 	n.close()
 	note("stopped")

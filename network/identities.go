@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,24 +31,20 @@ func Issue(ctx context.Context, dir string, req IssueRequest) (profile.Identity,
 	if err != nil {
 		return profile.Identity{}, err
 	}
-	t, s, err := loadState(p)
+	t, s, err := loadMade(p)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return profile.Identity{}, fmt.Errorf("%w: no network was made in %s yet", ErrState, p.dir)
-		}
 		return profile.Identity{}, err
 	}
 	org, ok := t.organisation(req.Organisation)
 	if !ok {
 		return profile.Identity{}, fmt.Errorf("%w: no organisation %q; there are %s", ErrIdentity, req.Organisation, strings.Join(organisationNames(t), ", "))
 	}
-	isName := patternOf(`^[a-z][a-z0-9-]{0,31}$`)
-	if !isName(req.Name) {
+	if !patternOf(`^[a-z][a-z0-9-]{0,31}$`)(req.Name) {
 		return profile.Identity{}, fmt.Errorf("%w: name %q: small letters, digits and dashes, at most 32", ErrIdentity, req.Name)
 	}
 	for _, role := range req.Roles {
-		if !isName(role) {
-			return profile.Identity{}, fmt.Errorf("%w: role %q: small letters, digits and dashes, at most 32", ErrIdentity, role)
+		if !slices.Contains(Roles(), role) {
+			return profile.Identity{}, fmt.Errorf("%w: role %q is not one of %s", ErrIdentity, role, strings.Join(Roles(), ", "))
 		}
 	}
 	lock, err := waitLock(ctx, p.issueLock(), func() {})
@@ -64,6 +60,9 @@ func Issue(ctx context.Context, dir string, req IssueRequest) (profile.Identity,
 	ca, err := loadAuthority(layout.ca())
 	if err != nil {
 		return profile.Identity{}, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if req.NotAfter.After(ca.cert.NotAfter) {
+		return profile.Identity{}, fmt.Errorf("%w: it would outlive its authority, which ends at %s", ErrIdentity, ca.cert.NotAfter.Format(time.RFC3339))
 	}
 	out, err := ca.issue(identityLeaf(req.Name, ouClient, req.Roles, req.NotAfter), time.Now())
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -61,6 +60,14 @@ func waitLock(ctx context.Context, path string, waiting func()) (*fileLock, erro
 	}
 }
 
+// lockSoon takes a supervisor's lock. A reader of the status holds it for an instant, a supervisor for
+// good: it fails with context.DeadlineExceeded where one does.
+func lockSoon(ctx context.Context, path string) (*fileLock, error) {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	return waitLock(ctx, path, func() {})
+}
+
 // holder answers the process id that holds the lock, 0 if none does.
 func holder(path string) (int, error) {
 	f, err := os.Open(path) //nolint:gosec // below the state folder
@@ -71,18 +78,36 @@ func holder(path string) (int, error) {
 		return 0, err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
-		return 0, nil
-	} else if !errors.Is(err, syscall.EWOULDBLOCK) {
-		return 0, err
-	}
 	raw := make([]byte, 20)
-	n, _ := f.ReadAt(raw, 0)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(raw[:n])))
-	if err != nil {
-		return 0, fmt.Errorf("%s names no process: %w", path, err)
+	for range 100 {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
+			return 0, nil
+		} else if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return 0, err
+		}
+		// Between taking the lock and writing its id the file is empty, or names a holder that was killed.
+		n, _ := f.ReadAt(raw, 0)
+		pid, parseErr := strconv.Atoi(string(raw[:n]))
+		if parseErr == nil && pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return pid, nil
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	return pid, nil
+	return 0, fmt.Errorf("%s is locked and names no process that runs", path)
 }
 
-func (l *fileLock) release() { _ = l.f.Close() }
+// stands says that the file of the lock is still there under its name.
+func (l *fileLock) stands() bool {
+	mine, err := l.f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(l.f.Name())
+	return err == nil && os.SameFile(mine, there)
+}
+
+// release empties the file first: an id that is no longer the holder's must not be read from it.
+func (l *fileLock) release() {
+	_ = l.f.Truncate(0)
+	_ = l.f.Close()
+}

@@ -119,10 +119,7 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A reader of the status holds the lock for an instant; a supervisor holds it for good.
-	lockCtx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-	lock, err := waitLock(lockCtx, p.lock(), func() {})
-	cancel()
+	lock, err := lockSoon(ctx, p.lock())
 	if err != nil {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			return nil, fmt.Errorf("%w: %w", ErrState, err)
@@ -179,7 +176,7 @@ func (n *Network) up(ctx context.Context, o Options) error {
 	n.mu.Lock()
 	n.starting = cancelStart
 	n.mu.Unlock()
-	n.say("processes", "starting %d orderers and %d peers", t.Orderers.Nodes, countPeers(t))
+	n.say("processes", "starting %s and %s", count(t.Orderers.Nodes, "orderer"), count(countPeers(t), "peer"))
 	if err = n.startNodes(); err != nil { //nolint:contextcheck // processes outlive the call that starts them
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
@@ -242,6 +239,13 @@ func allRun(statuses []ProcessStatus) bool {
 	return true
 }
 
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 func countPeers(t *Topology) int {
 	n := 0
 	for _, o := range t.Organisations {
@@ -297,6 +301,9 @@ func (n *Network) configure(ctx context.Context, s state) error {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
 	if _, err := os.Stat(p.genesis()); errors.Is(err, os.ErrNotExist) {
+		if err := hasNoLedger(p, p.genesis()); err != nil {
+			return err
+		}
 		n.say("channel", "making the first block of channel %s", t.Channel)
 		if err := n.makeGenesis(ctx); err != nil {
 			return err
@@ -600,7 +607,7 @@ func (n *Network) writeStatus() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	raw, err := json.MarshalIndent(n.statusLocked(), "", "  ")
-	if err == nil {
+	if err == nil && n.lock.stands() { // a removed folder stays removed
 		// A status that cannot be written must not stop the network; readers see the old one.
 		_ = writeFile(n.paths.status(), raw)
 	}
@@ -639,11 +646,8 @@ func ReadStatus(dir string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	t, _, err := loadState(p)
+	t, _, err := loadMade(p)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return Status{}, fmt.Errorf("%w: no network was made in %s yet", ErrState, p.dir)
-		}
 		return Status{}, err
 	}
 	pid, err := holder(p.lock())
@@ -687,12 +691,12 @@ func Clean(dir string) error {
 	if _, err = os.Stat(p.marker()); err != nil {
 		return fmt.Errorf("%w: no network was made in %s", ErrState, p.dir)
 	}
-	lock, ok, err := tryLock(p.lock())
+	lock, err := lockSoon(context.Background(), p.lock())
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("%w: the network in %s runs; stop it first (waybill network down)", ErrBusy, p.dir)
+		}
 		return fmt.Errorf("%w: %w", ErrState, err)
-	}
-	if !ok {
-		return fmt.Errorf("%w: the network in %s runs; stop it first (waybill network down)", ErrBusy, p.dir)
 	}
 	defer lock.release()
 	for _, name := range p.entries() { // the mark is last: what fails half way can be cleaned again

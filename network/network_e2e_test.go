@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -269,6 +272,7 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 		t.Fatalf("status after up: %+v", st)
 	}
 
+	everyPortIsGuarded(ctx, t, dir)
 	producer := contract(t, n, "producer", "company")
 	put(ctx, t, producer, "item", "at the producer")
 	if got := get(ctx, t, contract(t, n, "carrier", "dashboard"), "item"); got != "at the producer" {
@@ -387,6 +391,109 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 	}
 }
 
+// everyPortIsGuarded knocks at all ports of the network: none answers but on TLS 1.2 and above, and of those
+// that administer or carry the chaincode, none answers who shows no certificate of the organisation's TLS authority.
+func everyPortIsGuarded(ctx context.Context, t *testing.T, dir string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state struct{ Ports map[string]int }
+	if err = json.Unmarshal(raw, &state); err != nil {
+		t.Fatal(err)
+	}
+	org := func(process string) string {
+		if strings.HasPrefix(process, "orderer") {
+			return filepath.Join(dir, "orgs", "orderer")
+		}
+		return filepath.Join(dir, "orgs", process[strings.LastIndex(process, ".")+1:])
+	}
+	pair := func(folder string) []tls.Certificate {
+		t.Helper()
+		c, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []tls.Certificate{c}
+	}
+	// admitted says whether a server talks to a client: in TLS 1.3 the refusal comes after the client's handshake.
+	admitted := func(port int, config *tls.Config) error {
+		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: 5 * time.Second}, Config: config}
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if err = conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			return err
+		}
+		request := "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		if conn.(*tls.Conn).ConnectionState().NegotiatedProtocol == "h2" {
+			request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00" // preface and empty settings
+		}
+		if _, err = conn.Write([]byte(request)); err != nil {
+			return err
+		}
+		_, err = conn.Read(make([]byte, 1))
+		return err
+	}
+	guarded := 0
+	for key, port := range state.Ports {
+		process, endpoint, _ := strings.Cut(key, "/")
+		if strings.HasPrefix(process, "api.") {
+			continue // the API server does not run here
+		}
+		folder := org(process)
+		pool := x509.NewCertPool()
+		ca, err := os.ReadFile(filepath.Join(folder, "tlsca", "cert.pem"))
+		if err != nil || !pool.AppendCertsFromPEM(ca) {
+			t.Fatal(process, err)
+		}
+		config := func(certificates []tls.Certificate) *tls.Config {
+			c := &tls.Config{RootCAs: pool, Certificates: certificates, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
+			if endpoint == "chaincode" { // the peer makes an authority of its own for it
+				c.InsecureSkipVerify = true
+			}
+			return c
+		}
+		old := config(nil)
+		old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+		if admitted(port, old) == nil {
+			t.Errorf("%s takes TLS 1.1", key)
+		}
+		if open := endpoint == "listen" && !strings.HasPrefix(process, "chaincode."); open {
+			if err := admitted(port, config(nil)); err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+			continue
+		}
+		guarded++
+		if admitted(port, config(nil)) == nil {
+			t.Errorf("%s answers who shows no certificate", key)
+		}
+		stranger := pair(filepath.Join(dir, "orgs", "carrier", "users", "admin")) // of an identity authority, not of a TLS one
+		if admitted(port, config(stranger)) == nil {
+			t.Errorf("%s answers an administrator of the carrier", key)
+		}
+		var friend []tls.Certificate
+		switch {
+		case endpoint == "chaincode":
+			continue
+		case process == "orderer0":
+			friend = pair(filepath.Join(folder, "osnadmin"))
+		default:
+			friend = pair(filepath.Join(folder, "chaincode", "client"))
+		}
+		if err := admitted(port, config(friend)); err != nil {
+			t.Errorf("%s does not answer a certificate of its authority: %v", key, err)
+		}
+	}
+	if guarded != 11 { // 2 of the orderer; 2 of each peer; 1 of each chaincode server
+		t.Errorf("%d guarded ports, want 11", guarded)
+	}
+}
+
 // portTaken holds a port of a network that is down and expects its start to name it.
 func portTaken(ctx context.Context, t *testing.T, dir, addr string) {
 	t.Helper()
@@ -484,6 +591,7 @@ func TestSupervisorInTheBackgroundLeavesNothingBehind(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Fatalf("%s outlives its supervisor", p.Name)
 			}
+			runtime.Gosched()
 		}
 	}
 	if st := status(); st.Up || st.Healthy() {
@@ -501,5 +609,24 @@ func TestSupervisorInTheBackgroundLeavesNothingBehind(t *testing.T) {
 	nothingRuns(t, running)
 	if err := network.DownDetached(ctx, dir); !errors.Is(err, network.ErrNotUp) {
 		t.Errorf("second down: %v, want ErrNotUp", err)
+	}
+
+	// A supervisor whose folder is removed ends with its processes and leaves nothing there.
+	if err := start(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	running = status()
+	for os.RemoveAll(dir) != nil && ctx.Err() == nil { // what runs may make a file meanwhile
+		runtime.Gosched()
+	}
+	for syscall.Kill(running.Supervisor, 0) == nil {
+		if ctx.Err() != nil {
+			t.Fatal("the supervisor outlives its folder")
+		}
+		runtime.Gosched()
+	}
+	nothingRuns(t, running)
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the removed folder is there again: %v", err)
 	}
 }

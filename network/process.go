@@ -43,7 +43,9 @@ const (
 	// maxFailures in a row end the restarts.
 	maxFailures = 8
 	stopTimeout = 10 * time.Second
+	// maxLogBytes bounds a log; as much again is kept of what it held before.
 	maxLogBytes = 32 << 20
+	logCheck    = 10 * time.Second
 )
 
 // ProcessStatus describes one process of the network.
@@ -107,10 +109,12 @@ type supervisor struct {
 
 func newSupervisor(onChange func([]ProcessStatus), onDeath func(ProcessStatus)) *supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &supervisor{
+	s := &supervisor{
 		spawn: newSpawner(), onChange: onChange, onDeath: onDeath,
 		changed: make(chan struct{}), ctx: ctx, cancel: cancel,
 	}
+	s.group.Go(s.boundLogs)
+	return s
 }
 
 // add starts supervising a process and starts it.
@@ -452,15 +456,56 @@ func (s *spawner) close() { close(s.requests) }
 
 // openLog opens a log for appending; one that has grown large becomes the old log first.
 func openLog(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	// Not MkdirAll: a state folder that somebody has removed stays removed.
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
-		if err := os.Rename(path, path+".old"); err != nil {
-			return nil, err
-		}
+	if err := boundLog(path, maxLogBytes); err != nil {
+		return nil, err
 	}
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // below the state folder
+}
+
+// boundLog makes a log beyond limit bytes the old log and begins it anew. The process that writes it
+// holds it open for appending, so it is copied and emptied; a line written meanwhile may be lost.
+func boundLog(path string, limit int64) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || (err == nil && info.Size() <= limit) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	from, err := os.Open(path) //nolint:gosec // below the state folder
+	if err != nil {
+		return err
+	}
+	defer from.Close()                                                             //nolint:errcheck // read only
+	to, err := os.OpenFile(path+".old", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // below the state folder
+	if err != nil {
+		return err
+	}
+	if _, err = from.Seek(-min(limit, info.Size()), io.SeekEnd); err == nil {
+		_, err = io.Copy(to, from)
+	}
+	// A full disk is the time to empty a log: it is emptied whatever became of the copy.
+	return errors.Join(err, to.Close(), os.Truncate(path, 0))
+}
+
+// boundLogs keeps the logs of processes that run for long within their limit.
+func (s *supervisor) boundLogs() {
+	tick := time.NewTicker(logCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+			for _, st := range s.statuses() {
+				_ = boundLog(st.Log, maxLogBytes) // tried again at the next tick
+			}
+		}
+	}
 }
 
 func describeExit(err error, log string) string {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -193,6 +194,99 @@ func TestLockIsHeldByOneAndNamesItsHolder(t *testing.T) {
 	lock.release()
 	if pid, err := holder(path); pid != 0 || err != nil {
 		t.Errorf("after release: %d, %v", pid, err)
+	}
+}
+
+func TestHolderIsNeverAnEarlierOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	const nobody = 1 << 30 // above the largest id that Linux gives
+	if err := os.WriteFile(path, []byte(strconv.Itoa(nobody)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil { // taken, and its id not written yet
+		t.Fatal(err)
+	}
+	if pid, early := holder(path); early == nil {
+		t.Errorf("the holder is said to be %d", pid)
+	}
+	if err = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if pid, err := holder(path); pid != os.Getpid() || err != nil {
+		t.Errorf("holder %d, %v", pid, err)
+	}
+}
+
+func TestReleasedLockNamesNobodyAndARemovedOneNoLongerStands(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, ok, err := tryLock(path)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if !lock.stands() {
+		t.Error("a lock just taken does not stand")
+	}
+	if err = os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if lock.stands() {
+		t.Error("a removed lock stands")
+	}
+	other, ok, err := tryLock(path)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if lock.stands() {
+		t.Error("a lock stands under a name that another has taken")
+	}
+	lock.release()
+	other.release()
+	if raw, err := os.ReadFile(path); err != nil || len(raw) != 0 {
+		t.Errorf("a released lock names %q (%v)", raw, err)
+	}
+}
+
+func TestLogIsBoundedWhileItIsWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	if err := boundLog(path, 10); err != nil {
+		t.Errorf("without a log: %v", err)
+	}
+	writer, err := openLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	write := func(text string) {
+		t.Helper()
+		if _, err := writer.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := boundLog(path, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct{ text, log, old string }{
+		{"0123456789", "0123456789", ""}, {"abc", "", "3456789abc"}, {"new", "new", "3456789abc"},
+	} {
+		write(step.text)
+		log, err := os.ReadFile(path)
+		if err != nil || string(log) != step.log {
+			t.Errorf("after %q the log is %q (%v), want %q", step.text, log, err, step.log)
+		}
+		if old, err := os.ReadFile(path + ".old"); string(old) != step.old || (err != nil && !errors.Is(err, os.ErrNotExist)) {
+			t.Errorf("after %q the old log is %q (%v), want %q", step.text, old, err, step.old)
+		}
+	}
+}
+
+func TestRemovedFolderIsNotMadeAgainForALog(t *testing.T) {
+	if _, err := openLog(filepath.Join(t.TempDir(), "removed", "logs", "x.log")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -85,12 +85,15 @@ func loadState(p paths) (*Topology, state, error) {
 		return nil, state{}, fmt.Errorf("%w: %s is of version %d, this program reads %d", ErrState, p.state(), s.Version, stateVersion)
 	}
 	raw, err = os.ReadFile(p.topology())
+	if errors.Is(err, fs.ErrNotExist) { // not as if no network had been made
+		return nil, state{}, fmt.Errorf("%w: %s is missing", ErrState, p.topology())
+	}
 	if err != nil {
 		return nil, state{}, fmt.Errorf("%w: %w", ErrState, err)
 	}
-	t, err := ParseTopology(raw)
+	t, err := parseTopology(p.topology()+": ", raw)
 	if err != nil {
-		return nil, state{}, fmt.Errorf("%s: %w", p.topology(), err)
+		return nil, state{}, err
 	}
 	for _, e := range t.endpoints() {
 		if s.Ports[e.key()] == 0 {
@@ -98,6 +101,29 @@ func loadState(p paths) (*Topology, state, error) {
 		}
 	}
 	return t, s, nil
+}
+
+// hasNoLedger refuses to go on without a file that a ledger cannot be used without, rather than to begin a new one in its place.
+func hasNoLedger(p paths, missing string) error {
+	nodes, err := os.ReadDir(p.nodes())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	for _, node := range nodes {
+		if _, err := os.Stat(p.data(node.Name())); err == nil {
+			return fmt.Errorf("%w: %s is missing, and %s has a ledger; bring it back, or give the ledger up with `waybill network clean`", ErrState, missing, node.Name())
+		}
+	}
+	return nil
+}
+
+// loadMade is loadState where a network must have been made.
+func loadMade(p paths) (*Topology, state, error) {
+	t, s, err := loadState(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: no network was made in %s yet; `waybill network up` makes one", ErrState, p.dir)
+	}
+	return t, s, err
 }
 
 // prepare makes folder, certificates and ports of a new network, or loads those of an old one.
@@ -111,6 +137,9 @@ func prepare(p paths, want *Topology, now time.Time) (*Topology, state, error) {
 		}
 		return have, s, nil
 	case !errors.Is(err, fs.ErrNotExist):
+		return nil, state{}, err
+	}
+	if err = hasNoLedger(p, p.state()); err != nil {
 		return nil, state{}, err
 	}
 	if want == nil {

@@ -57,6 +57,33 @@ func TestUnfinishedStateIsMadeAnew(t *testing.T) {
 	}
 }
 
+func TestLedgerOutlivesTheLossOfAFileBesideIt(t *testing.T) {
+	p := paths{filepath.Join(t.TempDir(), "network")}
+	topology, s, err := prepare(p, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := filepath.Join(p.data("peer0.carrier"), "block")
+	if err = errors.Join(saveState(p, s), writeFile(block, nil)); err != nil {
+		t.Fatal(err)
+	}
+	n := &Network{topology: topology, paths: p, ports: s.Ports}
+	if err = n.configure(t.Context(), s); !errors.Is(err, ErrState) || !strings.Contains(err.Error(), "genesis.block") {
+		t.Errorf("without the first block: %v, want ErrState", err)
+	}
+	for _, file := range []string{p.topology(), p.state()} {
+		if err = os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err = prepare(p, nil, time.Now()); !errors.Is(err, ErrState) || !strings.Contains(err.Error(), file) {
+			t.Errorf("without %s: %v, want ErrState naming it", file, err)
+		}
+	}
+	if _, err = os.Stat(block); err != nil {
+		t.Errorf("the ledger is gone: %v", err)
+	}
+}
+
 func TestFolderOfOthersIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	theirs := filepath.Join(dir, "logs", "theirs")
@@ -207,8 +234,16 @@ func TestChannelIsConfiguredAsTheTopologySays(t *testing.T) {
 		if got := get("Orderer", "BatchTimeout"); got != "250ms" {
 			t.Errorf("%s: batch timeout %v", name, got)
 		}
-		if got := get("Application", "Policies", "Endorsement", "Rule"); got != "MAJORITY Endorsement" {
-			t.Errorf("%s: endorsement %v", name, got)
+		for _, c := range []struct{ section, policy, rule string }{
+			{"Application", "Endorsement", "MAJORITY Endorsement"},
+			{"Application", "LifecycleEndorsement", "MAJORITY Endorsement"},
+			{"Application", "Admins", "MAJORITY Admins"},
+			{"Orderer", "Admins", "MAJORITY Admins"},
+			{"Orderer", "BlockValidation", "OR('OrdererMSP.orderer')"},
+		} {
+			if got := get(c.section, "Policies", c.policy, "Rule"); got != c.rule {
+				t.Errorf("%s: policy %s of %s is %v, want %s", name, c.policy, c.section, got, c.rule)
+			}
 		}
 	}
 }

@@ -49,11 +49,8 @@ func CompareStates(ctx context.Context, dir string) (States, error) {
 	if err != nil {
 		return States{}, err
 	}
-	t, s, err := loadState(p)
+	t, s, err := loadMade(p)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: no network was made in %s yet", ErrState, p.dir)
-		}
 		return States{}, err
 	}
 	peers, closePeers, err := dialPeers(t, p, s.Ports)

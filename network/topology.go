@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -105,6 +106,9 @@ type IdentitySpec struct {
 	Roles []string `yaml:"roles"`
 }
 
+// Roles lists the roles that an identity may hold; package ledger says what each allows.
+func Roles() []string { return []string{"recorder", "gateway", "scorer", "registrar", "reader"} }
+
 // DefaultIdentities are the client identities of an organisation that names none.
 func DefaultIdentities() []IdentitySpec {
 	return []IdentitySpec{
@@ -135,38 +139,43 @@ func LoadTopology(nameOrPath string) (*Topology, error) {
 	if err == nil {
 		return ParseTopology(raw)
 	}
-	info, err := os.Stat(nameOrPath)
+	f, err := os.Open(nameOrPath) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q is neither a file nor one of %s", ErrTopology, nameOrPath, strings.Join(TopologyNames(), ", "))
 	}
-	if err == nil && info.Size() > maxTopologyBytes {
-		return nil, fmt.Errorf("%w: %s is larger than %d bytes", ErrTopology, nameOrPath, maxTopologyBytes)
-	}
-	raw, err = os.ReadFile(nameOrPath) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
 	}
-	t, err := ParseTopology(raw)
+	defer f.Close() //nolint:errcheck // read only
+	raw, err = io.ReadAll(io.LimitReader(f, maxTopologyBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", nameOrPath, err)
+		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
 	}
-	return t, nil
+	return parseTopology(nameOrPath+": ", raw)
 }
 
 // ParseTopology decodes a topology, fills its defaults in and validates it. Unknown fields are refused.
-func ParseTopology(raw []byte) (*Topology, error) {
+func ParseTopology(raw []byte) (*Topology, error) { return parseTopology("", raw) }
+
+// parseTopology has every error name where the topology comes from, after the code.
+func parseTopology(from string, raw []byte) (*Topology, error) {
 	if len(raw) > maxTopologyBytes {
-		return nil, fmt.Errorf("%w: larger than %d bytes", ErrTopology, maxTopologyBytes)
+		return nil, fmt.Errorf("%w: %slarger than %d bytes", ErrTopology, from, maxTopologyBytes)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	var t Topology
-	if err := dec.Decode(&t); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
+	if err := dec.Decode(&t); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %sthere is nothing in it", ErrTopology, from)
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %s%w", ErrTopology, from, err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %sholds more than one document", ErrTopology, from)
 	}
 	t.fillDefaults()
-	if err := t.Validate(); err != nil {
-		return nil, err
+	if faults := t.faults(); len(faults) > 0 {
+		return nil, fmt.Errorf("%w: %s%s", ErrTopology, from, strings.Join(faults, "; "))
 	}
 	return &t, nil
 }
@@ -207,7 +216,7 @@ func (t *Topology) clone() *Topology {
 	return &c
 }
 
-// mustCompile at package level would be state; these few patterns are compiled per validation.
+// patternOf compiles a pattern where it is used, a few times a start: at package level it would be state.
 func patternOf(expr string) func(string) bool {
 	re := regexp.MustCompile(expr)
 	return re.MatchString
@@ -215,6 +224,13 @@ func patternOf(expr string) func(string) bool {
 
 // Validate reports all faults of a topology together, each by the path of its field.
 func (t *Topology) Validate() error {
+	if faults := t.faults(); len(faults) > 0 {
+		return fmt.Errorf("%w: %s", ErrTopology, strings.Join(faults, "; "))
+	}
+	return nil
+}
+
+func (t *Topology) faults() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	isName := patternOf(`^[a-z][a-z0-9-]{0,31}$`)
@@ -243,10 +259,7 @@ func (t *Topology) Validate() error {
 	t.validateOrderers(fault, isName, isMSP)
 	t.validateOrganisations(fault, isName, isMSP)
 	t.validatePorts(fault)
-	if len(faults) > 0 {
-		return fmt.Errorf("%w: %s", ErrTopology, strings.Join(faults, "; "))
-	}
-	return nil
+	return faults
 }
 
 func (t *Topology) validateOrderers(fault func(string, ...any), isName, isMSP func(string) bool) {
@@ -283,7 +296,6 @@ func (t *Topology) validateOrderers(fault func(string, ...any), isName, isMSP fu
 }
 
 func (t *Topology) validateOrganisations(fault func(string, ...any), isName, isMSP func(string) bool) {
-	isRole := patternOf(`^[a-z][a-z0-9-]{0,31}$`)
 	names := map[string]bool{t.Orderers.Organisation: true}
 	msps := map[string]bool{t.Orderers.MSPID: true}
 	if len(t.Organisations) > maxOrganisations {
@@ -319,8 +331,8 @@ func (t *Topology) validateOrganisations(fault func(string, ...any), isName, isM
 			}
 			ids[id.Name] = true
 			for _, role := range id.Roles {
-				if !isRole(role) {
-					fault("%s.identities[%d].roles: %q: small letters, digits and dashes", at, j, role)
+				if !slices.Contains(Roles(), role) {
+					fault("%s.identities[%d].roles: %q is not one of %s", at, j, role, strings.Join(Roles(), ", "))
 				}
 			}
 		}

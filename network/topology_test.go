@@ -3,6 +3,8 @@ package network
 import (
 	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -73,8 +75,11 @@ func TestTopologyFaultsAreNamed(t *testing.T) {
 		"negative peers":        {func(t *Topology) { t.Organisations[0].Peers = -1 }, "organisations[0].peers"},
 		"identity called admin": {func(t *Topology) { t.Organisations[0].Identities = []IdentitySpec{{Name: "admin"}} }, "identities[0].name"},
 		"role with a comma":     {func(t *Topology) { t.Organisations[0].Identities = []IdentitySpec{{Name: "x", Roles: []string{"a,b"}}} }, "identities[0].roles"},
-		"port of nobody":        {func(t *Topology) { t.Ports = map[string]int{"peer9.producer/listen": 7051} }, "peer9.producer/listen"},
-		"port too high":         {func(t *Topology) { t.Ports = map[string]int{"orderer0/listen": 70000} }, "orderer0/listen"},
+		"role of nobody": {func(t *Topology) {
+			t.Organisations[0].Identities = []IdentitySpec{{Name: "x", Roles: []string{"recoder"}}}
+		}, "not one of recorder"},
+		"port of nobody": {func(t *Topology) { t.Ports = map[string]int{"peer9.producer/listen": 7051} }, "peer9.producer/listen"},
+		"port too high":  {func(t *Topology) { t.Ports = map[string]int{"orderer0/listen": 70000} }, "orderer0/listen"},
 		"port twice": {func(t *Topology) {
 			t.Ports = map[string]int{"orderer0/listen": 7050, "orderer0/admin": 7050}
 		}, "orderer0/listen"},
@@ -94,8 +99,29 @@ func TestUnknownTopologyAndUnknownFieldAreRefused(t *testing.T) {
 	if _, err := LoadTopology("nowhere.yaml"); !errors.Is(err, ErrTopology) {
 		t.Errorf("absent file: %v", err)
 	}
-	if _, err := ParseTopology([]byte("version: 1\npeers: 3\n")); !errors.Is(err, ErrTopology) {
-		t.Errorf("unknown field: %v", err)
+	for text, says := range map[string]string{
+		"version: 1\npeers: 3\n":                "peers",
+		"":                                      "nothing in it",
+		"# only this\n":                         "nothing in it",
+		"organisations: []\n":                   "none has a peer",
+		"a: [":                                  "line 1",
+		strings.Repeat("#", maxTopologyBytes+1): "larger than",
+	} {
+		file := filepath.Join(t.TempDir(), "mine.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := LoadTopology(file)
+		if !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), ErrTopology.Error()+": "+file) || strings.Count(err.Error(), ErrTopology.Error()) != 1 {
+			t.Errorf("%.20q: %v, want one code, the file, and %q", text, err, says)
+		}
+	}
+	whole, err := TopologySource("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseTopology(append(whole, "---\nversion: 7\n"...)); !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), "more than one document") {
+		t.Errorf("a second document: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,11 +111,12 @@ If the network is up already, that is said and nothing is done.`,
 }
 
 func (f *networkFlags) up(cmd *cobra.Command) error {
-	ctx := cmd.Context()
 	o, err := f.options(cmd)
 	if err != nil {
 		return err
 	}
+	ctx, stopClock := startContext(cmd)
+	defer stopClock()
 	show := newNetworkProgress(cmd.ErrOrStderr(), boolFlag(cmd, "quiet"))
 	started := time.Now()
 	if f.foreground {
@@ -127,11 +129,11 @@ func (f *networkFlags) up(cmd *cobra.Command) error {
 		if upErr != nil {
 			return upOutcome(cmd, o.Dir, upErr)
 		}
-		if sayErr := sayUp(cmd, o.Dir, time.Since(started)); sayErr != nil {
-			return errors.Join(sayErr, n.Down(context.WithoutCancel(ctx)))
+		err = sayUp(cmd, o.Dir, time.Since(started))
+		if err == nil {
+			<-cmd.Context().Done()
 		}
-		<-ctx.Done()
-		return n.Down(context.WithoutCancel(ctx))
+		return errors.Join(err, n.Down(context.WithoutCancel(ctx)))
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -150,6 +152,16 @@ func (f *networkFlags) up(cmd *cobra.Command) error {
 		return upOutcome(cmd, o.Dir, err)
 	}
 	return sayUp(cmd, o.Dir, time.Since(started))
+}
+
+// startContext bounds a start by --timeout, where it is given.
+func startContext(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	if f := cmd.Flag("timeout"); f != nil {
+		if d, err := time.ParseDuration(f.Value.String()); err == nil && d > 0 {
+			return context.WithTimeoutCause(cmd.Context(), d, fmt.Errorf("%w: not within --timeout %s", network.ErrNotReady, d))
+		}
+	}
+	return context.WithCancel(cmd.Context())
 }
 
 // upOutcome turns "it is up already" into success, unless some process of it is down.
@@ -189,18 +201,46 @@ func sayUp(cmd *cobra.Command, dir string, took time.Duration) error {
 
 // networkError gives the outcome that another try, or another state of the machine, would mend its own exit code.
 func networkError(err error) error {
-	for kind, hint := range map[error]string{
-		network.ErrPortTaken: "stop the other program, or start this network in another --dir, where it chooses other ports",
-		network.ErrNotReady:  "`waybill network logs` shows what the processes say",
-		network.ErrProcess:   "`waybill network logs` shows what the processes say",
-		network.ErrBusy:      "",
-		network.ErrNotUp:     "start it with `waybill network up`",
-		network.ErrBinaries:  "",
+	if errors.Is(err, context.Canceled) {
+		return err // a signal, whatever it interrupted
+	}
+	const look = "`waybill network logs` shows what the processes say"
+	for _, known := range []struct {
+		kind error
+		hint string
+	}{ // an error that is of two kinds is of the first
+		{network.ErrPortTaken, "stop the other program, or start this network in another --dir, where it chooses other ports"},
+		{network.ErrNotReady, look},
+		{network.ErrProcess, look},
+		{network.ErrLifecycle, look},
+		{network.ErrBusy, ""},
+		{network.ErrNotUp, "start it with `waybill network up`"},
+		{network.ErrBinaries, ""},
 	} {
-		if errors.Is(err, kind) {
-			return fail(exitUnavailable, kind.Error(), hint, "%w", err)
+		if errors.Is(err, known.kind) {
+			return fail(exitUnavailable, known.kind.Error(), known.hint, "%w", err)
 		}
 	}
+	return err
+}
+
+// sayDone tells what was done, or that there was nothing to do.
+func sayDone(cmd *cobra.Command, done bool, text string) error {
+	out := cmd.OutOrStdout()
+	if boolFlag(cmd, "json") {
+		dir, err := filepath.Abs(networkDir(cmd))
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(struct {
+			Dir     string `json:"dir"`
+			Changed bool   `json:"changed"`
+		}{dir, done})
+	}
+	if boolFlag(cmd, "quiet") {
+		return nil
+	}
+	_, err := fmt.Fprintln(out, text)
 	return err
 }
 
@@ -214,17 +254,11 @@ func newNetworkDown() *cobra.Command {
 			err := network.DownDetached(cmd.Context(), networkDir(cmd))
 			switch {
 			case errors.Is(err, network.ErrNotUp):
-				if !boolFlag(cmd, "quiet") {
-					fmt.Fprintln(cmd.OutOrStdout(), "no network runs here")
-				}
-				return nil
+				return sayDone(cmd, false, "no network runs here")
 			case err != nil:
 				return networkError(err)
 			}
-			if !boolFlag(cmd, "quiet") {
-				fmt.Fprintln(cmd.OutOrStdout(), "the network is down")
-			}
-			return nil
+			return sayDone(cmd, true, "the network is down")
 		},
 	}
 }
@@ -292,23 +326,67 @@ func unhealthy(st network.Status) error {
 	if len(names) == 0 {
 		names = []string{"it has not committed a transaction yet"}
 	}
-	return fail(exitUnavailable, network.ErrNotReady.Error(), "`waybill network logs PROCESS` shows why", "%s", strings.Join(names, "; "))
+	hint := "`waybill network logs PROCESS` shows why"
+	if slices.ContainsFunc(st.Down(), func(p network.ProcessStatus) bool { return p.State == network.Failed }) {
+		hint += "; what has failed is left alone until `waybill network down` and `up`"
+	}
+	return fail(exitUnavailable, network.ErrNotReady.Error(), hint, "%s", strings.Join(names, "; "))
 }
 
 func newNetworkClean() *cobra.Command {
 	return &cobra.Command{
-		Use:     "clean",
-		Short:   "Remove the ledger, certificates and logs of a network that is down",
+		Use:   "clean",
+		Short: "Remove the ledger, certificates and logs of a network that is down",
+		Long: `Remove the ledger, certificates and logs of a network that is down, and what "waybill serve" derived from
+that ledger in the same state folder: the read models and checkpoints of the network's organisations.
+Servers of them must have ended. Nothing brings the ledger back.`,
 		Example: "  waybill network down && waybill network clean",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir := networkDir(cmd)
-			if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-				return nil
-			}
-			return networkError(network.Clean(dir))
-		},
+		RunE:    networkClean,
 	}
+}
+
+func networkClean(cmd *cobra.Command, _ []string) error {
+	dir := networkDir(cmd)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return sayDone(cmd, false, "there is nothing to remove")
+	}
+	profiles, err := os.ReadDir(filepath.Dir(network.ProfilePath(dir, "any")))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail(exitInternal, codeInternal, "", "%w", err)
+	}
+	serving := filepath.Join(filepath.Dir(dir), "serve")
+	var derived, names []string
+	for _, file := range profiles {
+		name := strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))
+		folder := filepath.Join(serving, name)
+		if _, err := os.Stat(folder); err == nil {
+			derived, names = append(derived, folder), append(names, name)
+		}
+	}
+	for _, folder := range derived { // held until all is gone: no server starts on it meanwhile
+		for _, role := range roles() {
+			release, err := lockState(folder, role)
+			if err != nil {
+				return err
+			}
+			defer release()
+		}
+	}
+	if err := network.Clean(dir); err != nil {
+		return networkError(err)
+	}
+	for _, folder := range derived {
+		if err := os.RemoveAll(folder); err != nil {
+			return fail(exitInternal, codeInternal, "", "%w", err)
+		}
+	}
+	_ = os.Remove(serving) // only if nothing else is in it
+	text := "the network is removed"
+	if len(names) > 0 {
+		text += ", and what " + strings.Join(names, ", ") + " served from it"
+	}
+	return sayDone(cmd, true, text)
 }
 
 func newNetworkIssue() *cobra.Command {
@@ -318,11 +396,14 @@ func newNetworkIssue() *cobra.Command {
 		Use:   "issue",
 		Short: "Make a further client identity of an organisation",
 		Long: `Make a client identity, signed by the organisation's authority of this network, and add it to the
-organisation's connection profile. Roles: recorder, gateway, reader, scorer, registrar.
+organisation's connection profile. Roles: ` + strings.Join(network.Roles(), ", ") + `; without any it may do nothing that takes one.
 --not-after takes a time (RFC 3339) or a duration from now; a past one makes an expired identity.`,
 		Example: "  waybill network issue --org carrier --name truck-7 --role gateway\n  waybill network issue --org carrier --name expired --role gateway --not-after -1h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if name == "" {
+				return usage("--name is needed")
+			}
 			until, err := parseNotAfter(notAfter, time.Now())
 			if err != nil {
 				return err

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +36,7 @@ func TestNetworkCommandsWithoutANetworkSaySo(t *testing.T) {
 		{[]string{"issue", "--name", "x", "--not-after", "soon"}, exitUsage, "--not-after"},
 		{[]string{"logs", "--lines", "-1"}, exitUsage, "--lines"},
 		{[]string{"supervise"}, exitUsage, "supervise"},
+		{[]string{"issue"}, exitUsage, "--name"},
 		{[]string{"down"}, exitOK, ""},
 		{[]string{"clean"}, exitOK, ""},
 	} {
@@ -41,6 +44,64 @@ func TestNetworkCommandsWithoutANetworkSaySo(t *testing.T) {
 		if code != c.exit || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, %q; want %d naming %q", c.args, code, stderr, c.exit, c.says)
 		}
+	}
+}
+
+func TestCleanTakesWhatServeDerivedFromTheLedgerAndNothingElse(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a [b] *") // no pattern
+	file := func(path ...string) string {
+		t.Helper()
+		whole := filepath.Join(append([]string{dir}, path...)...)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(whole), 0o700), os.WriteFile(whole, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return whole
+	}
+	file("network", ".waybill-network")
+	file("network", "profiles", "carrier.yaml")
+	file("network", "logs", "orderer0.log")
+	gone, elsewhere := file("serve", "carrier", "readmodel.db"), file("serve", "stranger", "readmodel.db")
+
+	if code, _, stderr := command(t, "network", "logs", "--dir", dir); code != exitOK {
+		t.Errorf("logs: exit %d, %s", code, stderr)
+	}
+	release, err := lockState(filepath.Join(dir, "serve", "carrier"), roleScorer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := command(t, "network", "clean", "--dir", dir); code != exitRefused || !strings.Contains(stderr, "WB_STATE_LOCKED") {
+		t.Errorf("clean beside a server: exit %d, %s", code, stderr)
+	}
+	if _, err := os.Stat(gone); err != nil {
+		t.Errorf("a refused clean removed something: %v", err)
+	}
+	release()
+	if code, out, stderr := command(t, "network", "clean", "--dir", dir, "--json"); code != exitOK || !strings.Contains(out, `"changed":true`) {
+		t.Errorf("clean: exit %d, %s %s", code, out, stderr)
+	}
+	if _, err := os.Stat(filepath.Dir(gone)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the carrier's read model is left: %v", err)
+	}
+	if _, err := os.Stat(elsewhere); err != nil {
+		t.Errorf("what is no organisation of the network went too: %v", err)
+	}
+	if code, out, _ := command(t, "network", "clean", "--dir", dir); code != exitOK || !strings.Contains(out, "nothing") {
+		t.Errorf("second clean: exit %d, %q", code, out)
+	}
+}
+
+func TestSignalDuringAStartIsNoFaultOfTheNetwork(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, kind := range []error{network.ErrProcess, network.ErrBinaries, network.ErrLifecycle} {
+		f := classify(ctx, networkError(fmt.Errorf("%w: %w", kind, context.Canceled)), true)
+		if f.exit != exitInterrupted {
+			t.Errorf("%v: exit %d", kind, f.exit)
+		}
+	}
+	err := networkError(fmt.Errorf("%w: %w", network.ErrNotReady, network.ErrProcess))
+	if f := classify(t.Context(), err, true); f.exit != exitUnavailable || f.code != network.ErrNotReady.Error() {
+		t.Errorf("%+v", f)
 	}
 }
 

@@ -27,9 +27,10 @@ func newNetworkLogs() *cobra.Command {
 	var follow bool
 	var lines int
 	cmd := &cobra.Command{
-		Use:     "logs [PROCESS]",
-		Short:   "Show what the processes say",
-		Long:    "Show the last lines of one process's log, or of all. Process names are those of `waybill network status`, and supervisor.",
+		Use:   "logs [PROCESS]",
+		Short: "Show what the processes say",
+		Long: "Show the last lines of one process's log, or of all. Process names are those of `waybill network status`, and supervisor.\n" +
+			"While a network starts, Fabric's nodes log errors until they have met each other; those of later times count.",
 		Example: "  waybill network logs\n  waybill network logs peer0.producer --lines 100\n  waybill network logs orderer0 --follow",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,20 +52,23 @@ type processLog struct {
 }
 
 func networkLogs(ctx context.Context, out io.Writer, dir string, args []string, lines int, follow bool) error {
-	files, err := filepath.Glob(filepath.Join(dir, "logs", "*.log"))
-	if err != nil {
-		return err
+	files, err := os.ReadDir(filepath.Join(dir, "logs"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail(exitInternal, codeInternal, "", "%w", err)
 	}
 	var logs []*processLog
 	var names []string
-	for _, path := range files {
-		name := strings.TrimSuffix(filepath.Base(path), ".log")
+	for _, file := range files {
+		name, ok := strings.CutSuffix(file.Name(), ".log")
+		if !ok {
+			continue
+		}
 		names = append(names, name)
 		if len(args) == 0 || args[0] == name {
-			logs = append(logs, &processLog{name: name, path: path})
+			logs = append(logs, &processLog{name: name, path: filepath.Join(dir, "logs", file.Name())})
 		}
 	}
-	if len(files) == 0 {
+	if len(names) == 0 {
 		return fail(exitRefused, network.ErrState.Error(), "start a network with `waybill network up`", "there are no logs in %s", dir)
 	}
 	if len(logs) == 0 {
