@@ -65,7 +65,7 @@ func usage(format string, args ...any) *failure {
 }
 
 func (f *failure) print(w io.Writer, asJSON bool) {
-	message := strings.TrimPrefix(strings.TrimPrefix(f.Error(), f.code), ": ")
+	message := strings.Replace(f.Error(), f.code+": ", "", 1)
 	if asJSON {
 		type body struct {
 			Code    string `json:"code"`
@@ -161,6 +161,9 @@ func hintOf(code string) string {
 		codeUnavailable:        "is it running? `waybill status` says what answers; `waybill network up` and `waybill serve` start it",
 		"WB_UNAUTHORISED":      "choose an identity that may do this with --identity",
 		"WB_PROFILE_NOT_FOUND": "start a network with `waybill network up`, or name a connection profile with --profile FILE",
+		"WB_STORE_FOREIGN":     "the state folder was made on another ledger: remove <dir>/serve/<org> to have it built again from this one, or name another --dir",
+		"WB_STORE_CORRUPT":     "remove <dir>/serve/<org> to have it built again from the ledger",
+		"WB_STORE_NEWER":       "run the newer program, or remove <dir>/serve/<org> to have it built again from the ledger",
 		"WB_PROFILE_INVALID":   "mend the connection profile, or let `waybill network up` write a new one",
 	}[code]
 }

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestEveryCommandIsExplainedWithAnExample(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Hidden || cmd.Name() == "help" || cmd.Name() == "completion" {
+			return
+		}
+		if cmd.Short == "" {
+			t.Errorf("%s says nothing of itself", cmd.CommandPath())
+		}
+		if len(cmd.Commands()) == 0 && !strings.Contains(cmd.Example, "waybill ") {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		if cmd.HasParent() && !cmd.Parent().HasParent() && cmd.GroupID == "" {
+			t.Errorf("%s stands in no group of the help", cmd.CommandPath())
+		}
+		for _, child := range cmd.Commands() {
+			visit(child)
+		}
+	}
+	visit((&app{}).newRootCommand())
+}
+
+func TestAKeyIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "logger.pem")
+	first, made, err := deviceKey("urn:epc:id:giai:9521321.1", file, "")
+	if err != nil || !made {
+		t.Fatalf("made %t, %v", made, err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	again, made, err := deviceKey("urn:epc:id:giai:9521321.1", file, "")
+	if err != nil || made || string(again.GetPublicKey()) != string(first.GetPublicKey()) {
+		t.Errorf("the key was made again: %t, %v", made, err)
+	}
+	if _, err = makeKey(file); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a key was written over: %v", err)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".key-*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestAStateFolderHoldsEachRoleOnce(t *testing.T) {
+	dir := t.TempDir()
+	release, err := lockState(dir, roleScorer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = lockState(dir, roleScorer); err == nil || !strings.Contains(err.Error(), roleScorer) {
+		t.Errorf("the role runs twice: %v", err)
+	}
+	other, err := lockState(dir, roleAPI)
+	if err != nil {
+		t.Errorf("another role: %v", err)
+	} else {
+		other()
+	}
+	release()
+	again, err := lockState(dir, roleScorer)
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	again()
+}
+
+func TestFoldersAndPatternsStandForTheirDocuments(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b.json", "a.xml", "notes.txt", "sub/c.JSONLD"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(names ...string) string {
+		for i, n := range names {
+			names[i] = filepath.Join(dir, n)
+		}
+		return strings.Join(names, " ")
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{dir}, in("a.xml", "b.json", "sub/c.JSONLD")},
+		{[]string{filepath.Join(dir, "*.json")}, in("b.json")},
+		{[]string{filepath.Join(dir, "notes.txt"), "-"}, in("notes.txt") + " -"},
+		{[]string{filepath.Join(dir, "none.json")}, in("none.json")},
+	} {
+		got, err := expand(c.args, documentSuffixes())
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%v: %v %v, want %s", c.args, got, err, c.want)
+		}
+	}
+	for _, arg := range []string{filepath.Join(dir, "*.csv"), t.TempDir(), filepath.Join(dir, "[")} {
+		if got, err := expand([]string{arg}, documentSuffixes()); err == nil {
+			t.Errorf("%s: %v", arg, got)
+		}
+	}
+}
