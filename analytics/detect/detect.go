@@ -58,6 +58,8 @@ type Drift struct {
 	worstFrom, worstTo int64
 	alarm              bool
 	first              float64 // level after the warm-up
+	before             float64 // mean of the step before
+	highest, lowest    float64 // two steps in a row were as far from first as this, while the sum was an alarm
 }
 
 // NewDrift starts a detector.
@@ -70,10 +72,11 @@ type Result struct {
 	Ratio int64
 	// Up tells the direction of that statistic.
 	Up bool
-	// Shift is how far the level was from where it began, in thousandths of the unit, when the
-	// statistic was largest.
-	Shift    int64
-	From, To ledger.Millis
+	// Began is the level after the warm-up, and Shift how far from it the series went in the
+	// direction of that statistic while it was above its threshold, for two steps at least, in
+	// thousandths of the unit. For a Stuck, Shift is the repeated value.
+	Began, Shift int64
+	From, To     ledger.Millis
 }
 
 // Observe takes the next reading, in thousandths of the quantity's unit. Readings come in order of
@@ -129,6 +132,14 @@ func (d *Drift) step(end int64) {
 		}
 	}
 
+	if d.up > millionths(d.params.Threshold) {
+		d.highest = max(d.highest, min(mean, d.before)-d.first)
+	}
+	if d.down > millionths(d.params.Threshold) {
+		d.lowest = min(d.lowest, max(mean, d.before)-d.first)
+	}
+	d.before = mean
+
 	d.level += float64(float64(millionths(d.params.LevelGain)*d.spread) * clamp(z, millionths(d.params.Huber)))
 	// The spread moves by a fixed share towards the point where half of the innovations are larger
 	// than its 0.6745th part, as for a normal distribution; so no single innovation moves it far.
@@ -149,7 +160,7 @@ func (d *Drift) start() {
 		sorted[i] = max(v-median, median-v)
 	}
 	d.level = float64(median) / 1000
-	d.first = d.level
+	d.first, d.before = d.level, d.level
 	d.spread = max(float64(1.4826*float64(medianOf(sorted)))/1000, float64(d.params.SpreadFloor))
 }
 
@@ -162,7 +173,10 @@ func medianOf(v []int64) int64 {
 func (d *Drift) Result() Result {
 	r := Result{Alarm: d.alarm, Up: d.worstUp, From: ledger.Millis(d.worstFrom), To: ledger.Millis(d.worstTo)}
 	r.Ratio = int64(float64(d.worst * 1_000_000_000_000 / float64(d.params.Threshold)))
-	r.Shift = int64(d.level - d.first)
+	r.Began, r.Shift = int64(d.first), int64(d.lowest)
+	if d.worstUp {
+		r.Shift = int64(d.highest)
+	}
 	return r
 }
 
@@ -183,7 +197,7 @@ func (d *Drift) Code(c *canon.Coder) {
 	if d.count < 0 {
 		c.Fail("count %d", d.count)
 	}
-	for _, f := range []*float64{&d.level, &d.spread, &d.up, &d.down, &d.worst, &d.first} {
+	for _, f := range []*float64{&d.level, &d.spread, &d.up, &d.down, &d.worst, &d.first, &d.before, &d.highest, &d.lowest} {
 		c.Float(f)
 	}
 	canon.Int(c, &d.upSince)
@@ -235,7 +249,7 @@ func (s *Stuck) Observe(at ledger.Millis, value int32) {
 	}
 }
 
-// Result gives what was found so far. Shift is the repeated value.
+// Result gives what was found so far.
 func (s *Stuck) Result() Result {
 	return Result{
 		Alarm: s.alarm, Ratio: ratio(s.best, int64(s.params.For)), Shift: int64(s.bestValue),

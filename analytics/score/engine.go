@@ -23,6 +23,7 @@ const (
 	maxEvents   = 128
 	maxFindings = 32
 	maxBinds    = 32
+	maxBroken   = 8   // more than there are rules
 	maxEarly    = 256 // readings of a series that are kept until its policy is certain
 
 	// latestTime is the year 2200; a contract that lets a later reading pass is not ours.
@@ -42,7 +43,9 @@ type Engine struct {
 
 	policy   *ledger.Policy
 	series   []*series
+	broken   []cause // rules of policies that are no longer in force, one for each code
 	binds    []bind
+	unbinds  []bind
 	findings []ledger.Finding
 	moreOf   uint64 // findings beyond the bound
 	events   []ledger.Digest
@@ -146,6 +149,9 @@ func (e *Engine) observe(in *feature.Input) error {
 			s.unbound = false
 		}
 	case feature.KindUnbind:
+		if len(e.unbinds) < maxBinds {
+			e.unbinds = append(e.unbinds, bind{in.Device, in.At})
+		}
 		if s := e.find(in.Device); s != nil {
 			s.unbound = true
 		}
@@ -192,11 +198,22 @@ func (e *Engine) find(device string) *series {
 
 func (e *Engine) setPolicy(p ledger.Policy) {
 	p.Products = nil
+	old := e.policy
 	e.policy = &p
 	for _, s := range e.series {
+		if s.evaluator != nil && !s.complete {
+			// What came before was judged by the policy of its time, and what broke it stays broken:
+			// goods that are added undo no harm.
+			for _, u := range s.evaluator.Uses(false) {
+				if c, ok := e.used(u, old); ok && u.Exceeded {
+					c.detail = bounded(c.detail, ledger.MaxReasonTextBytes)
+					e.broken = worsened(e.broken, c)
+				}
+			}
+		}
 		s.evaluator = coldchain.NewEvaluator(p, e.model.p.Hold)
 		if !s.complete {
-			continue // what came before was judged by the policy of its time
+			continue
 		}
 		for _, r := range s.early {
 			s.evaluator.Observe(r.at, r.value)
@@ -336,7 +353,7 @@ func (e *Engine) Judge(final bool) ledger.Verdict {
 	return v
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // MarshalBinary gives the state, from which Restore goes on as if nothing had happened.
 func (e *Engine) MarshalBinary() ([]byte, error) {
@@ -383,10 +400,22 @@ func (e *Engine) Code(c *canon.Coder) {
 		coldchain.CodePolicy(c, e.policy)
 	}
 	canon.Slice(c, &e.series, maxSeries, e.codeSeries)
-	canon.Slice(c, &e.binds, maxBinds, func(c *canon.Coder, b *bind) {
-		text(c, &b.device)
-		canon.Int(c, &b.at)
+	canon.Slice(c, &e.broken, maxBroken, func(c *canon.Coder, k *cause) {
+		canon.String(c, &k.code, ledger.MaxReasonCodeBytes)
+		canon.Int(c, &k.severity)
+		canon.Int(c, &k.from)
+		canon.Int(c, &k.to)
+		canon.String(c, &k.detail, ledger.MaxReasonTextBytes)
+		if k.severity < 0 || k.severity > Million {
+			c.Fail("severity %d", k.severity)
+		}
 	})
+	for _, list := range []*[]bind{&e.binds, &e.unbinds} {
+		canon.Slice(c, list, maxBinds, func(c *canon.Coder, b *bind) {
+			text(c, &b.device)
+			canon.Int(c, &b.at)
+		})
+	}
 	canon.Slice(c, &e.findings, maxFindings, feature.CodeFinding)
 	canon.Uint(c, &e.moreOf)
 	canon.Slice(c, &e.events, maxEvents, func(c *canon.Coder, d *ledger.Digest) { c.Raw(d[:]) })

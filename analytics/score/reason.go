@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/analytics/coldchain"
+	"github.com/waybill-dev/waybill/analytics/detect"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
@@ -96,40 +97,52 @@ func (e *Engine) causes(final bool) []cause {
 
 // policyCauses takes for each rule the series that speaks the most against the shipment.
 func (e *Engine) policyCauses(final bool) []cause {
-	var worst []cause
+	worst := slices.Clone(e.broken)
 	for _, s := range e.series {
 		if s.evaluator == nil {
 			continue
 		}
 		for _, u := range s.evaluator.Uses(final) {
-			c := cause{code: string(u.Rule), from: u.From, to: u.To, detail: e.tell(u)}
-			own, ok := e.model.p.severity(c.code)
-			switch {
-			case !ok:
-				continue
-			case u.Exceeded && u.Rule == coldchain.MKTExceeded:
-				c.severity = own // degrees over a limit are no multiple of an allowance
-			case u.Exceeded:
-				c.severity = graded(own, u.Used, u.Allowed)
-			case u.Rule == coldchain.MKTExceeded:
-				continue
-			default:
-				c.severity = e.model.p.Within * min(Million, share(u.Used, u.Allowed)) / Million
-			}
-			i := slices.IndexFunc(worst, func(o cause) bool { return o.code == c.code })
-			switch {
-			case i < 0:
-				worst = append(worst, c)
-			case c.severity > worst[i].severity:
-				worst[i] = c
+			if c, ok := e.used(u, e.policy); ok {
+				worst = worsened(worst, c)
 			}
 		}
 	}
 	return worst
 }
 
-func (e *Engine) tell(u coldchain.Use) string {
-	p := e.policy
+// worsened has one cause for each code, the one that speaks the most against the shipment.
+func worsened(causes []cause, c cause) []cause {
+	i := slices.IndexFunc(causes, func(o cause) bool { return o.code == c.code })
+	switch {
+	case i < 0:
+		causes = append(causes, c)
+	case c.severity > causes[i].severity:
+		causes[i] = c
+	}
+	return causes
+}
+
+// used grades how a rule's allowance was used, false if that is not to be told.
+func (e *Engine) used(u coldchain.Use, p *ledger.Policy) (cause, bool) {
+	c := cause{code: string(u.Rule), from: u.From, to: u.To, detail: tell(u, p)}
+	own, ok := e.model.p.severity(c.code)
+	switch {
+	case !ok:
+		return c, false
+	case u.Exceeded && u.Rule == coldchain.MKTExceeded:
+		c.severity = own // degrees over a limit are no multiple of an allowance
+	case u.Exceeded:
+		c.severity = graded(own, u.Used, u.Allowed)
+	case u.Rule == coldchain.MKTExceeded:
+		return c, false
+	default:
+		c.severity = e.model.p.Within * min(Million, share(u.Used, u.Allowed)) / Million
+	}
+	return c, true
+}
+
+func tell(u coldchain.Use, p *ledger.Policy) string {
 	allows := fmt.Sprintf("the policy %s/%d allows %s", p.ID, p.Version, span(u.Allowed))
 	switch u.Rule {
 	case coldchain.AboveRange:
@@ -162,7 +175,7 @@ func (e *Engine) sensorCauses(final bool) []cause {
 	for _, s := range e.series {
 		name := logger(s.device)
 		if r := s.drift.Result(); r.Alarm || r.Ratio >= Million/2 {
-			c := e.detected(CodeDrift, r.Alarm, r.Ratio)
+			c := e.detected(CodeDrift, r.Alarm && e.nearsLimit(r), r.Ratio)
 			direction := "up"
 			if !r.Up {
 				direction = "down"
@@ -180,19 +193,65 @@ func (e *Engine) sensorCauses(final bool) []cause {
 		if s.gap > e.model.p.Gap {
 			own, _ := e.model.p.severity(CodeMissing)
 			worse(&missing, cause{
-				code: CodeMissing, severity: graded(own, int64(s.gap), int64(e.model.p.Gap)), from: s.gapFrom, to: s.gapFrom + s.gap,
+				code: CodeMissing, severity: own, from: s.gapFrom, to: s.gapFrom + s.gap,
 				detail: fmt.Sprintf("%s was silent for %s; %s are allowed.", capital(name), span(int64(s.gap)), span(int64(e.model.p.Gap))),
 			})
 		}
 	}
-	if final && len(e.series) == 0 && len(e.binds) > 0 {
-		own, _ := e.model.p.severity(CodeMissing)
-		worse(&missing, cause{
-			code: CodeMissing, severity: own, from: e.binds[0].at, to: e.last,
-			detail: fmt.Sprintf("No reading of %s was recorded for the whole journey.", logger(e.binds[0].device)),
-		})
+	if final && len(e.binds) > 0 {
+		worse(&missing, e.unobserved())
 	}
 	return []cause{drift, stuck, missing}
+}
+
+// unobserved is the longer time at either end of a journey of which no logger's reading tells, though one
+// was bound: a logger that stops for good leaves no gap between two readings. Like every silence it
+// asks for an inspection however long it is, since it shows no harm to the goods.
+func (e *Engine) unobserved() cause {
+	own, _ := e.model.p.severity(CodeMissing)
+	first := e.binds[0]
+	for _, b := range e.binds {
+		if b.at < first.at {
+			first = b
+		}
+	}
+	c := cause{code: CodeMissing}
+	var begin, end ledger.Millis
+	for _, s := range e.series {
+		if s.count > 0 && (begin == 0 || s.first < begin) {
+			begin = s.first
+		}
+		end = max(end, s.last)
+	}
+	if begin == 0 {
+		c.severity, c.from, c.to = own, first.at, e.last
+		c.detail = fmt.Sprintf("No reading of %s was recorded for the whole journey.", logger(first.device))
+		return c
+	}
+	for _, silence := range [][2]ledger.Millis{{first.at, begin}, {end, e.endedAt}} {
+		length := silence[1] - silence[0]
+		if length <= e.model.p.Gap || length <= c.to-c.from {
+			continue
+		}
+		c.severity, c.from, c.to = own, silence[0], silence[1]
+		c.detail = fmt.Sprintf("No logger told anything for %s at one end of the journey; %s are allowed.", span(int64(length)), span(int64(e.model.p.Gap)))
+	}
+	return c
+}
+
+// nearsLimit tells whether a drift has used up more than half of the room that lay between where
+// the series began and the limit of the recommended range. Temperatures wander inside their limits
+// on most real journeys; only what may leave them speaks against the goods. Without a policy
+// nothing is known of the goods.
+func (e *Engine) nearsLimit(r detect.Result) bool {
+	if e.policy == nil {
+		return false
+	}
+	room, shift := int64(e.policy.High)-r.Began, r.Shift
+	if !r.Up {
+		room, shift = r.Began-int64(e.policy.Low), -r.Shift
+	}
+	return 2*shift > room
 }
 
 // detected grades a detector's result.
@@ -225,17 +284,20 @@ func (e *Engine) journeyCauses() []cause {
 	return causes
 }
 
-// swapped finds a device that was bound between shipping and receipt though another was before.
+// swapped finds a device that was bound under way, between shipping and receipt, when another was
+// removed under way that had been bound before. A second logger beside the first is no exchange.
 func (e *Engine) swapped() (old string, b bind, ok bool) {
 	if !e.isShipped {
 		return "", bind{}, false
 	}
+	underWay := func(at ledger.Millis) bool { return at > e.shippedAt && (!e.isEnded || at < e.endedAt) }
 	for _, b := range e.binds {
-		if b.at <= e.shippedAt || e.isEnded && b.at >= e.endedAt {
+		if !underWay(b.at) {
 			continue
 		}
 		for _, o := range e.binds {
-			if o.device != b.device && o.at < b.at {
+			if o.device != b.device && o.at < b.at &&
+				slices.ContainsFunc(e.unbinds, func(u bind) bool { return u.device == o.device && u.at > o.at && underWay(u.at) }) {
 				return o.device, b, true
 			}
 		}

@@ -61,6 +61,28 @@ func flat(n int, milli int32) []int32 {
 	return v
 }
 
+// wander is a triangle wave of a day's length.
+func wander(n int, milli, by int32) []int32 {
+	v := flat(n, milli)
+	for i := range v {
+		at := int32((i + 360) % 1440)
+		if at > 720 {
+			at = 1440 - at
+		}
+		v[i] += by * (at - 360) / 360
+	}
+	return v
+}
+
+// slope rises after the first quarter.
+func slope(n int, from, to int32) []int32 {
+	v := flat(n, from)
+	for i := n / 4; i < n; i++ {
+		v[i] += int32(int(to-from) * (i - n/4) / (n - n/4))
+	}
+	return v
+}
+
 func repeat(n int, milli int32) []int32 {
 	v := make([]int32, n)
 	for i := range v {
@@ -113,6 +135,13 @@ func TestWhatSpeaksAgainstAShipment(t *testing.T) {
 		{"diverted", []feature.Input{withPolicy, bind(a, start), shipped, good, received("https://id.gs1.org/414/9520003000998")}, true, ledger.Inspect, []string{"diverted"}, "Received at the place with GLN 9520003000998, but it was shipped to the place with GLN 9520003000011."},
 		{"diverted, told in the other order", []feature.Input{withPolicy, bind(a, start), good, received("https://id.gs1.org/414/9520003000998"), shipped}, true, ledger.Inspect, []string{"diverted"}, ""},
 		{"logger swapped", []feature.Input{withPolicy, bind(a, start), shipped, good, {Kind: feature.KindUnbind, At: start + 11*hour, Device: a}, bind(b, start+11*hour)}, false, ledger.Inspect, []string{"logger_swapped"}, "Logger 9520002B was put in the place of logger 9520002A"},
+		{"exchanged and told in the other order", []feature.Input{withPolicy, bind(a, start), shipped, good, bind(b, start+11*hour), {Kind: feature.KindUnbind, At: start + 11*hour - minute, Device: a}}, false, ledger.Inspect, []string{"logger_swapped"}, ""},
+		{"the carrier adds a logger of its own", []feature.Input{withPolicy, bind(a, start), shipped, bind(b, start+hour), good, measured(b, 0, start+hour, flat(500, 5_000)...)}, false, ledger.Clear, nil, ""},
+		{"its logger stops for good", []feature.Input{withPolicy, bind(a, start), shipped, good, received("https://id.gs1.org/414/9520003000011"), {Kind: feature.KindEnded, At: start + 20*hour}}, true, ledger.Inspect, []string{"readings_missing"}, "No logger told anything for 10 h"},
+		{"its logger starts late", []feature.Input{withPolicy, bind(a, start), shipped, measured(a, 0, start+5*hour, flat(600, 5_000)...), {Kind: feature.KindEnded, At: start + 15*hour}}, true, ledger.Inspect, []string{"readings_missing"}, "No logger told anything for 5 h"},
+		{"day and night", []feature.Input{withPolicy, bind(a, start), measured(a, 0, start+minute, wander(2880, 5_000, 1_000)...)}, false, ledger.Clear, nil, ""},
+		{"creeping to its limit", []feature.Input{withPolicy, bind(a, start), measured(a, 0, start+minute, slope(900, 4_500, 7_800)...)}, false, ledger.Inspect, []string{"drift"}, "crept up"},
+		{"wandering without a policy", []feature.Input{bind(a, start), measured(a, 0, start+minute, wander(2880, 5_000, 4_000)...)}, false, ledger.Clear, nil, ""},
 		{"loggers exchanged before shipping", []feature.Input{withPolicy, bind(a, start), {Kind: feature.KindUnbind, At: start + minute, Device: a}, bind(b, start+2*minute), shipped, measured(b, 0, start+3*minute, flat(60, 5_000)...)}, false, ledger.Clear, nil, ""},
 		{"a first logger after shipping", []feature.Input{withPolicy, shipped, bind(a, start+hour), measured(a, 0, start+2*hour, flat(60, 5_000)...)}, false, ledger.Clear, nil, ""},
 		{"a serial twice", []feature.Input{withPolicy, bind(a, start), good, finding(ledger.FindingCommissionedTwice, 7), finding(ledger.FindingCommissionedTwice, 8)}, false, ledger.Quarantine, []string{"finding:commissioned_twice"}, "And 1 more of the kind."},
@@ -160,6 +189,27 @@ func TestExchangingLoggersRenewsNoAllowance(t *testing.T) {
 		}
 	}
 	if v := e.Judge(false); v.Level != ledger.Quarantine {
+		t.Errorf("%s: %+v", v.Level, v.Reasons)
+	}
+}
+
+func TestAStricterPolicyUndoesNoBrokenRule(t *testing.T) {
+	strict := policy()
+	strict.ID, strict.High = "stricter", 7_000
+	e := New(model(t), pallet, 0)
+	for _, in := range []feature.Input{
+		{Kind: feature.KindPolicy, Policy: policy()},
+		measured("d", 0, start, flat(60, 16_000)...),
+		measured("d", 1, start+hour, flat(300, 5_000)...), // more than is kept to judge again
+		{Kind: feature.KindPolicy, Policy: strict},
+		measured("d", 2, start+6*hour, flat(60, 5_000)...),
+	} {
+		if err := e.Observe(in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := e.Judge(false)
+	if v.Level != ledger.Quarantine || v.Reasons[0].Code != "above_range" || !strings.Contains(v.Reasons[0].Detail, "refrigerated/2") {
 		t.Errorf("%s: %+v", v.Level, v.Reasons)
 	}
 }

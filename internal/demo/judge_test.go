@@ -28,7 +28,7 @@ func verdict(window uint32, level waybillv1.VerdictLevel, final bool, reasons ..
 }
 
 func TestJudge(t *testing.T) {
-	excursion := simulate.Truth{Shipment: "s", Fault: simulate.FaultExcursion, AtLeast: ledger.Quarantine, Reasons: []string{"above_excursion", "mkt_exceeded"}}
+	excursion := simulate.Truth{Shipment: "s", Fault: simulate.FaultExcursion, AtLeast: ledger.Quarantine, Reasons: []string{"above_range", "mkt_exceeded"}}
 	clean := simulate.Truth{Shipment: "s", Fault: simulate.FaultNone, AtLeast: ledger.Clear}
 	for name, c := range map[string]struct {
 		truth    simulate.Truth
