@@ -91,7 +91,7 @@ func coreYAML(t *Topology, p paths, ports map[string]int, org Organisation, inde
 		// No endpoint: the peer looks for no container engine.
 		"vm": fields{"endpoint": ""},
 		"chaincode": fields{
-			"externalBuilders": []fields{{"name": builderName, "path": p.builder(), "propagateEnvironment": []string{"HOME"}}},
+			"externalBuilders": []fields{{"name": builderName, "path": p.builder(), "propagateEnvironment": []string{}}},
 			"installTimeout":   "60s", "startuptimeout": "30s", "executetimeout": chaincodeTimeout.String(), "mode": "net", "keepalive": 0,
 			"system":        fields{"_lifecycle": "enable", "cscc": "enable", "lscc": "enable", "qscc": "enable"},
 			"logging":       fields{"level": "warning", "shim": "warning"},

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -159,9 +160,9 @@ func Load(path string) (*Profile, error) {
 	if len(raw) > maxFileBytes {
 		return nil, fmt.Errorf("%w: %s is larger than %d bytes", ErrInvalid, path, maxFileBytes)
 	}
-	p, err := Parse(raw)
+	p, err := parse(path+": ", raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -173,22 +174,30 @@ func Load(path string) (*Profile, error) {
 		}
 		return filepath.Join(filepath.Dir(abs), file)
 	})
-	if err := p.publicFilesExist(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if missing := p.missingFiles(); len(missing) > 0 {
+		return nil, fmt.Errorf("%w: %s names files that are not there: %s", ErrNotFound, path, strings.Join(missing, ", "))
 	}
 	return p, nil
 }
 
 // Parse decodes and validates a profile and leaves its paths as they are. Unknown fields are refused.
-func Parse(raw []byte) (*Profile, error) {
+func Parse(raw []byte) (*Profile, error) { return parse("", raw) }
+
+// parse has every error name where the profile comes from, after the code.
+func parse(from string, raw []byte) (*Profile, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	var p Profile
-	if err := dec.Decode(&p); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %sthere is nothing in it", ErrInvalid, from)
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %s%w", ErrInvalid, from, err)
 	}
-	if err := p.Validate(); err != nil {
-		return nil, err
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %sholds more than one document", ErrInvalid, from)
+	}
+	if faults := p.faults(); len(faults) > 0 {
+		return nil, fmt.Errorf("%w: %s%s", ErrInvalid, from, strings.Join(faults, "; "))
 	}
 	return &p, nil
 }
@@ -217,11 +226,18 @@ func (p *Profile) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	tmp := abs + ".tmp"
-	if err := os.WriteFile(tmp, raw, 0o600); err != nil {
+	tmp, err := os.CreateTemp(filepath.Dir(abs), ".tmp-*") // readable by its owner only
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, abs)
+	_, err = tmp.Write(raw)
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), abs)
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+	}
+	return err
 }
 
 // Clone returns a deep copy.
@@ -256,6 +272,13 @@ func (p *Profile) Identity(name string) (Identity, error) {
 // Validate checks that the profile holds what a client needs; it touches no file.
 // All faults are reported together, each by the path of its field.
 func (p *Profile) Validate() error {
+	if faults := p.faults(); len(faults) > 0 {
+		return fmt.Errorf("%w: %s", ErrInvalid, strings.Join(faults, "; "))
+	}
+	return nil
+}
+
+func (p *Profile) faults() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	need := func(field, value string) {
@@ -325,28 +348,25 @@ func (p *Profile) Validate() error {
 	if p.API.MetricsAddress != "" {
 		address(fault, "api.metricsAddress", p.API.MetricsAddress)
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("%w: %s", ErrInvalid, strings.Join(faults, "; "))
-	}
-	return nil
+	return faults
 }
 
 func address(fault func(string, ...any), field, value string) {
 	host, port, err := net.SplitHostPort(value)
-	if err != nil || host == "" || port == "" || port == "0" {
+	if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || host == "" || portErr != nil || n == 0 {
 		fault("%s is %q, not host:port", field, value)
 	}
 }
 
-// publicFilesExist leaves private keys out: a client may hold a profile whose other keys it cannot read.
-func (p *Profile) publicFilesExist() error {
-	keys := map[string]bool{p.API.ServerKey: true, p.API.ServerCert: true, "": true}
+// missingFiles leaves credentials out: a client may hold a profile whose other credentials it cannot read.
+func (p *Profile) missingFiles() []string {
+	others := map[string]bool{p.API.ServerKey: true, p.API.ServerCert: true, "": true}
 	for _, id := range p.Identities {
-		keys[id.Key], keys[id.Cert] = true, true
+		others[id.Key], others[id.Cert] = true, true
 	}
 	var missing []string
 	p.eachPath(func(file string) string {
-		if keys[file] {
+		if others[file] {
 			return file
 		}
 		if _, err := os.Stat(file); err != nil {
@@ -354,11 +374,8 @@ func (p *Profile) publicFilesExist() error {
 		}
 		return file
 	})
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return fmt.Errorf("%w: the profile names files that are not there: %s", ErrNotFound, strings.Join(slices.Compact(missing), ", "))
-	}
-	return nil
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 func (p *Profile) eachPath(f func(string) string) {

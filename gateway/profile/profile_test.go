@@ -94,6 +94,7 @@ func TestFaultsAreNamed(t *testing.T) {
 		"unknown consensus":     {func(p *profile.Profile) { p.Consensus = "solo" }, "consensus"},
 		"no peer":               {func(p *profile.Profile) { p.GatewayPeers = nil }, "gatewayPeers"},
 		"address without port":  {func(p *profile.Profile) { p.GatewayPeers[0].Address = "127.0.0.1" }, "gatewayPeers[0].address"},
+		"port by name":          {func(p *profile.Profile) { p.API.Address = "localhost:https" }, "api.address"},
 		"bft without identity":  {func(p *profile.Profile) { p.Orderers[0].IdentityCert = "" }, "orderers[0].identityCert"},
 		"no root of orderers":   {func(p *profile.Profile) { delete(p.TrustRoots, "OrdererMSP") }, "trustRoots.OrdererMSP"},
 		"identity without key":  {func(p *profile.Profile) { p.Identities["service"] = profile.Identity{Cert: "x"} }, "identities.service.key"},
@@ -113,6 +114,23 @@ func TestFaultsAreNamed(t *testing.T) {
 func TestUnknownFieldAndMissingFilesAreRefused(t *testing.T) {
 	if _, err := profile.Parse([]byte("version: 1\nchanel: x\n")); !errors.Is(err, profile.ErrInvalid) {
 		t.Errorf("unknown field: %v", err)
+	}
+	for text, says := range map[string]string{"": "nothing in it", "{": "line 1", "version: 1\n": "channel is empty", "chanel: x\n": "chanel"} {
+		file := filepath.Join(t.TempDir(), "mine.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := profile.Load(file); !errors.Is(err, profile.ErrInvalid) || !strings.HasPrefix(err.Error(), profile.ErrInvalid.Error()+": "+file+": ") ||
+			!strings.Contains(err.Error(), says) || strings.Count(err.Error(), profile.ErrInvalid.Error()) != 1 {
+			t.Errorf("%q: %v, want one code, the file, and %q", text, err, says)
+		}
+	}
+	whole, err := json.Marshal(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := profile.Parse(append(whole, "\n---\nversion: 7\n"...)); !errors.Is(err, profile.ErrInvalid) || !strings.Contains(err.Error(), "more than one") {
+		t.Errorf("a second document: %v", err)
 	}
 	if _, err := profile.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, profile.ErrNotFound) {
 		t.Errorf("absent profile: %v", err)
