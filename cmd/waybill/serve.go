@@ -58,7 +58,7 @@ const (
 	metricsClose = 2 * time.Second
 	// retryFor is how long a write is tried here while the network does not take it; then its caller
 	// is told, and may try again.
-	retryFor = 15 * time.Second
+	retryFor = 10 * time.Second
 )
 
 // serveConfig is what a server is told by its flags.

@@ -11,8 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/waybill-dev/waybill/api/client"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/network"
 )
 
@@ -238,6 +243,15 @@ func peersDown(ctx context.Context, t *testing.T, l *lab, org string, now time.T
 	if r.code != 3 || r.stableCode(t) != "WB_UNAVAILABLE" {
 		t.Errorf("with two of three peers down: exit code %d and %s\n%s", r.code, r.stableCode(t), tail(r.stderr))
 	}
+	// A caller that waits is told by the server itself.
+	began := time.Now()
+	_, err := waybillv1.NewCaptureServiceClient(l.dial(t, org, profile.IdentityCompany)).CaptureEvents(ctx, &waybillv1.CaptureEventsRequest{
+		Source: &waybillv1.CaptureEventsRequest_Document{Document: document(commissioning(now))},
+	})
+	if status.Code(err) != codes.Unavailable || client.Code(err) != "WB_UNAVAILABLE" {
+		t.Errorf("the server says %v", err)
+	}
+	t.Logf("told after %s: %v", time.Since(began).Round(time.Millisecond), err)
 	start("peer0.carrier")
 	start("peer0.producer")
 	if out := l.must(ctx, t, "capture", "--org", org, lost); !strings.Contains(out, "1 recorded") && !strings.Contains(out, "1 duplicate") {
