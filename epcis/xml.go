@@ -496,14 +496,12 @@ func (x *xmlReader) other(el *xmlElement) error {
 func (x *xmlReader) ignoreFields(el *xmlElement) error {
 	path := x.path() + "/" + el.String()
 	over, err := x.whole(el, maxDocumentMembers, 0)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if over != nil {
+	case over != nil:
 		x.addFault(path, over.Code, over.Message)
-		return nil
-	}
-	if x.index > 0 {
+	case x.index > 0:
 		x.addFault(path, CodeSchema, "ignoreFields must stand before the events")
 	}
 	for _, kid := range el.kids {

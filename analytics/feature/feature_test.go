@@ -332,6 +332,21 @@ func TestEndedJourneysLingerForSomeBlocks(t *testing.T) {
 	}
 }
 
+func TestJourneysThatOnlyLingerMakeRoomForThoseUnderWay(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Shipments = 2
+	tr := NewTracker(limits)
+	box := func(n int) string { return fmt.Sprintf("urn:epc:id:sscc:9520001.3%09d", n) }
+	ships := func(n int, step string) wire.Transaction {
+		return event(t, 10+n, fmt.Sprintf(`"type":"ObjectEvent","epcList":[%q],"action":"OBSERVE","bizStep":%q`, box(n), step))
+	}
+	script(t, tr, ships(1, "shipping"), ships(2, "shipping"), ships(2, "receiving"))
+	got := script(t, tr, ships(3, "shipping"))
+	if tr.Overflow() != 0 || tr.Open() != 2 || got[len(got)-1] != "retire "+strings.TrimPrefix(canonical(t, box(2)), "https://id.gs1.org/00/") {
+		t.Errorf("%v, %d open, %d given up", got, tr.Open(), tr.Overflow())
+	}
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	limits := Limits{Shipments: 3, Containers: 5, Devices: 4, EarlyReadings: 50, Suspects: 2, Products: 3, Linger: 5}
 	tr := NewTracker(limits)

@@ -25,10 +25,11 @@ type Limits struct {
 	Linger        uint64 // blocks for which an ended journey still takes late data
 }
 
-// DefaultLimits fit a scorer of 20,000 shipments.
+// DefaultLimits fit a scorer of 20,000 shipments. Linger is some hours of a busy channel and days of a
+// quiet one: loggers without a radio are read out after arrival.
 func DefaultLimits() Limits {
 	return Limits{
-		Shipments: 20_000, Containers: 80_000, Devices: 50_000, EarlyReadings: 262_144, Suspects: 50_000, Products: 100_000, Linger: 200,
+		Shipments: 20_000, Containers: 80_000, Devices: 50_000, EarlyReadings: 262_144, Suspects: 50_000, Products: 100_000, Linger: 20_000,
 	}
 }
 
@@ -110,7 +111,7 @@ func NewTracker(limits Limits) *Tracker {
 	}
 }
 
-// Overflow is how many journeys were given up because there were more than the limit.
+// Overflow is how many journeys under way were given up because there were more than the limit.
 func (t *Tracker) Overflow() uint64 { return t.overflow }
 
 // Open is how many journeys are under way or linger.
@@ -150,11 +151,16 @@ func (t *Tracker) retire(block uint64) {
 	}
 	t.block = block
 	for len(t.ended) > 0 && t.ended[0].block+t.limits.Linger < block {
-		e := t.ended[0]
-		t.ended = t.ended[1:]
-		if c, ok := t.containers.Get(e.epc); ok && c.open && c.isEnded && c.journey == e.journey {
-			t.close(c)
-		}
+		t.closeEnded()
+	}
+}
+
+// closeEnded forgets the journey that ended first.
+func (t *Tracker) closeEnded() {
+	e := t.ended[0]
+	t.ended = t.ended[1:]
+	if c, ok := t.containers.Get(e.epc); ok && c.open && c.isEnded && c.journey == e.journey {
+		t.close(c)
 	}
 }
 
@@ -169,8 +175,12 @@ func (t *Tracker) close(c *container) {
 	}
 }
 
-// trim drops what was touched least recently where a limit is passed.
+// trim drops what was touched least recently where a limit is passed; journeys that only linger go
+// before those under way.
 func (t *Tracker) trim() {
+	for t.open > t.limits.Shipments && len(t.ended) > 0 {
+		t.closeEnded()
+	}
 	for t.open > t.limits.Shipments {
 		for _, c := range t.containers.All {
 			if c.open {
