@@ -255,12 +255,13 @@ func isRoot(dir string) bool {
 // ownProgram finds a program of Waybill: named by the caller or the environment, beside this
 // program, or built from the source tree into dir.
 func ownProgram(ctx context.Context, named, env, name, pkg, dir string, progress func(Progress)) (string, error) {
+	from := name
 	if named == "" {
-		named = os.Getenv(env)
+		named, from = os.Getenv(env), env
 	}
 	if named != "" {
 		if err := executable(named); err != nil {
-			return "", fmt.Errorf("%w: %s: %w", ErrBinaries, env, err)
+			return "", fmt.Errorf("%w: %s: %w", ErrBinaries, from, err)
 		}
 		return filepath.Abs(named)
 	}

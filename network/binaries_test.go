@@ -39,8 +39,12 @@ func TestOperatorsProgramsAreUsedIfComplete(t *testing.T) {
 
 func TestNamedChaincodeMustBeAProgram(t *testing.T) {
 	none := func(Progress) {}
-	if _, err := ownProgram(t.Context(), filepath.Join(t.TempDir(), "none"), EnvChaincodeBin, "waybill-chaincode", "", "", none); !errors.Is(err, ErrBinaries) {
-		t.Errorf("absent: %v", err)
+	if _, err := ownProgram(t.Context(), filepath.Join(t.TempDir(), "none"), EnvChaincodeBin, "waybill-chaincode", "", "", none); !errors.Is(err, ErrBinaries) || strings.Contains(err.Error(), EnvChaincodeBin) {
+		t.Errorf("absent: %v; want ErrBinaries and no word of the environment", err)
+	}
+	t.Setenv(EnvChaincodeBin, "/none")
+	if _, err := ownProgram(t.Context(), "", EnvChaincodeBin, "waybill-chaincode", "", "", none); !errors.Is(err, ErrBinaries) || !strings.Contains(err.Error(), EnvChaincodeBin) {
+		t.Errorf("absent, named by the environment: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "cc")
 	program(t, path)

@@ -46,9 +46,6 @@ func UpDetached(ctx context.Context, dir string, progress func(Progress), progra
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	if st, statusErr := ReadStatus(p.dir); statusErr == nil && st.Up && st.Ready {
-		return alreadyUp(st)
-	}
 	if err = claim(p); err != nil {
 		return err
 	}

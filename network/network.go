@@ -125,7 +125,7 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 			return nil, fmt.Errorf("%w: %w", ErrState, err)
 		}
 		if st, err := ReadStatus(p.dir); err == nil && st.Ready {
-			return nil, alreadyUp(st)
+			return nil, alreadyUp(p, st, o.Topology)
 		}
 		return nil, fmt.Errorf("%w: another program is starting or stopping the network in %s", ErrBusy, p.dir)
 	}
@@ -137,7 +137,12 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 	return n, nil
 }
 
-func alreadyUp(st Status) error {
+func alreadyUp(p paths, st Status, want *Topology) error {
+	if want != nil {
+		if have, _, err := loadState(p); err != nil || !sameTopology(have, want) {
+			return errors.Join(err, otherTopology(p))
+		}
+	}
 	return fmt.Errorf("%w: the network %q in %s runs, supervised by process %d", ErrAlreadyUp, st.Name, st.Dir, st.Supervisor)
 }
 

@@ -288,6 +288,9 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 	if _, err := network.Up(ctx, network.Options{Dir: dir}); !errors.Is(err, network.ErrAlreadyUp) {
 		t.Errorf("second up: %v, want ErrAlreadyUp", err)
 	}
+	if _, err := network.Up(ctx, network.Options{Dir: dir, Topology: topology(t, soloTopology)}); !errors.Is(err, network.ErrTopology) {
+		t.Errorf("second up of another topology: %v, want ErrTopology", err)
+	}
 	if err := network.Clean(dir); !errors.Is(err, network.ErrBusy) {
 		t.Errorf("clean of a running network: %v, want ErrBusy", err)
 	}

@@ -133,7 +133,7 @@ func prepare(p paths, want *Topology, now time.Time) (*Topology, state, error) {
 	switch {
 	case err == nil:
 		if want != nil && !sameTopology(have, want) {
-			return nil, state{}, fmt.Errorf("%w: %s holds a network made of another topology; use another --dir, or remove its ledger with `waybill network clean`", ErrTopology, p.dir)
+			return nil, state{}, otherTopology(p)
 		}
 		return have, s, nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -206,6 +206,10 @@ func ours(p paths) error {
 		}
 	}
 	return nil
+}
+
+func otherTopology(p paths) error {
+	return fmt.Errorf("%w: %s holds a network made of another topology; use another --dir, or remove its ledger with `waybill network clean`", ErrTopology, p.dir)
 }
 
 func sameTopology(a, b *Topology) bool {
