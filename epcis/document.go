@@ -48,6 +48,10 @@ type Document struct {
 	SubscriptionID string
 	// InstanceIdentifier, Sender and Receiver are the standard's optional header members.
 	InstanceIdentifier, Sender, Receiver string
+	// Vocabulary is the vocabularyList of query results as compact JSON; nil if there is none.
+	Vocabulary []byte
+	// Extensions are the members outside header and events that the standard does not define.
+	Extensions []DocumentExtension
 	// Events holds every event, the faulty ones too, in document order.
 	Events []Source
 }
@@ -161,6 +165,10 @@ type docReader struct {
 	// pending holds events that stand before the @context.
 	pending []pendingEvent
 	index   int
+	// others are members that wait for the @context.
+	others []rawMember
+	// headOnly passes over the events.
+	headOnly bool
 }
 
 type pendingEvent struct {
@@ -317,6 +325,7 @@ func (d *docReader) member(name string) error {
 		d.doc.Header = compact(nil, text)
 	default:
 		d.ignoreFields(name, &v, root)
+		d.keep(InDocument, name, text)
 	}
 	d.faults = append(d.faults, v.faults...)
 	return nil
@@ -325,7 +334,7 @@ func (d *docReader) member(name string) error {
 // ignoreFields notes the names that a member such as repository:ignoreFields lists;
 // other members it leaves alone.
 func (d *docReader) ignoreFields(name string, v *decoder, root int32) {
-	if !strings.HasSuffix(name, ":ignoreFields") || v.t.nodes[root].kind != KindArray {
+	if !strings.HasSuffix(name, ":"+ignoreFields) || v.t.nodes[root].kind != KindArray {
 		return
 	}
 	if d.index > 0 {
@@ -367,7 +376,7 @@ func (d *docReader) epcisBody() error {
 		if !isURI(name) {
 			d.strange = append(d.strange, name)
 		}
-		return d.other(path, name)
+		return d.other(InBody, path, name)
 	})
 }
 
@@ -395,13 +404,14 @@ func (d *docReader) wrongBody(path, message string) error {
 
 // other reads a member of name that the standard does not know here; its value
 // must be JSON all the same.
-func (d *docReader) other(path, name string) error {
+func (d *docReader) other(place Place, path, name string) error {
 	root, err := d.read(path)
 	if err != nil || root == none {
 		return err
 	}
 	v := decoder{t: &d.tree, lim: d.in.lim, base: path}
 	d.ignoreFields(name, &v, root)
+	d.keep(place, name, string(d.tree.appendJSON(nil, root)))
 	d.faults = append(d.faults, v.faults...)
 	return nil
 }
@@ -463,7 +473,7 @@ func (d *docReader) queryResults() error {
 		if !isURI(name) {
 			d.addFault(at, CodeUnknownField, quote(name)+" is not a field of the standard here and not an extension")
 		}
-		return d.other(at, name)
+		return d.other(InQueryResults, at, name)
 	})
 	if err != nil {
 		return err
@@ -501,12 +511,13 @@ func (d *docReader) resultsBody(path string) error {
 			v := decoder{t: &d.tree, lim: d.in.lim, base: at}
 			v.vocabularyList(root)
 			d.faults = append(d.faults, v.faults...)
+			d.doc.Vocabulary = d.tree.appendJSON(nil, root)
 			return nil
 		}
 		if !isURI(name) {
 			d.addFault(at, CodeUnknownField, quote(name)+" is not a field of the standard here and not an extension")
 		}
-		return d.other(at, name)
+		return d.other(InResultsBody, at, name)
 	})
 	if err == nil && !seen["eventList"] {
 		d.addFault(path+".eventList", CodeRequired, "eventList is required")
@@ -522,6 +533,7 @@ func (d *docReader) eventList(path string) error {
 	if c != '[' {
 		return d.wrongBody(path, "eventList is an array")
 	}
+	d.resolve()
 	if d.ctx != nil {
 		d.ctx = d.ctx.withIgnored(d.ignored)
 	}
@@ -538,6 +550,11 @@ func (d *docReader) list(path string, needContext bool) error {
 		from, to, err := d.in.value(d.in.lim.MaxEventBytes)
 		if err != nil {
 			return err
+		}
+		if d.headOnly {
+			d.in.release()
+			n++
+			return nil
 		}
 		large := to-from > int64(d.in.lim.MaxEventBytes)
 		text := ""
@@ -626,6 +643,7 @@ func (d *docReader) finish() error {
 	if len(d.faults) > 0 {
 		return d.faults
 	}
+	d.resolve()
 	if d.pending == nil {
 		return nil
 	}

@@ -61,6 +61,8 @@ type xmlElement struct {
 	bindings []xmlBinding
 	kids     []*xmlElement
 	text     []byte
+	// marks are the processing instructions of this package's own writer.
+	marks []string
 	// at counts the extension wrappers of one parent from 1.
 	at int
 }
@@ -116,6 +118,12 @@ type xmlReader struct {
 	// ignored are the names of fields that the document takes out of the hash.
 	ignored []xmlName
 	faults  Faults
+	// current is the element that is read as a whole, so that marks find it.
+	current *xmlElement
+	// used are the prefixes of the document itself: its root, header and extensions.
+	used []xmlBinding
+	// context is what the document's @context had beyond prefixes.
+	context string
 }
 
 func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) error {
@@ -189,12 +197,30 @@ func (x *xmlReader) token() (xml.Token, error) {
 			return nil, x.syntax(err)
 		}
 		switch tok := tok.(type) {
-		case xml.Comment, xml.ProcInst:
+		case xml.Comment:
+		case xml.ProcInst:
+			x.mark(tok)
 		case xml.Directive:
 			return nil, fatal("/", CodeNotXML, "document type declarations are not read")
 		default:
 			return tok, nil
 		}
+	}
+}
+
+// mark keeps a processing instruction that says what XML cannot, see markTarget.
+func (x *xmlReader) mark(tok xml.ProcInst) {
+	if tok.Target != markTarget {
+		return
+	}
+	if el := x.current; el != nil {
+		if len(el.marks) < maxMarks && len(tok.Inst) <= x.lim.MaxString {
+			el.marks = append(el.marks, strings.TrimSpace(string(tok.Inst)))
+		}
+		return
+	}
+	if after, found := strings.CutPrefix(string(tok.Inst), markContext+" "); found && len(x.open) == 1 && x.context == "" {
+		x.context = after
 	}
 }
 
@@ -344,13 +370,14 @@ func (x *xmlReader) document() error {
 			return x.header(el)
 		case el.space == "" && el.local == "EPCISBody":
 			body = true
+			x.doc.Context = x.rootContext()
 			return x.body(el)
 		case el.space == "" && x.doc.Type == "EPCISQueryDocument" && isQueryResult(el.local):
 			// Published query documents leave EPCISBody and QueryResults out.
 			body = true
 			return x.queryResult(el)
 		}
-		return x.other(el)
+		return x.other(InDocument, el)
 	})
 	if err != nil {
 		return err
@@ -364,6 +391,7 @@ func (x *xmlReader) document() error {
 	if len(x.faults) > 0 {
 		return x.faults
 	}
+	x.doc.Context = x.rootContext()
 	return nil
 }
 
@@ -396,8 +424,17 @@ func (x *xmlReader) root(el *xmlElement, name xml.Name) error {
 		return fatal("/"+el.String(), CodeSchema, "the document is neither an EPCISDocument nor an EPCISQueryDocument of EPCIS 2.0 or 1.x")
 	}
 	x.doc.Type = el.local
+	x.rootUsed(el)
+	x.doc.Context = x.rootContext()
 	for _, a := range el.attrs {
+		if a.space == rdfNamespace && a.local == "about" {
+			if x.doc.ID = strings.TrimSpace(a.value); !isURI(x.doc.ID) {
+				x.addFault("/"+el.String()+"/@"+a.String(), CodeFormat, quote(a.value)+" is not an absolute URI")
+			}
+			continue
+		}
 		if a.space != "" {
+			x.rootAttribute(a)
 			continue
 		}
 		switch a.local {
@@ -480,36 +517,14 @@ func (x *xmlReader) closes(el *xmlElement, tok xml.EndElement) error {
 	return nil
 }
 
-// other passes over an element that the standard does not know here. One without
-// a namespace is a fault.
-func (x *xmlReader) other(el *xmlElement) error {
+// other keeps an element that the standard does not know here. One without a
+// namespace is a fault.
+func (x *xmlReader) other(place Place, el *xmlElement) error {
 	if el.space == "" {
 		x.addFault(strings.TrimSuffix(x.path(), "/")+"/"+el.String(), CodeUnknownField, quote(el.local)+" is not an element of the standard here")
+		return x.pass(el)
 	}
-	if el.space != "" && el.local == "ignoreFields" {
-		return x.ignoreFields(el)
-	}
-	return x.pass(el)
-}
-
-// ignoreFields notes the names of the elements in el.
-func (x *xmlReader) ignoreFields(el *xmlElement) error {
-	path := x.path() + "/" + el.String()
-	over, err := x.whole(el, maxDocumentMembers, 0)
-	switch {
-	case err != nil:
-		return err
-	case over != nil:
-		x.addFault(path, over.Code, over.Message)
-	case x.index > 0:
-		x.addFault(path, CodeSchema, "ignoreFields must stand before the events")
-	}
-	for _, kid := range el.kids {
-		if len(x.ignored) < maxDocumentMembers {
-			x.ignored = append(x.ignored, kid.xmlName)
-		}
-	}
-	return nil
+	return x.keep(place, el)
 }
 
 func (x *xmlReader) pass(el *xmlElement) error {
@@ -544,7 +559,9 @@ func (x *xmlReader) whole(el *xmlElement, maxNodes int, maxBytes int64) (*Fault,
 	from := x.dec.InputOffset()
 	open := []*xmlElement{el}
 	var over *Fault
+	defer func() { x.current = nil }()
 	for nodes := 1; len(open) > 0; {
+		x.current = open[len(open)-1]
 		tok, err := x.token()
 		if err != nil {
 			return nil, err
@@ -601,7 +618,7 @@ func (x *xmlReader) body(el *xmlElement) error {
 			found = true
 			return x.queryResults(kid)
 		}
-		return x.other(kid)
+		return x.other(InBody, kid)
 	})
 	if err == nil && !found {
 		want := "EventList"
@@ -621,7 +638,7 @@ func (x *xmlReader) queryResults(el *xmlElement) error {
 		case kid.space == "" && kid.local == "extension":
 			return x.pass(kid)
 		}
-		return x.other(kid)
+		return x.other(InQueryResults, kid)
 	})
 }
 
@@ -633,10 +650,13 @@ func isQueryResult(local string) bool {
 func (x *xmlReader) queryResult(el *xmlElement) error {
 	if el.local == "resultsBody" {
 		return x.children(el, func(list *xmlElement) error {
-			if list.space == "" && list.local == "EventList" {
+			switch {
+			case list.space == "" && list.local == "EventList":
 				return x.eventList(list)
+			case list.space == "" && list.local == "VocabularyList":
+				return x.vocabularyList(list)
 			}
-			return x.other(list)
+			return x.other(InResultsBody, list)
 		})
 	}
 	over, err := x.whole(el, 10, 0)
@@ -686,7 +706,7 @@ func (x *xmlReader) event(el *xmlElement) error {
 		s.Context = []byte(`"` + DefaultContext + `"`)
 		s.Err = err
 	} else {
-		ctx := c.context(c.ignoredNames())
+		ctx := c.context(append(c.ignoredNames(), c.ignoredHere(el)...))
 		// Neighbours mostly share their context: keep one copy.
 		if x.ctx != nil && string(x.ctx.raw) == string(ctx.raw) {
 			ctx = x.ctx
@@ -697,9 +717,6 @@ func (x *xmlReader) event(el *xmlElement) error {
 		s.Err = d.err()
 		s.Raw = c.t.appendJSON(nil, 0)
 		s.Context = ctx.raw
-	}
-	if x.doc.Context == nil {
-		x.doc.Context = s.Context
 	}
 	if !x.emit(s) {
 		return errStopped

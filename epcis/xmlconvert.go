@@ -26,11 +26,19 @@ func (c *xmlConverter) convert(el *xmlElement) error {
 	root := c.add(none, KindObject, "", "", xmlOrigin{el: el})
 	typ := el.local
 	if el.space != "" {
-		typ = c.name(el.xmlName)
+		typ = c.key(el)
+	}
+	quantity := el.space == "" && el.local == "QuantityEvent"
+	if quantity {
+		typ = string(ObjectEvent)
 	}
 	c.add(root, KindString, "type", typ, xmlOrigin{el: el})
 	c.attrs(root, el, nil)
-	c.fields(root, el)
+	if quantity {
+		c.quantityEvent(root, el)
+	} else {
+		c.fields(root, el)
+	}
 	if c.full != nil {
 		return Faults{*c.full}
 	}
@@ -42,6 +50,27 @@ func (c *xmlConverter) ignoredNames() []string {
 	names := make([]string, 0, len(c.x.ignored))
 	for _, n := range c.x.ignored {
 		names = append(names, c.name(n))
+	}
+	return names
+}
+
+// ignoredHere spells the names that a mark takes out of the hash of one event.
+func (c *xmlConverter) ignoredHere(el *xmlElement) []string {
+	list, found := el.argument(markIgnore)
+	if !found {
+		return nil
+	}
+	var t tree
+	root, fault, _ := parseJSON(list, c.x.lim, &t)
+	if fault != nil || t.nodes[root].kind != KindArray {
+		return nil
+	}
+	var names []string
+	for n := t.nodes[root].first; n != none; n = t.nodes[n].next {
+		space, local, ok := strings.Cut(strings.TrimPrefix(t.nodes[n].text, "{"), "}")
+		if t.nodes[n].kind == KindString && ok && len(names) < maxDocumentMembers {
+			names = append(names, c.name(xmlName{local: local, space: space}))
+		}
 	}
 	return names
 }
@@ -140,6 +169,20 @@ func (c *xmlConverter) name(n xmlName) string {
 	return c.prefix(n.prefix, n.space) + ":" + n.local
 }
 
+// key spells the name of an element of somebody else's, minding its marks.
+func (c *xmlConverter) key(el *xmlElement) string {
+	name := el.xmlName
+	if el.marked(markName) {
+		if local, ok := decodeName(name.local); ok {
+			name.local = local
+		}
+	}
+	if el.marked(markURI) && isURI(name.space+name.local) {
+		return name.space + name.local
+	}
+	return c.name(name)
+}
+
 // prefix gives the prefix that stands for a namespace in the rendering: the
 // document's own unless it stands for another namespace already.
 func (c *xmlConverter) prefix(prefix, space string) string {
@@ -202,7 +245,7 @@ func (el *xmlElement) trimmed() string { return string(bytes.TrimSpace(el.text))
 func (c *xmlConverter) fields(root int32, el *xmlElement) { //nolint:gocyclo,cyclop // one case a field of the standard
 	for _, kid := range el.kids {
 		o := xmlOrigin{el: kid}
-		if kid.space != "" {
+		if kid.foreign() {
 			c.extension(root, kid)
 			continue
 		}
@@ -335,25 +378,114 @@ const groupMark = "group"
 
 func (c *xmlConverter) grouped(n int32) bool { return c.t.nodes[n].text == groupMark }
 
+// foreign tells an element that is not one of the standard's.
+func (el *xmlElement) foreign() bool { return el.space != "" || el.marked(markName) }
+
 // extension adds an element of somebody else's namespace.
 func (c *xmlConverter) extension(parent int32, el *xmlElement) {
-	key := c.name(el.xmlName)
+	key := c.key(el)
 	o := xmlOrigin{el: el}
-	text := c.mention(el, el.trimmed())
-	if len(el.kids) == 0 && len(el.attrs) == 0 {
-		c.group(parent, key, KindString, text, o)
-		return
+	c.value(el, func(k Kind, text string) int32 {
+		if !el.marked(markArray) || c.find(parent, key) != none {
+			return c.group(parent, key, k, text, o)
+		}
+		return c.add(c.add(parent, KindArray, key, groupMark, o), k, "", text, o)
+	})
+}
+
+// value gives place what an element of somebody else's holds: text is a scalar;
+// attributes, children or a mark make it an object, whose text is a member.
+func (c *xmlConverter) value(el *xmlElement, place func(k Kind, text string) int32) {
+	o := xmlOrigin{el: el}
+	attrs := el.data()
+	text := el.content()
+	switch {
+	case el.marked(markList) && attrs == 0 && text == "":
+		n := place(KindArray, "")
+		for _, kid := range el.kids {
+			c.value(kid, func(k Kind, text string) int32 { return c.add(n, k, "", text, xmlOrigin{el: kid}) })
+		}
+	case el.marked(markEmpty) && attrs == 0 && len(el.kids) == 0 && text == "":
+		place(KindArray, "")
+	case len(el.kids) == 0 && attrs == 0 && !el.marked(markObject):
+		k, s := el.scalar(text)
+		if k == KindString {
+			s = c.mention(el, s)
+		}
+		place(k, s)
+	default:
+		n := place(KindObject, "")
+		for _, a := range el.attrs {
+			if a.space != xsiNamespace {
+				c.group(n, c.name(a.xmlName), KindString, c.mention(el, a.value), xmlOrigin{el: el, attr: a.String()})
+			}
+		}
+		if text != "" {
+			c.add(n, KindString, textMember, c.mention(el, text), o)
+		}
+		for _, kid := range el.kids {
+			c.extension(n, kid)
+		}
 	}
-	n := c.group(parent, key, KindObject, "", o)
-	for _, a := range el.attrs {
-		c.group(n, c.name(a.xmlName), KindString, c.mention(el, a.value), xmlOrigin{el: el, attr: a.String()})
+}
+
+// data counts the attributes that are data: those of xsi speak of the element's type.
+func (el *xmlElement) data() int {
+	n := 0
+	for i := range el.attrs {
+		if el.attrs[i].space != xsiNamespace {
+			n++
+		}
 	}
-	if text != "" {
-		c.add(n, KindString, textMember, text, o)
+	return n
+}
+
+// scalar gives the kind of an element's text, by its mark or its xsi:type.
+func (el *xmlElement) scalar(text string) (Kind, string) {
+	number, boolean, null := el.marked(markNumber), el.marked(markBoolean), el.marked(markNull)
+	if a := el.attr(xsiNamespace, "type"); a != nil {
+		_, local, found := strings.Cut(strings.TrimSpace(a.value), ":")
+		number = number || found && numericType(local)
+		boolean = boolean || found && local == "boolean"
 	}
+	if a := el.attr(xsiNamespace, "nil"); a != nil {
+		null = null || a.value == "true" || a.value == "1"
+	}
+	switch {
+	case null && text == "":
+		return KindNull, "null"
+	case number:
+		if s, ok := xmlNumber(text); ok {
+			return KindNumber, s
+		}
+	case boolean && (text == "true" || text == "1"):
+		return KindBool, "true"
+	case boolean && (text == "false" || text == "0"):
+		return KindBool, "false"
+	}
+	return KindString, text
+}
+
+// quantityEvent adds the fields of a QuantityEvent as those of the ObjectEvent that
+// EPCIS 1.2 (section 7.4.6) calls equivalent to it: no EPCs and one quantity element.
+// It reports what is there, which is the action OBSERVE.
+func (c *xmlConverter) quantityEvent(root int32, el *xmlElement) {
+	rest := *el
+	rest.kids = nil
+	var quantity []*xmlElement
 	for _, kid := range el.kids {
-		c.extension(n, kid)
+		if kid.space == "" && (kid.local == "epcClass" || kid.local == "quantity") {
+			quantity = append(quantity, kid)
+		} else {
+			rest.kids = append(rest.kids, kid)
+		}
 	}
+	c.fields(root, &rest)
+	o := xmlOrigin{el: el}
+	c.once(root, KindArray, "epcList", "", o)
+	one := &xmlElement{xmlName: xmlName{local: "quantityElement"}, parent: el, kids: quantity}
+	c.quantities(c.once(root, KindArray, "quantityList", "", o), &xmlElement{xmlName: el.xmlName, parent: el.parent, kids: []*xmlElement{one}})
+	c.once(root, KindString, "action", string(Observe), o)
 }
 
 // attrs adds the attributes of a standard element: those known by name as f
@@ -457,7 +589,7 @@ func (c *xmlConverter) typed(list int32, el *xmlElement, name string, v vocabula
 func (c *xmlConverter) location(n int32, el *xmlElement) {
 	for _, kid := range el.kids {
 		switch {
-		case kid.space != "":
+		case kid.foreign():
 			c.extension(n, kid)
 		case kid.local == "extension":
 			c.location(n, kid)
@@ -572,13 +704,18 @@ func (x *xmlReader) header(el *xmlElement) error {
 	if over != nil {
 		return fatal(path, over.Code, over.Message)
 	}
-	c := xmlConverter{x: x, t: &tree{origin: []xmlOrigin{}}, base: path}
+	c := xmlConverter{x: x, t: &tree{origin: []xmlOrigin{}}, base: path, used: x.used}
 	root := c.add(none, KindObject, "", "", xmlOrigin{el: el})
+	c.attrs(root, el, nil)
 	c.headerMembers(root, el)
+	if c.full != nil {
+		return Faults{*c.full}
+	}
+	x.used = c.used
 	if c.t.nodes[root].count > 0 {
 		x.doc.Header = c.t.appendJSON(nil, root)
 	}
-	d := decoder{t: c.t, lim: x.lim, base: path}
+	d := decoder{t: c.t, lim: x.lim, base: path, faults: c.faults}
 	d.header(root)
 	x.faults = append(x.faults, d.faults...)
 	if len(x.faults) > 0 {
@@ -587,29 +724,43 @@ func (x *xmlReader) header(el *xmlElement) error {
 	return nil
 }
 
-const sbdhNamespace = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
-
 func (c *xmlConverter) headerMembers(root int32, el *xmlElement) {
 	for _, kid := range el.kids {
 		switch {
-		case kid.space == sbdhNamespace:
+		case kid.space == sbdhNamespace && kid.local == sbdhElement:
 			c.sbdh(kid)
-		case kid.space != "":
+			if !c.generatedSBDH(kid) {
+				c.extension(root, kid)
+			}
+		case kid.foreign():
 			c.extension(root, kid)
 		case kid.local == "extension":
 			c.headerMembers(root, kid)
 		case kid.local == "EPCISMasterData":
-			n := c.add(root, KindObject, "epcisMasterData", "", xmlOrigin{el: kid})
-			for _, list := range kid.kids {
-				if list.space == "" && list.local == "VocabularyList" {
-					c.vocabularies(c.add(n, KindArray, "vocabularyList", "", xmlOrigin{el: list}), list)
-				}
-			}
+			n := c.once(root, KindObject, "epcisMasterData", "", xmlOrigin{el: kid})
+			c.masterData(n, kid)
+		default:
+			c.fault(xmlOrigin{el: kid}, CodeUnknownField, quote(kid.local)+" is not an element of the standard here")
 		}
 	}
 }
 
-// sbdh takes from the Standard Business Document Header what JSON-LD has room for.
+func (c *xmlConverter) masterData(n int32, el *xmlElement) {
+	for _, list := range el.kids {
+		switch {
+		case list.foreign():
+			c.extension(n, list)
+		case list.local == "VocabularyList":
+			c.vocabularies(c.once(n, KindArray, "vocabularyList", "", xmlOrigin{el: list}), list)
+		case list.local == "extension":
+			c.masterData(n, list)
+		default:
+			c.fault(xmlOrigin{el: list}, CodeUnknownField, quote(list.local)+" is not an element of the standard here")
+		}
+	}
+}
+
+// sbdh takes from the Standard Business Document Header what JSON-LD has members for.
 func (c *xmlConverter) sbdh(el *xmlElement) {
 	for _, kid := range el.kids {
 		for _, leaf := range kid.kids {
@@ -625,50 +776,109 @@ func (c *xmlConverter) sbdh(el *xmlElement) {
 	}
 }
 
+// generatedSBDH tells whether a header holds no more than the writer makes of the
+// document's sender, receiver and instanceIdentifier.
+func (c *xmlConverter) generatedSBDH(el *xmlElement) bool {
+	alone := xmlConverter{x: c.x, t: &tree{origin: []xmlOrigin{}}, base: c.base}
+	root := alone.add(none, KindObject, "", "", xmlOrigin{el: el})
+	alone.extension(root, el)
+	w := jsonWriter{}
+	x := sbdhOf(c.x.doc)
+	w.begin('{')
+	w.extensions([]Extension{x})
+	w.end('}')
+	return string(alone.t.appendJSON(nil, root)) == string(w.b)
+}
+
+// parts calls f for the children that have a name of the standard, reports names
+// that are none, and adds what is somebody else's to n as extensions.
+func (c *xmlConverter) parts(n int32, el *xmlElement, f func(*xmlElement) bool) {
+	for _, kid := range el.kids {
+		switch {
+		case kid.foreign() && n != none:
+			c.extension(n, kid)
+		case kid.foreign() || !f(kid):
+			c.fault(xmlOrigin{el: kid}, CodeUnknownField, quote(kid.String())+" is not an element of the standard here")
+		}
+	}
+}
+
+// identified adds the attribute that names an element of master data, and others'
+// attributes as extensions.
+func (c *xmlConverter) identified(n int32, el *xmlElement, name string) {
+	c.attrs(n, el, func(a *xmlAttr) (Kind, string) {
+		if a.local != name {
+			c.fault(xmlOrigin{el: el, attr: a.local}, CodeUnknownField, quote(a.local)+" is not an attribute of the standard here")
+		}
+		return KindString, strings.TrimSpace(a.value)
+	})
+}
+
 func (c *xmlConverter) vocabularies(list int32, el *xmlElement) {
-	str := func(n int32, el *xmlElement, name string) {
-		if a := el.attr("", name); a != nil {
-			c.add(n, KindString, name, strings.TrimSpace(a.value), xmlOrigin{el: el, attr: name})
+	c.parts(none, el, func(v *xmlElement) bool {
+		if v.local != "Vocabulary" {
+			return false
 		}
-	}
-	named := func(el *xmlElement, name string, f func(*xmlElement)) {
-		for _, kid := range el.kids {
-			if kid.space == "" && kid.local == name {
-				f(kid)
-			}
-		}
-	}
-	named(el, "Vocabulary", func(v *xmlElement) {
 		n := c.add(list, KindObject, "", "", xmlOrigin{el: v})
-		str(n, v, "type")
-		named(v, "VocabularyElementList", func(l *xmlElement) {
+		c.identified(n, v, "type")
+		c.parts(n, v, func(l *xmlElement) bool {
+			if l.local != "VocabularyElementList" {
+				return false
+			}
 			elements := c.once(n, KindArray, "vocabularyElementList", "", xmlOrigin{el: l})
-			named(l, "VocabularyElement", func(e *xmlElement) {
-				m := c.add(elements, KindObject, "", "", xmlOrigin{el: e})
-				str(m, e, "id")
-				attributes := none
-				named(e, "attribute", func(a *xmlElement) {
-					if attributes == none {
-						attributes = c.add(m, KindArray, "attributes", "", xmlOrigin{el: e})
-					}
-					o := c.add(attributes, KindObject, "", "", xmlOrigin{el: a})
-					str(o, a, "id")
-					if len(a.kids) == 0 {
-						c.add(o, KindString, "attribute", a.trimmed(), xmlOrigin{el: a})
-						return
-					}
-					value := c.add(o, KindObject, "attribute", "", xmlOrigin{el: a})
-					for _, kid := range a.kids {
-						c.extension(value, kid)
-					}
-				})
-				named(e, "children", func(ch *xmlElement) {
-					ids := c.once(m, KindArray, "children", "", xmlOrigin{el: ch})
-					named(ch, "id", func(id *xmlElement) {
-						c.add(ids, KindString, "", id.trimmed(), xmlOrigin{el: id})
-					})
-				})
+			c.parts(none, l, func(e *xmlElement) bool {
+				if e.local != "VocabularyElement" {
+					return false
+				}
+				c.vocabularyElement(c.add(elements, KindObject, "", "", xmlOrigin{el: e}), e)
+				return true
 			})
+			return true
 		})
+		return true
+	})
+}
+
+func (c *xmlConverter) vocabularyElement(n int32, el *xmlElement) {
+	c.identified(n, el, "id")
+	attributes := none
+	c.parts(n, el, func(kid *xmlElement) bool {
+		switch kid.local {
+		case "attribute":
+			if attributes == none {
+				attributes = c.once(n, KindArray, "attributes", "", xmlOrigin{el: kid})
+			}
+			if !kid.marked(markEmpty) {
+				c.vocabularyAttribute(c.add(attributes, KindObject, "", "", xmlOrigin{el: kid}), kid)
+			}
+		case "children":
+			ids := c.once(n, KindArray, "children", "", xmlOrigin{el: kid})
+			c.parts(none, kid, func(id *xmlElement) bool {
+				if id.local == "id" {
+					c.add(ids, KindString, "", id.trimmed(), xmlOrigin{el: id})
+				}
+				return id.local == "id"
+			})
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+func (c *xmlConverter) vocabularyAttribute(n int32, el *xmlElement) {
+	c.identified(n, el, "id")
+	if el.marked(markNone) {
+		return
+	}
+	value := *el
+	value.attrs = nil
+	for _, a := range el.attrs {
+		if a.space == xsiNamespace {
+			value.attrs = append(value.attrs, a)
+		}
+	}
+	c.value(&value, func(k Kind, text string) int32 {
+		return c.once(n, k, "attribute", text, xmlOrigin{el: el})
 	})
 }
