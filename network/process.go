@@ -565,6 +565,11 @@ func clip(s string) string {
 // environment is what children inherit: not the settings of some other Fabric in the operator's
 // shell, which would override the configuration files.
 func environment(extra ...string) []string {
+	if os.Getenv("GOGC") == "" {
+		// Heaps are small beside what is allocated for each transaction: a collection at every doubling
+		// takes a tenth of a peer's and a fifth of a chaincode server's processor time (adr/003).
+		extra = append(extra, "GOGC=400")
+	}
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		for _, prefix := range []string{"CORE_", "ORDERER_", "FABRIC_", "CONFIGTX_", "CHAINCODE_"} {
 			if strings.HasPrefix(kv, prefix) {

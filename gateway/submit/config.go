@@ -8,9 +8,9 @@ import (
 
 // Config bounds a submitter; zero fields take the defaults.
 type Config struct {
-	// MaxBatch is the most inputs of one transaction, default 400.
+	// MaxBatch is the most inputs of one transaction, default 1,000.
 	MaxBatch int
-	// MaxBytes is the most bytes of inputs in one transaction, default 1 MiB.
+	// MaxBytes is the most bytes of inputs in one transaction, default 2 MiB.
 	MaxBytes int
 	// MaxItems is the most keys of the world state that the inputs of one transaction name, default 4,000.
 	MaxItems int
@@ -90,8 +90,8 @@ func (c Config) withDefaults() Config {
 			*v = d
 		}
 	}
-	number(&c.MaxBatch, 400, 0)
-	number(&c.MaxBytes, 1<<20, ledger.MaxBatchBytes)
+	number(&c.MaxBatch, 1_000, 0)
+	number(&c.MaxBytes, 2<<20, ledger.MaxBatchBytes)
 	number(&c.MaxItems, 4_000, ledger.MaxBatchItems)
 	number(&c.MaxInFlight, 8, 256)
 	number(&c.QueueBytes, 64<<20, 0)
