@@ -59,13 +59,13 @@ func SendEvents(ctx context.Context, conn grpc.ClientConnInterface, c Config, co
 				return s.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_Events{Events: &waybillv1.EventList{Context: contextJSON, Events: batch}}})
 			},
 			end: s.CloseSend,
-			receive: func(take func(each func(index uint64)) error) error {
+			receive: func(take func(index uint64, each func(index uint64)) error) error {
 				r, err := s.Recv()
 				if err != nil {
 					return err
 				}
 				for _, result := range r.GetResults() {
-					if err := take(func(index uint64) { result.Index = index; answered(index, result) }); err != nil {
+					if err := take(result.GetIndex(), func(index uint64) { result.Index = index; answered(index, result) }); err != nil {
 						return err
 					}
 				}
@@ -90,13 +90,13 @@ func PushSegments(ctx context.Context, conn grpc.ClientConnInterface, c Config, 
 				return s.Send(&waybillv1.PushSegmentsRequest{Segments: batch})
 			},
 			end: s.CloseSend,
-			receive: func(take func(each func(index uint64)) error) error {
+			receive: func(take func(index uint64, each func(index uint64)) error) error {
 				r, err := s.Recv()
 				if err != nil {
 					return err
 				}
 				for _, result := range r.GetResults() {
-					if err := take(func(index uint64) { result.Index = index; answered(index, result) }); err != nil {
+					if err := take(result.GetIndex(), func(index uint64) { result.Index = index; answered(index, result) }); err != nil {
 						return err
 					}
 				}
@@ -106,15 +106,16 @@ func PushSegments(ctx context.Context, conn grpc.ClientConnInterface, c Config, 
 	})
 }
 
-// stream is one stream to the server. receive waits for a message and calls take for each answer in it.
+// stream is one stream to the server. receive waits for a message and calls take for each answer in
+// it, with the input's index in the stream; take calls each with the input's index in the source.
 type stream[T any] struct {
 	send    func([]T) error
 	end     func() error
-	receive func(take func(each func(index uint64)) error) error
+	receive func(take func(index uint64, each func(index uint64)) error) error
 }
 
-// errProtocol is a server that answers more than it was sent.
-var errProtocol = errors.New("WB_PROTOCOL: the server gave more answers than it was sent inputs")
+// errProtocol is a server whose answers are not those to the inputs, one for each and in their order.
+var errProtocol = errors.New("WB_PROTOCOL: the server's answers do not fit the inputs that it was sent")
 
 // window holds the inputs that are not answered, in order.
 type window[T any] struct {
@@ -124,6 +125,7 @@ type window[T any] struct {
 	mu       sync.Mutex
 	inputs   []T
 	sent     int    // of them, on the present stream
+	taken    uint64 // answers on the present stream
 	answered uint64 // since the beginning
 	ended    bool   // the source has no more
 	err      error  // the source's
@@ -201,12 +203,13 @@ func (w *window[T]) batch(ctx context.Context) (batch []T, err error) {
 	return batch, err
 }
 
-func (w *window[T]) take(each func(index uint64)) error {
+func (w *window[T]) take(inStream uint64, each func(index uint64)) error {
 	w.mu.Lock()
-	if w.sent == 0 {
+	if w.sent == 0 || inStream != w.taken {
 		w.mu.Unlock()
 		return errProtocol
 	}
+	w.taken++
 	var none T
 	w.inputs[0] = none
 	w.inputs, w.sent = w.inputs[1:], w.sent-1
@@ -273,7 +276,7 @@ func send[T any](ctx context.Context, c Config, source iter.Seq2[T, error], size
 func session[T any](ctx context.Context, w *window[T], open func(context.Context) (stream[T], error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	w.mu.Lock()
-	w.sent = 0
+	w.sent, w.taken = 0, 0
 	w.mu.Unlock()
 	s, err := open(ctx)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -227,6 +228,10 @@ func (c *captureService) CaptureEvents(ctx context.Context, req *waybillv1.Captu
 	var err error
 	switch source := req.GetSource().(type) {
 	case *waybillv1.CaptureEventsRequest_Document:
+		if !c.holdDocument(len(source.Document)) {
+			return nil, errDocuments()
+		}
+		defer c.documentBytes.Add(-int64(len(source.Document)))
 		inputs, err = c.documentEvents(source.Document, req.GetFormat(), 0)
 	case *waybillv1.CaptureEventsRequest_Events:
 		inputs, err = c.listEvents(source.Events, 0)
@@ -254,12 +259,18 @@ func (c *captureService) CaptureEvents(ctx context.Context, req *waybillv1.Captu
 	return answer, nil
 }
 
+const documentsMessage = "the server holds as many documents as it can; try again"
+
+func errDocuments() error {
+	return refuse(codes.ResourceExhausted, codeBusy, documentsMessage)
+}
+
 // maxResults bounds the results of one answer on a stream, so that its message stays small.
 const maxResults = 1_000
 
 func (c *captureService) StreamEvents(stream grpc.BidiStreamingServer[waybillv1.StreamEventsRequest, waybillv1.StreamEventsResponse]) error {
 	in := &eventReceiver{server: c.Server, stream: stream}
-	defer in.drop()
+	defer in.close()
 	return pump(stream.Context(), c.limits, c.stopping, in.receive, func(batch []eventInput) error {
 		for len(batch) > 0 {
 			part := batch[:min(len(batch), maxResults)]
@@ -288,14 +299,15 @@ func (c *captureService) recordPart(stream grpc.BidiStreamingServer[waybillv1.St
 		answer.Document = part[len(part)-1].ended
 	}
 	if len(answer.GetResults()) > 0 || answer.GetDocument() != nil {
-		if err = stream.Send(answer); err != nil {
-			return err
+		if sendErr := stream.Send(answer); sendErr != nil {
+			return sendErr
 		}
 	}
-	return err
+	return err // an input without an answer ends the stream: answers come in order
 }
 
-// eventReceiver reads a stream of events and of documents in pieces. It is used by one goroutine.
+// eventReceiver reads a stream of events and of documents in pieces. One goroutine receives, and
+// another may close it meanwhile.
 type eventReceiver struct {
 	server *Server
 	stream grpc.BidiStreamingServer[waybillv1.StreamEventsRequest, waybillv1.StreamEventsResponse]
@@ -306,6 +318,10 @@ type eventReceiver struct {
 	format    waybillv1.DocumentFormat
 	begun     bool
 	refused   bool // the document under way has had its result
+
+	mu     sync.Mutex
+	held   int // bytes that the document under way counts for in the server's total
+	closed bool
 }
 
 func (r *eventReceiver) receive(add func(eventInput, int) error) error {
@@ -338,6 +354,9 @@ func (r *eventReceiver) receive(add func(eventInput, int) error) error {
 			return err
 		}
 	}
+	if !r.begun {
+		r.release() // its events count as the stream's own now
+	}
 	return nil
 }
 
@@ -349,7 +368,8 @@ func (r *eventReceiver) piece(part *waybillv1.DocumentPart) (inputs []eventInput
 	}
 	if !r.refused {
 		if f := r.grow(part.GetData()); f != nil {
-			r.drop()
+			r.document = nil
+			r.release()
 			r.refused = true
 			inputs = append(inputs, r.result(0, f))
 		}
@@ -366,7 +386,7 @@ func (r *eventReceiver) piece(part *waybillv1.DocumentPart) (inputs []eventInput
 			inputs = append(inputs, r.result(len(events), nil))
 		}
 	}
-	r.drop()
+	r.document = nil
 	r.begun, r.refused = false, false
 	r.documents++
 	return inputs
@@ -377,17 +397,47 @@ func (r *eventReceiver) grow(data []byte) *epcis.Fault {
 	if len(r.document)+len(data) > limit {
 		return &epcis.Fault{Code: epcis.CodeTooLarge, Message: fmt.Sprintf("the document has more than %d bytes; split it", limit)}
 	}
-	if total := r.server.documentBytes.Add(int64(len(data))); total > int64(r.server.limits.DocumentsBytes) {
-		r.server.documentBytes.Add(-int64(len(data)))
-		return &epcis.Fault{Code: codeBusy, Message: "the server holds as many documents as it can; try again"}
+	if !r.hold(len(data)) {
+		return &epcis.Fault{Code: codeBusy, Message: documentsMessage}
 	}
 	r.document = append(r.document, data...)
 	return nil
 }
 
-func (r *eventReceiver) drop() {
-	r.server.documentBytes.Add(-int64(len(r.document)))
-	r.document = nil
+// hold counts bytes of the document under way, as long as all documents together stay within bounds.
+func (r *eventReceiver) hold(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || !r.server.holdDocument(n) {
+		return false
+	}
+	r.held += n
+	return true
+}
+
+func (r *eventReceiver) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.server.documentBytes.Add(-int64(r.held))
+	r.held = 0
+}
+
+// close lets go of what is held; what is still being received is not held any more.
+func (r *eventReceiver) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.release()
+}
+
+// holdDocument counts a document's bytes until they are subtracted from documentBytes again, or says
+// that there are too many under way.
+func (s *Server) holdDocument(n int) bool {
+	if s.documentBytes.Add(int64(n)) > int64(s.limits.DocumentsBytes) {
+		s.documentBytes.Add(-int64(n))
+		return false
+	}
+	return true
 }
 
 func (r *eventReceiver) result(events int, f *epcis.Fault) eventInput {

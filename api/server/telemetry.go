@@ -131,12 +131,12 @@ func (t *telemetryService) PushSegments(stream grpc.BidiStreamingServer[waybillv
 			batch = batch[len(part):]
 			results, err := t.recordSegments(stream.Context(), part)
 			if len(results) > 0 {
-				if err = stream.Send(&waybillv1.PushSegmentsResponse{Results: results}); err != nil {
-					return err
+				if sendErr := stream.Send(&waybillv1.PushSegmentsResponse{Results: results}); sendErr != nil {
+					return sendErr
 				}
 			}
 			if err != nil {
-				return err
+				return err // a segment without an answer ends the stream: answers come in order
 			}
 		}
 		return nil
