@@ -147,7 +147,7 @@ func exitOf(code string) int {
 	case codeUnavailable, "WB_DEADLINE", "WB_TOO_MANY", "WB_BUSY", "WB_STOPPING", "WB_UNKNOWN_OUTCOME", "WB_ENDORSEMENT_MISMATCH",
 		"WB_READ_CONFLICT", "WB_SERVICE_IDENTITY", "WB_SLOW_READER":
 		return exitUnavailable
-	case codeInternal:
+	case codeInternal, "WB_STATE_FOLDER":
 		return exitInternal
 	case codeInterrupted:
 		return exitInterrupted

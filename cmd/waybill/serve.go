@@ -191,6 +191,7 @@ type service struct {
 	store    *readmodel.Store
 	scorer   *scorer.Service
 	api      *server.Server
+	known    chan struct{} // closed once the ledger is known to be that of the state folder
 }
 
 // serve runs an organisation's server until the context is done, which is no error, or a part of it
@@ -205,7 +206,10 @@ func serve(ctx context.Context, c serveConfig) (err error) {
 		}
 		defer release()
 	}
-	s := &service{serveConfig: c, registry: prometheus.NewRegistry(), health: newHealth(append([]string{partLedger}, c.roles...)...)}
+	s := &service{
+		serveConfig: c, registry: prometheus.NewRegistry(), health: newHealth(append([]string{partLedger}, c.roles...)...),
+		known: make(chan struct{}),
+	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err = s.open(ctx); err != nil {
@@ -312,7 +316,10 @@ func (s *service) run(ctx context.Context) error {
 	reading, stopReading := context.WithCancel(lasting)
 	defer stopReading()
 	var readers errgroup.Group
-	readers.Go(func() error { s.watchLedger(reading); return nil })
+	readers.Go(func() error {
+		failed(partLedger, s.watchLedger(reading))
+		return nil
+	})
 	if s.store != nil {
 		readers.Go(func() error {
 			failed(roleReadModel, s.runStore(reading))
@@ -335,7 +342,12 @@ func (s *service) run(ctx context.Context) error {
 	defer stopScoring()
 	var scorers errgroup.Group
 	if s.scorer != nil {
-		scorers.Go(func() error { s.runScorer(scoring); return nil })
+		scorers.Go(func() error {
+			if s.knows(scoring) {
+				s.runScorer(scoring)
+			}
+			return nil
+		})
 	}
 	var calls errgroup.Group
 	if s.api != nil {
@@ -479,28 +491,48 @@ func (s *service) report(part, trouble string) {
 }
 
 // watchLedger asks for the ledger's height now and then: whether a peer answers, and how far the
-// parts that follow the ledger are behind.
-func (s *service) watchLedger(ctx context.Context) {
+// parts that follow the ledger are behind. It ends with an error if the ledger is not the one that
+// the state folder was made on; until that is known, no part is said to work that follows it.
+func (s *service) watchLedger(ctx context.Context) error {
 	tick := time.NewTicker(heightEvery)
 	defer tick.Stop()
+	known := false
 	for {
 		limited, cancel := context.WithTimeout(ctx, heightTimeout)
 		height, err := s.stream.Height(limited)
-		cancel()
-		if ctx.Err() != nil {
-			return
+		if err == nil && !known {
+			if err = claimLedger(limited, s.dir, s.stream); err == nil {
+				known = true
+				close(s.known)
+			}
 		}
-		if err != nil {
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, readmodel.ErrForeign), errors.Is(err, errStateFolder), errors.Is(err, blocks.ErrTrust):
+			return err
+		case err != nil:
 			s.report(partLedger, "no peer answers: "+err.Error())
-		} else {
+		default:
 			s.report(partLedger, "")
 			s.reportLag(height)
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-s.hurry(tick.C):
 		}
+	}
+}
+
+// knows waits until the ledger is known to be the right one, and reports whether it is.
+func (s *service) knows(ctx context.Context) bool {
+	select {
+	case <-s.known:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -533,6 +565,9 @@ func (s *service) reportLag(height uint64) {
 
 func (s *service) runStore(ctx context.Context) error {
 	if s.has(roleReadModel) {
+		if !s.knows(ctx) {
+			return nil
+		}
 		return s.store.Run(ctx, readmodel.FromStream(s.stream, s.profile.Chaincode))
 	}
 	return s.store.Follow(ctx, followEvery)

@@ -134,7 +134,10 @@ func (l *lab) run(ctx context.Context, t *testing.T, args ...string) result {
 	cmd := exec.CommandContext(ctx, l.waybill, append(args, "--dir", l.dir)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	ended, err := stack.Start(cmd)
+	if err == nil {
+		err = <-ended
+	}
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		t.Fatalf("waybill %s: %v", strings.Join(args, " "), err)
 	}
@@ -190,13 +193,16 @@ func (l *lab) start(t *testing.T, org string, args ...string) (*serving, <-chan 
 	s := &serving{log: &tailBuffer{}, done: make(chan struct{})}
 	s.cmd = exec.Command(l.waybill, append([]string{"serve", "--org", org, "--dir", l.dir}, args...)...)
 	s.cmd.Stderr = s.log
-	stdout, err := s.cmd.StdoutPipe()
+	stdout, said := io.Pipe()
+	s.cmd.Stdout = said
+	ended, err := stack.Start(s.cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	go func() {
+		<-ended
+		_ = said.Close() // the reading side learns that there is no more
+	}()
 	ready := make(chan bool, 1)
 	go func() {
 		said := false
@@ -209,7 +215,6 @@ func (l *lab) start(t *testing.T, org string, args ...string) (*serving, <-chan 
 		if !said {
 			ready <- false
 		}
-		_ = s.cmd.Wait()
 		close(s.done)
 	}()
 	t.Cleanup(func() {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -46,11 +45,9 @@ func newServer(organisation, program string, args []string, log string, report f
 	}
 }
 
-// start begins the supervision. The kernel ties a child's life to the thread that started it, so
-// the supervising goroutine keeps its thread for good.
+// start begins the supervision.
 func (s *server) start() {
 	go func() {
-		runtime.LockOSThread()
 		defer close(s.done)
 		s.supervise()
 	}()
@@ -98,13 +95,12 @@ func (s *server) once() error {
 	defer out.Close()                         //nolint:errcheck // the process holds a descriptor of its own
 	cmd := exec.Command(s.program, s.args...) //nolint:gosec,noctx // our own program; stop ends it, in its own time
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = childAttributes()
 	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
 		return nil
 	}
-	err = cmd.Start()
+	ended, err := Start(cmd)
 	if err == nil {
 		s.process = cmd.Process
 	}
@@ -112,7 +108,7 @@ func (s *server) once() error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := <-ended; err != nil {
 		return err
 	}
 	return errEnded
