@@ -225,7 +225,11 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if s.stream, err = blocks.Open(s.profile, s.client, blocks.Options{OnRetry: func(peer string, cause error) {
-		s.log.Warn("the block stream changes its peer", "peer", peer, "cause", cause)
+		level := slog.LevelWarn
+		if errors.Is(cause, blocks.ErrTampered) || errors.Is(cause, blocks.ErrPosition) {
+			level = slog.LevelError // someone should look at that peer
+		}
+		s.log.Log(ctx, level, "the block stream changes its peer", "peer", peer, "cause", cause)
 	}}); err != nil {
 		return err
 	}

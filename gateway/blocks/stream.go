@@ -101,7 +101,8 @@ func (s *Stream) Height(ctx context.Context) (uint64, error) {
 // Blocks yields verified blocks in order, from that number on, waits for further ones, and ends with
 // the error that stopped it: the context's, ErrTampered, ErrTrust, fabric.ErrDenied. A peer that is
 // down is no reason to end: the stream goes on with another, without gap or double, and waits until
-// there is one.
+// there is one. Nor is one that tampers, as long as there are others: it is told of by
+// Options.OnRetry and not asked again, or any one peer could stop all readers of its channel.
 func (s *Stream) Blocks(ctx context.Context, from uint64) iter.Seq2[Block, error] {
 	return s.read(ctx, from, nil)
 }
@@ -132,15 +133,18 @@ type reader struct {
 	yield    func(Block, error) bool
 
 	verifier *verifier
-	source   int          // whom to ask next
-	waiting  atomic.Int64 // since when the peer owes a block, nanoseconds of the Unix epoch; 0: the consumer is busy
-	next     atomic.Uint64
+	source   int                      // whom to ask next
+	unfit    map[int]error            // the peers not to ask again, and why
+	waiting  atomic.Int64             // since when the peer owes a block, nanoseconds of the Unix epoch; 0: the consumer is busy
+	at       atomic.Pointer[verifier] // a copy of the verifier, for watch
 }
 
 // errConsumerLeft ends a stream whose consumer broke off.
 var errConsumerLeft = errors.New("the consumer left")
 
 func (r *reader) run(ctx context.Context) error {
+	r.unfit = map[int]error{}
+	var unfit error // the first
 	denied := 0
 	for pause := r.opts.BackoffMin; ; pause = min(2*pause, r.opts.BackoffMax) {
 		src := r.sources[r.source]
@@ -150,16 +154,23 @@ func (r *reader) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, ErrTampered), errors.Is(err, ErrTrust), errors.Is(err, ErrPosition):
-			return err
 		case errors.Is(err, fabric.ErrClosed):
 			return err
-		case errors.Is(err, fabric.ErrDenied):
-			if denied++; denied >= len(r.sources) {
-				return err
+		case errors.Is(err, ErrTampered), errors.Is(err, ErrTrust), errors.Is(err, ErrPosition):
+			if unfit == nil {
+				unfit = err
 			}
+			r.unfit[r.source] = err
+		case errors.Is(err, fabric.ErrDenied):
+			denied++
 		default:
 			denied = 0
+		}
+		if len(r.unfit)+denied >= len(r.sources) {
+			if unfit != nil {
+				return unfit
+			}
+			return err
 		}
 		if r.opts.OnRetry != nil {
 			r.opts.OnRetry(src.Name(), err)
@@ -168,12 +179,22 @@ func (r *reader) run(ctx context.Context) error {
 			continue // follow has chosen the next peer
 		}
 		if progress {
-			r.source, pause = 0, r.opts.BackoffMin
+			r.source, pause = r.fit(0), r.opts.BackoffMin
 			continue
 		}
-		r.source = (r.source + 1) % len(r.sources)
-		if r.source == 0 && sleep(ctx, pause) != nil {
+		next := r.fit(r.source + 1)
+		if next <= r.source && sleep(ctx, pause) != nil {
 			return context.Cause(ctx)
+		}
+		r.source = next
+	}
+}
+
+// fit gives the first peer from i on, round and round, that may be asked; there is one.
+func (r *reader) fit(i int) int {
+	for ; ; i++ {
+		if i %= len(r.sources); r.unfit[i] == nil {
+			return i
 		}
 	}
 }
@@ -187,8 +208,7 @@ func (r *reader) follow(ctx context.Context, src Source) (progress bool, err err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.next.Store(r.verifier.next)
-	r.waiting.Store(time.Now().UnixNano())
+	r.await()
 	watched := make(chan int, 1)
 	go func() {
 		defer close(watched)
@@ -220,14 +240,20 @@ func (r *reader) follow(ctx context.Context, src Source) (progress bool, err err
 		if !r.yield(block, nil) {
 			return true, errConsumerLeft
 		}
-		r.next.Store(r.verifier.next)
-		r.waiting.Store(time.Now().UnixNano())
+		r.await()
 	}
 	return progress, fmt.Errorf("%w: %s ended its stream", fabric.ErrUnavailable, src.Name())
 }
 
+// await notes, for watch, that the next block is waited for from now on.
+func (r *reader) await() {
+	at := *r.verifier
+	r.at.Store(&at)
+	r.waiting.Store(time.Now().UnixNano())
+}
+
 // watch looks for a peer that serves better than the present one and gives its index: one that has
-// more blocks while the present one delivers none, or one of higher preference that has as many.
+// the next block while the present one delivers none, or one of higher preference that is as far.
 func (r *reader) watch(ctx context.Context, present int) (int, error) {
 	if len(r.sources) < 2 {
 		return -1, nil
@@ -243,23 +269,32 @@ func (r *reader) watch(ctx context.Context, present int) (int, error) {
 		since := r.waiting.Load()
 		stale := since != 0 && time.Since(time.Unix(0, since)) >= r.opts.StaleAfter
 		for i, src := range r.sources {
-			if i == present || i > present && !stale {
-				continue
-			}
-			next := r.next.Load()
-			b, err := src.Newest(ctx)
-			if err != nil {
-				continue
-			}
-			has := b.GetHeader().GetNumber() + 1
 			switch {
-			case has > next && stale:
+			case i == present || r.unfit[i] != nil:
+			case stale && r.hasNext(ctx, src):
 				return i, errStale
-			case has >= next && i < present:
+			case i < present && r.isLevel(ctx, src):
 				return i, errBetter
 			}
 		}
 	}
+}
+
+// hasNext reports whether a peer has the next block. A number that it claims would not do: whoever
+// claims the most would be followed, and could hold the stream up by delivering nothing.
+func (r *reader) hasNext(ctx context.Context, src Source) bool {
+	v := *r.at.Load()
+	b, err := src.Block(ctx, v.next)
+	if err != nil {
+		return false
+	}
+	_, err = v.verify(b)
+	return err == nil
+}
+
+func (r *reader) isLevel(ctx context.Context, src Source) bool {
+	b, err := src.Newest(ctx)
+	return err == nil && b.GetHeader().GetNumber()+1 >= r.at.Load().next
 }
 
 // start makes the verifier for the first block to read: with the configuration in force there, found

@@ -135,6 +135,74 @@ func (w *world) reseal(b *common.Block) {
 	b.Header, b.Metadata = fresh.Header, fresh.Metadata
 }
 
+func TestAPeerThatTampersIsLeftForOneThatDoesNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		tamper func(b *common.Block)
+		number int
+	}{
+		"a forged block":   {func(b *common.Block) { b.Data.Data = b.Data.Data[:2] }, 4},
+		"a forged genesis": {func(b *common.Block) { b.Data.Data[0][7] ^= 1 }, 0},
+	} {
+		for _, from := range []uint64{0, 3} {
+			t.Run(fmt.Sprintf("%s, from %d", name, from), func(t *testing.T) {
+				w := newWorld(false).fill(6)
+				forged := newPeer("forger", slices.Clone(w.blocks))
+				forged.chain[c.number] = proto.CloneOf(w.blocks[c.number])
+				c.tamper(forged.chain[c.number])
+				var causes []error
+				s, err := blocks.New(w.trust, []blocks.Source{forged, newPeer("honest", w.blocks)}, blocks.Options{
+					BackoffMin: time.Millisecond, OnRetry: func(_ string, cause error) { causes = append(causes, cause) },
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := take(s.Blocks(t.Context(), from), 7-int(from))
+				if err != nil || len(got) != 7-int(from) || got[len(got)-1].Number != 6 {
+					t.Errorf("%d blocks, %v", len(got), err)
+				}
+				if len(causes) != 1 || !errors.Is(causes[0], blocks.ErrTampered) {
+					t.Errorf("what was told: %v", causes)
+				}
+				both := open(t, w.trust, forged, forged)
+				if _, err := take(both.Blocks(t.Context(), from), 7-int(from)); !errors.Is(err, blocks.ErrTampered) {
+					t.Errorf("where every peer tampers: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestResumingIsNotEndedByAPeerOfAnotherChain(t *testing.T) {
+	w, other := newWorld(false).fill(6), newWorld(false).fill(6)
+	all, err := take(open(t, w.trust, newPeer("p", w.blocks)).Blocks(t.Context(), 0), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := take(open(t, w.trust, newPeer("stranger", other.blocks), newPeer("p", w.blocks)).Resume(t.Context(), all[3].Position()), 3)
+	if err != nil || got[2].Hash != all[6].Hash {
+		t.Errorf("%d blocks, %v", len(got), err)
+	}
+}
+
+func TestAPeerThatOnlyClaimsToHaveMoreIsNotFollowed(t *testing.T) {
+	w := newWorld(false).fill(9)
+	synctest.Test(t, func(t *testing.T) {
+		own, boaster := newPeer("own", w.blocks), newPeer("boaster", slices.Clone(w.blocks))
+		own.height = 5
+		for i := 5; i < 10; i++ {
+			b := proto.CloneOf(w.blocks[i])
+			b.Metadata.Metadata[common.BlockMetadataIndex_SIGNATURES] = nil
+			boaster.chain[i] = b
+		}
+		time.AfterFunc(10*time.Minute, func() { own.grow(10) })
+		began := time.Now()
+		got, err := take(open(t, w.trust, own, boaster).Blocks(t.Context(), 0), 10)
+		if err != nil || len(got) != 10 || time.Since(began) != 10*time.Minute || boaster.opened != 0 {
+			t.Errorf("%d blocks after %v, %v; the boaster was opened %d times", len(got), time.Since(began), err, boaster.opened)
+		}
+	})
+}
+
 func TestABFTBlockNeedsAQuorumOfDifferentConsenters(t *testing.T) {
 	for name, signers := range map[string]func(w *world) []*node{
 		"two of four":        func(w *world) []*node { return w.nodes[:2] },

@@ -38,10 +38,15 @@ type verifier struct {
 	prev   [32]byte // hash of the block before, when next > 0
 }
 
-// verify checks the block that must come next, and takes it in. Its error is a sentence without the
-// block's number.
-func (v *verifier) verify(b *common.Block) (Block, error) {
+// verify checks the block that must come next, and takes it in; it changes nothing if it fails. Its
+// error is a sentence without the block's number.
+func (v *verifier) verify(b *common.Block) (out Block, err error) {
 	h := b.GetHeader()
+	defer func(before *config) {
+		if err != nil {
+			v.config = before
+		}
+	}(v.config)
 	switch {
 	case h == nil:
 		return Block{}, fmt.Errorf("no header")
@@ -52,7 +57,7 @@ func (v *verifier) verify(b *common.Block) (Block, error) {
 	case v.next == 0 && len(h.GetPreviousHash()) != 0:
 		return Block{}, fmt.Errorf("the first block names a previous one")
 	}
-	if err := sound(b); err != nil {
+	if err = sound(b); err != nil {
 		return Block{}, err
 	}
 	configuration := isConfig(b.GetData().GetData())
@@ -72,7 +77,7 @@ func (v *verifier) verify(b *common.Block) (Block, error) {
 			}
 		}
 	}
-	out, err := decode(b, v.trust.Chaincode, configuration)
+	out, err = decode(b, v.trust.Chaincode, configuration)
 	if err != nil {
 		return Block{}, err
 	}
