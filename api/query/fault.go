@@ -41,7 +41,7 @@ const (
 )
 
 // Fault is one thing wrong with a query.
-type Fault struct {
+type Fault struct { //nolint:errname // a fault of a query, named as the standard's text speaks of it
 	// Parameter is the name of the parameter; empty for the query as a whole.
 	Parameter string
 	// Code is one of the Code constants.

@@ -286,8 +286,12 @@ func rows() []row {
 	add("EQ_value_KLX", num("0.8"), yes)
 	add("EQ_value_PAL", num("800"), no)
 	for _, f := range []struct{ field, at, below, above string }{ // the field in kelvin
-		{"value", "277.65", "277.6", "277.7"}, {"minValue", "275.15", "275", "276"}, {"maxValue", "281.15", "281", "282"},
-		{"meanValue", "278.15", "278", "279"}, {"percValue", "280.65", "280", "281"}, {"sDev", "1.8", "1.7", "1.9"},
+		{"value", "277.65", "277.6", "277.7"},
+		{"minValue", "275.15", "275", "276"},
+		{"maxValue", "281.15", "281", "282"},
+		{"meanValue", "278.15", "278", "279"},
+		{"percValue", "280.65", "280", "281"},
+		{"sDev", "1.8", "1.7", "1.9"},
 	} {
 		add("GE_"+f.field+"_KEL", n(f.at), yes)
 		add("GE_"+f.field+"_KEL", n(f.above), no)

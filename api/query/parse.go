@@ -84,7 +84,7 @@ func members(body []byte) (params []parameter, context []byte, err error) {
 		}
 		name, _ := t.(string)
 		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
+		if err = d.Decode(&raw); err != nil {
 			return fail("the query is not JSON: " + err.Error())
 		}
 		if seen[name] {

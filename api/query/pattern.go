@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/epcis"
@@ -26,12 +27,7 @@ func (p Pattern) Matches(canonical string) bool {
 	}
 	for _, prefix := range p.Prefixes {
 		if len(canonical) > len(prefix) && strings.HasPrefix(canonical, prefix) {
-			kind := epcis.KindOf(canonical)
-			for _, k := range p.Kinds {
-				if k == kind {
-					return true
-				}
-			}
+			return slices.Contains(p.Kinds, epcis.KindOf(canonical))
 		}
 	}
 	return false
@@ -111,11 +107,9 @@ func idPattern(scheme, fields string) (Pattern, bool) {
 		return Pattern{Exact: CanonicalID("urn:epc:id:" + scheme + ":" + fields)}, true
 	}
 	if !known { // a scheme without GS1 keys compares as a URN
-		p := "urn:epc:id:" + scheme + ":"
-		for _, f := range fixed {
-			p += f + "."
-		}
-		return Pattern{Exact: patternPrefix + scheme + ":" + fields, Prefixes: []string{p}, Kinds: []epcis.IdentifierKind{epcis.KindOther}}, true
+		p := Pattern{Exact: patternPrefix + scheme + ":" + fields, Kinds: []epcis.IdentifierKind{epcis.KindOther}}
+		p.Prefixes = []string{"urn:epc:id:" + scheme + ":" + strings.Join(append(fixed, ""), ".")}
+		return p, true
 	}
 	if len(parts) != want {
 		return Pattern{}, false
@@ -137,7 +131,8 @@ func idPattern(scheme, fields string) (Pattern, bool) {
 func companyPattern(scheme, company string) (Pattern, bool) {
 	kind := epcis.IdentifierKind(scheme)
 	kinds := []epcis.IdentifierKind{kind}
-	ai, indicator := "", false
+	var ai string
+	indicator := false
 	switch kind {
 	case epcis.KindSGTIN:
 		ai, indicator, kinds = "/01/", true, []epcis.IdentifierKind{kind, epcis.KindGTIN}

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -73,8 +74,10 @@ func parameters(tb testing.TB) published {
 func nameOf(pattern string) string {
 	name := strings.Trim(pattern, "^$")
 	for _, r := range [][2]string{
-		{`[a-z][a-zA-Z0-9]*:\w+`, "ex:field"}, {`[a-z][a-zA-Z0-9_]+`, "location"},
-		{`[A-Z0-9]{2,4}`, "CEL"}, {`\w+_\w+`, "bizLocation_site"},
+		{`[a-z][a-zA-Z0-9]*:\w+`, "ex:field"},
+		{`[a-z][a-zA-Z0-9_]+`, "location"},
+		{`[A-Z0-9]{2,4}`, "CEL"},
+		{`\w+_\w+`, "bizLocation_site"},
 	} {
 		name = strings.Replace(name, r[0], r[1], 1)
 	}
@@ -136,9 +139,7 @@ func TestEveryPublishedParameterIsTakenAndMistypedValuesAreRefused(t *testing.T)
 		t.Fatalf("schema has %d fixed and %d patterned parameters", len(p.fixed), len(p.patterns))
 	}
 	all := map[string]map[string]any{}
-	for name, s := range p.fixed {
-		all[name] = s
-	}
+	maps.Copy(all, p.fixed)
 	for pattern, s := range p.patterns {
 		name := nameOf(pattern)
 		if !regexp.MustCompile(pattern).MatchString(name) {
@@ -280,7 +281,8 @@ func TestVerdictIsThatOfTheSchema(t *testing.T) {
 	values := []any{
 		nil, true, json.Number("0"), json.Number("-1"), json.Number("1.5"), json.Number("7"), "", "word", "shipping", "in_transit", "did_not_occur",
 		"Temperature", "ADD", "ASC", "eventTime", "ObjectEvent", "2024-01-01T00:00:00Z", "2024-01-01", "https://example.com/x", "urn:epcglobal:cbv:bizstep:shipping",
-		"https://gs1.org/voc/Temperature", "https://ref.gs1.org/cbv/Disp-in_transit", "not a uri", "a:b", map[string]any{},
+		"https://gs1.org/voc/Temperature", "https://ref.gs1.org/cbv/Disp-in_transit", "not a uri", "a:b",
+		map[string]any{},
 	}
 	names := []string{"unknown", "eq_action", "EQ_", "EQ_value", "EQ_value_celsius", "MATCH_it", "GT_eventTime", "WD_action", "EXISTS_x", "perPage", "nextPageToken", "EQ_sDev_CEL", "EQ_EX:a"}
 	p := parameters(t)

@@ -20,8 +20,10 @@ func (q *Query) Select(events []*epcis.Event, md MasterData) ([]*epcis.Event, er
 		}
 	}
 	if q.MaxEventCount > 0 && len(result) > q.MaxEventCount {
-		return nil, Faults{{Parameter: "maxEventCount", Code: CodeTooLarge,
-			Message: "the result has more than " + strconv.Itoa(q.MaxEventCount) + " events"}}
+		return nil, Faults{{
+			Parameter: "maxEventCount", Code: CodeTooLarge,
+			Message: "the result has more than " + strconv.Itoa(q.MaxEventCount) + " events",
+		}}
 	}
 	if q.Order.Field != OrderNone {
 		slices.SortStableFunc(result, q.Order.Compare)

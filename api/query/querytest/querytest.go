@@ -70,8 +70,8 @@ func pick(t *rapid.T, of []string) string { return rapid.SampledFrom(of).Draw(t,
 
 func maybe(t *rapid.T) bool { return rapid.Bool().Draw(t, "maybe") }
 
-func some(t *rapid.T, of []string, least int) []string {
-	return rapid.SliceOfNDistinct(rapid.SampledFrom(of), least, min(3, len(of)), rapid.ID[string]).Draw(t, "some")
+func some(t *rapid.T, of []string) []string {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 1, min(3, len(of)), rapid.ID[string]).Draw(t, "some")
 }
 
 func words(f string) []string {
@@ -107,7 +107,7 @@ func Event(t *rapid.T) []byte {
 		}
 	}
 	if maybe(t) && kind == "ObjectEvent" {
-		e["persistentDisposition"] = object{"set": some(t, words("disposition"), 1), "unset": some(t, words("disposition"), 1)}
+		e["persistentDisposition"] = object{"set": some(t, words("disposition")), "unset": some(t, words("disposition"))}
 	}
 	for _, f := range []string{"readPoint", "bizLocation"} {
 		if maybe(t) {
@@ -156,20 +156,20 @@ func Event(t *rapid.T) []byte {
 func objects(t *rapid.T, e object, kind string) {
 	switch kind {
 	case "ObjectEvent":
-		e["epcList"] = some(t, epcs(), 1)
+		e["epcList"] = some(t, epcs())
 		e["quantityList"] = quantities(t)
 	case "AggregationEvent", "AssociationEvent":
 		e["parentID"] = pick(t, epcs())
-		e["childEPCs"] = some(t, epcs(), 1)
+		e["childEPCs"] = some(t, epcs())
 		e["childQuantityList"] = quantities(t)
 	case "TransactionEvent":
 		if maybe(t) {
 			e["parentID"] = pick(t, epcs())
 		}
-		e["epcList"] = some(t, epcs(), 1)
+		e["epcList"] = some(t, epcs())
 		e["quantityList"] = quantities(t)
 	case "TransformationEvent":
-		e["inputEPCList"], e["outputEPCList"] = some(t, epcs(), 1), some(t, epcs(), 1)
+		e["inputEPCList"], e["outputEPCList"] = some(t, epcs()), some(t, epcs())
 		e["inputQuantityList"], e["outputQuantityList"] = quantities(t), quantities(t)
 		if maybe(t) {
 			e["transformationID"] = pick(t, words("transformation"))
@@ -179,7 +179,7 @@ func objects(t *rapid.T, e object, kind string) {
 
 func quantities(t *rapid.T) []any {
 	var list []any
-	for _, class := range some(t, classes(), 1) {
+	for _, class := range some(t, classes()) {
 		q := object{"epcClass": class}
 		if maybe(t) {
 			q["quantity"] = json.Number(pick(t, reals()))
@@ -198,7 +198,7 @@ func declaration(t *rapid.T) object {
 		d["reason"] = pick(t, words("reason"))
 	}
 	if maybe(t) {
-		d["correctiveEventIDs"] = some(t, words("event"), 1)
+		d["correctiveEventIDs"] = some(t, words("event"))
 	}
 	fields(t, d)
 	return d
@@ -355,18 +355,18 @@ func Value(t *rapid.T, name string) any {
 	number := func() any { return json.Number(pick(t, reals())) }
 	switch {
 	case name == "eventType":
-		return some(t, []string{"ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"}, 1)
+		return some(t, []string{"ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"})
 	case op == "EXISTS":
 		return rapid.SampledFrom([]any{nil, json.Number("1")}).Draw(t, "void")
 	case op == "MATCH":
-		return some(t, matches(), 1)
+		return some(t, matches())
 	case op == "HASATTR":
 		return []string{"urn:epcglobal:cbv:mda#site"}
 	case strings.HasPrefix(name, "EQ_ATTR_"):
 		return []string{"A1"}
 	case strings.Contains(field, ":"):
 		if op == "EQ" && maybe(t) {
-			return some(t, []string{"alpha", "beta", "gamma", "5", "7"}, 1)
+			return some(t, []string{"alpha", "beta", "gamma", "5", "7"})
 		}
 		if maybe(t) {
 			return number()
@@ -385,29 +385,29 @@ func Value(t *rapid.T, name string) any {
 		}
 		return number()
 	case "action":
-		return some(t, []string{"ADD", "OBSERVE", "DELETE"}, 1)
+		return some(t, []string{"ADD", "OBSERVE", "DELETE"})
 	case "bizStep", "disposition", "type":
-		return some(t, words(head), 1)
+		return some(t, words(head))
 	case "persistentDisposition":
-		return some(t, words("disposition"), 1)
+		return some(t, words("disposition"))
 	case "errorReason":
-		return some(t, words("reason"), 1)
+		return some(t, words("reason"))
 	case "readPoint", "bizLocation":
-		return some(t, places(), 1)
+		return some(t, places())
 	case "bizTransaction":
-		return some(t, words("transaction"), 1)
+		return some(t, words("transaction"))
 	case "source", "destination":
-		return some(t, append(words("party"), places()...), 1)
+		return some(t, append(words("party"), places()...))
 	case "transformationID":
-		return some(t, words("transformation"), 1)
+		return some(t, words("transformation"))
 	case "correctiveEventID", "eventID":
-		return some(t, words("event"), 1)
+		return some(t, words("event"))
 	case "stringValue":
-		return some(t, []string{"open", "closed"}, 1)
+		return some(t, []string{"open", "closed"})
 	case "hexBinaryValue":
-		return some(t, []string{"f0f0", "00"}, 1)
+		return some(t, []string{"f0f0", "00"})
 	}
-	return some(t, words(head), 1)
+	return some(t, words(head))
 }
 
 // Query generates a JSON query with up to n different parameters.
