@@ -106,6 +106,21 @@ func SegmentHeader(payload []byte) (s ledger.Segment, times int, err error) {
 	return d.header()
 }
 
+// SegmentReadings counts the readings of a segment, times × channels, without decoding them: what its
+// front announces, where the rest may be malformed.
+func SegmentReadings(payload []byte) (int, error) {
+	d := segmentReader{rest: payload}
+	_, times, err := d.header()
+	if err != nil {
+		return 0, err
+	}
+	if err = d.skipSeries(times); err != nil {
+		return 0, err
+	}
+	channels, err := d.uvarint(maxChannels)
+	return times * int(channels), err //nolint:gosec // both are bounded
+}
+
 // SegmentDigest names a segment: SHA-256 of its payload.
 func SegmentDigest(payload []byte) ledger.Digest { return sha256.Sum256(payload) }
 
@@ -288,6 +303,36 @@ func readSeries[T ~int32 | ~int64](d *segmentReader, n int, low, high int64) ([]
 		}
 	}
 	return values, nil
+}
+
+// skipSeries passes over n values.
+func (d *segmentReader) skipSeries(n int) error {
+	_, used := binary.Varint(d.rest)
+	if used <= 0 {
+		return errSegment
+	}
+	d.rest = d.rest[used:]
+	if _, err := d.uvarint(math.MaxUint64); err != nil { // the step
+		return err
+	}
+	for left := uint64(max(n-1, 0)); left > 0; { //nolint:gosec // not negative
+		token, err := d.uvarint(math.MaxUint64)
+		if err != nil {
+			return err
+		}
+		run := uint64(1)
+		if token&1 == 1 {
+			run = token >> 1
+			if _, err := d.uvarint(math.MaxUint64); err != nil {
+				return err
+			}
+		}
+		if run == 0 || run > left {
+			return errSegment
+		}
+		left -= run
+	}
+	return nil
 }
 
 // scaled multiplies a difference by the step; ok is false where the product leaves ±2^54.

@@ -224,6 +224,9 @@ func TestSegmentsComeBackFromTheirOneEncoding(t *testing.T) {
 		if err != nil || times != len(s.Times) || header.Device != s.Device || header.Seq != s.Seq || header.Previous != s.Previous {
 			t.Fatalf("%v %d %v", header, times, err)
 		}
+		if n, err := wire.SegmentReadings(payload); err != nil || n != len(s.Times)*len(s.Channels) {
+			t.Fatalf("%d readings, %v, not %d × %d", n, err, len(s.Times), len(s.Channels))
+		}
 		for i := range s.Times {
 			if back.Times[i] != s.Times[i] {
 				t.Fatalf("time %d: %d, not %d", i, back.Times[i], s.Times[i])
@@ -409,7 +412,11 @@ func FuzzDecodeSegment(f *testing.F) {
 		f.Add(payload)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		n, countErr := wire.SegmentReadings(data)
 		s, err := wire.DecodeSegment(data)
+		if err == nil && (countErr != nil || n != len(s.Times)*len(s.Channels)) {
+			t.Fatalf("counted %d, %v", n, countErr)
+		}
 		if err != nil {
 			if !errors.Is(err, ledger.ErrMalformed) && !errors.Is(err, ledger.ErrTooLarge) {
 				t.Fatal(err)

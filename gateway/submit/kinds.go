@@ -84,9 +84,6 @@ func devices() kind[ledger.Device] {
 	}
 }
 
-// segmentChannels is the most channels that a segment may have; how many it has stands behind its times.
-const segmentChannels = 16
-
 func segments() kind[Segment] {
 	return kind[Segment]{
 		name: KindSegment, function: wire.FnRecordSegments, maxBatch: ledger.MaxBatchSegments,
@@ -99,11 +96,11 @@ func segments() kind[Segment] {
 		},
 		keys: func(s Segment) []string { return []string{s.Device} },
 		weight: func(s Segment, _ []string) int {
-			_, times, err := wire.SegmentHeader(s.Payload)
+			readings, err := wire.SegmentReadings(s.Payload)
 			if err != nil {
 				return 0 // the contract refuses it
 			}
-			return times * segmentChannels
+			return readings
 		},
 		maxWeight: ledger.MaxBatchReadings,
 		size:      func(s Segment) int { return len(s.Payload) + len(s.Signature) + 16 },
