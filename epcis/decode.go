@@ -286,7 +286,7 @@ func (d *decoder) event(n int32, needContext bool) *Event {
 	} else if needContext {
 		d.missing(n, "@context")
 	}
-	e.ignored = d.ctx.ignored
+	e.ignored, e.ctx = d.ctx.ignored, d.ctx
 	allowed := fields(e.Type)
 	for c := d.t.nodes[n].first; c != none; c = d.t.nodes[c].next {
 		mark, dropped := len(d.faults), d.dropped
@@ -816,6 +816,7 @@ func (d *decoder) value(n int32) Value {
 	v := Value{Kind: nd.kind, Text: nd.text}
 	switch nd.kind {
 	case KindArray:
+		v.Text = "" // a tree from XML marks its arrays there
 		v.Items = make([]Value, 0, nd.count)
 		for c := nd.first; c != none; c = d.t.nodes[c].next {
 			v.Items = append(v.Items, d.value(c))

@@ -228,6 +228,8 @@ type Event struct {
 	Context []byte
 
 	ignored []string
+	// ctx is what the event was read in; nil for an event made by hand.
+	ctx *Context
 	// repeatedID tells that eventID stood twice in the document.
 	repeatedID bool
 }

@@ -31,7 +31,7 @@ const (
 )
 
 // maxMarks bounds the marks of one element.
-const maxMarks = 4
+const maxMarks = 8
 
 func (el *xmlElement) marked(word string) bool {
 	for _, m := range el.marks {

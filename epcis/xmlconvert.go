@@ -273,12 +273,19 @@ func (c *xmlConverter) fields(root int32, el *xmlElement) { //nolint:gocyclo,cyc
 				c.once(root, KindString, kid.local, vocDisposition().bareOfURN(c.mention(kid, text)), o)
 			}
 		case "certificationInfo":
-			c.repeated(root, kid, KindString, text)
+			if kid.marked(markEmpty) && text == "" {
+				c.once(root, KindArray, kid.local, "", o)
+			} else {
+				c.repeated(root, kid, KindString, text)
+			}
 			continue
 		case "errorDeclaration":
 			c.errorDeclaration(c.once(root, KindObject, kid.local, "", o), kid)
 			continue
 		case "epcList", "childEPCs", "inputEPCList", "outputEPCList":
+			if kid.marked(markNone) && len(kid.kids) == 0 {
+				continue
+			}
 			c.strings(c.once(root, KindArray, kid.local, "", o), kid, "epc", nil)
 			continue
 		case "quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList":
@@ -866,17 +873,20 @@ func (c *xmlConverter) vocabularyElement(n int32, el *xmlElement) {
 	})
 }
 
+// vocabularyAttribute adds one attribute of master data. Attributes of its element
+// other than the id belong to its value.
 func (c *xmlConverter) vocabularyAttribute(n int32, el *xmlElement) {
-	c.identified(n, el, "id")
-	if el.marked(markNone) {
-		return
-	}
 	value := *el
 	value.attrs = nil
 	for _, a := range el.attrs {
-		if a.space == xsiNamespace {
+		if a.space == "" && a.local == "id" {
+			c.once(n, KindString, "id", strings.TrimSpace(a.value), xmlOrigin{el: el, attr: "id"})
+		} else {
 			value.attrs = append(value.attrs, a)
 		}
+	}
+	if el.marked(markNone) {
+		return
 	}
 	c.value(&value, func(k Kind, text string) int32 {
 		return c.once(n, k, "attribute", text, xmlOrigin{el: el})
