@@ -141,6 +141,34 @@ func TestAStrangersCertificateIsNotAccepted(t *testing.T) {
 	}
 }
 
+func TestACallerOfAnotherOrganisationIsToldSo(t *testing.T) {
+	other := servertest.NewCA(t, "ca.carrier")
+	r := newRig(t, func(c *Config) {
+		files := c.TLS.files
+		files.OtherCAs = []string{other.File}
+		var err error
+		if c.TLS, err = LoadCertificates(files); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, notAfter := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-time.Minute)} {
+		cert, key := other.Issue(servertest.Certificate{Name: "foreign", Roles: []ledger.Role{ledger.RoleRecorder, ledger.RoleReader}, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: notAfter})
+		conn := r.connectWith(cert, key)
+		_, err := waybillv1.NewCaptureServiceClient(conn).CaptureEvents(t.Context(), captureList(observed(1, "")))
+		wants(t, err, codes.PermissionDenied, "WB_CERTIFICATE_FOREIGN")
+		_, err = healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
+		wants(t, err, codes.PermissionDenied, "WB_CERTIFICATE_FOREIGN")
+		stream, err := waybillv1.NewVerdictServiceClient(conn).WatchVerdicts(t.Context(), &waybillv1.WatchVerdictsRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		wants(t, err, codes.PermissionDenied, "WB_CERTIFICATE_FOREIGN")
+	}
+	if _, err := waybillv1.NewAdminServiceClient(r.any()).GetStatus(t.Context(), &waybillv1.GetStatusRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCertificatesAreTakenUpWhileTheServerRuns(t *testing.T) {
 	now := time.Now()
 	r := newRig(t, func(c *Config) { c.TLS.now = func() time.Time { return now } })

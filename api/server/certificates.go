@@ -28,6 +28,14 @@ type CertificateFiles struct {
 	Cert, Key string
 	// ClientCAs are the CAs whose client certificates are accepted.
 	ClientCAs []string
+	// OtherCAs are CAs whose client certificates get through the handshake, and no further: their
+	// holders, of the channel's other organisations, are told by a code that they are at the wrong
+	// server. All others learn no more than that the connection is refused.
+	OtherCAs []string
+}
+
+func (f CertificateFiles) all() []string {
+	return slices.Concat([]string{f.Cert, f.Key}, f.ClientCAs, f.OtherCAs)
 }
 
 // Certificates are the server's certificate and the CAs of its callers. They are read again when
@@ -45,6 +53,7 @@ type Certificates struct {
 type certificates struct {
 	server  tls.Certificate
 	callers *x509.CertPool
+	known   *x509.CertPool // callers, and those who are told why they are none
 }
 
 // recheck is the least time between two looks at the files.
@@ -72,26 +81,37 @@ func (c *Certificates) load() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCertificates, err)
 	}
-	callers := x509.NewCertPool()
 	if len(c.files.ClientCAs) == 0 {
 		return fmt.Errorf("%w: no CA of callers is named", ErrCertificates)
 	}
-	for _, file := range c.files.ClientCAs {
+	callers := x509.NewCertPool()
+	if err = addFiles(callers, c.files.ClientCAs); err != nil {
+		return err
+	}
+	known := callers.Clone()
+	if err = addFiles(known, c.files.OtherCAs); err != nil {
+		return err
+	}
+	c.current, c.stamps, c.checked = &certificates{server: server, callers: callers, known: known}, stamps, c.now()
+	return nil
+}
+
+func addFiles(pool *x509.CertPool, files []string) error {
+	for _, file := range files {
 		pem, err := os.ReadFile(file) //nolint:gosec // named by the operator
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrCertificates, err)
 		}
-		if !callers.AppendCertsFromPEM(pem) {
+		if !pool.AppendCertsFromPEM(pem) {
 			return fmt.Errorf("%w: %s holds no certificate", ErrCertificates, file)
 		}
 	}
-	c.current, c.stamps, c.checked = &certificates{server: server, callers: callers}, stamps, c.now()
 	return nil
 }
 
 func (c *Certificates) changed() ([]time.Time, error) {
-	stamps := make([]time.Time, 0, 2+len(c.files.ClientCAs))
-	for _, file := range append([]string{c.files.Cert, c.files.Key}, c.files.ClientCAs...) {
+	var stamps []time.Time
+	for _, file := range c.files.all() {
 		info, err := os.Stat(file)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrCertificates, err)
@@ -115,9 +135,10 @@ func (c *Certificates) get() *certificates {
 	return c.current
 }
 
-// credentials demands a certificate of each caller and checks at the handshake that one of the CAs
-// issued it for a client. Whether it is in its time of validity is checked at each call instead, so
-// that the caller of an expired one is told so by a code, and a connection cannot outlive it.
+// credentials demands a certificate of each caller and checks at the handshake that one of the known
+// CAs issued it for a client. Whether it is a caller's and in its time of validity is checked at each
+// call, so that who is refused is told so by a code, and a connection outlives neither its
+// certificate nor the trust in its CA.
 func (c *Certificates) credentials() credentials.TransportCredentials {
 	base := &tls.Config{
 		MinVersion:             tls.VersionTLS13,
@@ -127,13 +148,13 @@ func (c *Certificates) credentials() credentials.TransportCredentials {
 			return &c.get().server, nil
 		},
 		VerifyConnection: func(state tls.ConnectionState) error {
-			return c.verify(state.PeerCertificates)
+			return c.verify(state.PeerCertificates, c.get().known)
 		},
 	}
 	return credentials.NewTLS(base)
 }
 
-func (c *Certificates) verify(chain []*x509.Certificate) error {
+func (c *Certificates) verify(chain []*x509.Certificate, roots *x509.CertPool) error {
 	if len(chain) == 0 {
 		return errors.New("no client certificate")
 	}
@@ -150,7 +171,7 @@ func (c *Certificates) verify(chain []*x509.Certificate) error {
 		intermediates.AddCert(cert)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: c.get().callers, Intermediates: intermediates, CurrentTime: at,
+		Roots: roots, Intermediates: intermediates, CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	return err
@@ -185,7 +206,7 @@ type caller struct {
 	roles   []ledger.Role
 }
 
-// caller checks that the connection's certificate is valid now and gives its holder.
+// caller checks that the connection's certificate is a caller's and valid now, and gives its holder.
 func (c *Certificates) caller(ctx context.Context) (caller, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -196,6 +217,10 @@ func (c *Certificates) caller(ctx context.Context) (caller, error) {
 		return caller{}, refuse(codes.Unauthenticated, codeNoCert, "a client certificate is required")
 	}
 	leaf := info.State.PeerCertificates[0]
+	if err := c.verify(info.State.PeerCertificates, c.get().callers); err != nil {
+		return caller{}, refuse(codes.PermissionDenied, codeForeign, "%s issued the client certificate of %s, and this server serves its own organisation; call the server of yours",
+			leaf.Issuer.CommonName, leaf.Subject.CommonName)
+	}
 	switch now := c.now(); {
 	case now.After(leaf.NotAfter):
 		return caller{}, refuse(codes.Unauthenticated, codeExpired, "the client certificate of %s expired at %s; ask its CA for a new one", leaf.Subject.CommonName, leaf.NotAfter.UTC().Format(time.RFC3339))

@@ -21,6 +21,7 @@ const (
 	codeUnauthorised = ledger.CodeUnauthorised
 	codeTooLarge     = ledger.CodeTooLarge
 	codeNoCert       = "WB_CERTIFICATE_REQUIRED"
+	codeForeign      = "WB_CERTIFICATE_FOREIGN"
 	codeExpired      = "WB_CERTIFICATE_EXPIRED"
 	codeNotYet       = "WB_CERTIFICATE_NOT_YET_VALID"
 	codeArgument     = "WB_ARGUMENT"

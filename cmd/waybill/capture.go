@@ -303,7 +303,7 @@ func (d *documentCapture) attempt(ctx context.Context, in io.Reader) (*fault, er
 	}
 	sent := make(chan error, 1)
 	go func() { sent <- d.send(stream, in, cancel) }()
-	for {
+	for answered := uint64(0); ; {
 		r, err := stream.Recv()
 		if err != nil {
 			cancel()
@@ -318,11 +318,18 @@ func (d *documentCapture) attempt(ctx context.Context, in io.Reader) (*fault, er
 			return nil, err
 		}
 		for _, result := range r.GetResults() {
+			if result.GetIndex() != answered {
+				return nil, fail(exitInternal, "WB_PROTOCOL", "", "the server answers event %d where event %d is due", result.GetIndex(), answered)
+			}
+			answered++
 			d.take(result)
 		}
 		if doc := r.GetDocument(); doc != nil {
 			if f := doc.GetFault(); f != nil {
 				return &fault{File: d.file, Path: f.GetPath(), Code: f.GetCode(), Message: f.GetMessage()}, nil
+			}
+			if uint64(doc.GetEvents()) != answered {
+				return nil, fail(exitInternal, "WB_PROTOCOL", "", "the server answered %d of the document's %d events", answered, doc.GetEvents())
 			}
 			return nil, nil //nolint:nilnil // no fault and no error: the document was answered to its end
 		}

@@ -273,7 +273,13 @@ func (s *service) openScorer() error {
 
 func (s *service) openAPI() error {
 	api := s.profile.API
-	certificates, err := server.LoadCertificates(server.CertificateFiles{Cert: api.ServerCert, Key: api.ServerKey, ClientCAs: api.ClientCAs})
+	files := server.CertificateFiles{Cert: api.ServerCert, Key: api.ServerKey, ClientCAs: api.ClientCAs}
+	for mspID, roots := range s.profile.TrustRoots {
+		if mspID != s.profile.MSPID {
+			files.OtherCAs = append(files.OtherCAs, roots...)
+		}
+	}
+	certificates, err := server.LoadCertificates(files)
 	if err != nil {
 		return err
 	}

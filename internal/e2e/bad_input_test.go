@@ -206,7 +206,7 @@ func badCallers(ctx context.Context, t *testing.T, l *lab, org string, now time.
 		{"an expired certificate", []string{"capture", file, "--identity", "expired"}, 1, "WB_CERTIFICATE_EXPIRED"},
 		{"a client of the wrong role", []string{"capture", file, "--identity", "dashboard"}, 1, "WB_UNAUTHORISED"},
 		{"a recorder that registers devices", []string{"device", "register", "urn:epc:id:giai:9521321.e2e-role", "--key", filepath.Join(t.TempDir(), "k.pem"), "--identity", "company"}, 1, "WB_UNAUTHORISED"},
-		{"a certificate of another organisation", []string{"capture", file, "--profile", foreign, "--identity", "foreign", "--timeout", "3s"}, 3, "WB_UNAVAILABLE"},
+		{"a certificate of another organisation", []string{"capture", file, "--profile", foreign, "--identity", "foreign"}, 1, "WB_CERTIFICATE_FOREIGN"},
 		{"an identity that is not there", []string{"capture", file, "--identity", "nobody"}, 1, "WB_PROFILE_INVALID"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
