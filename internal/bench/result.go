@@ -108,7 +108,7 @@ func (c *CPU) sentence() string {
 	for i, n := range names {
 		parts[i] = fmt.Sprintf("%s %.1f s", n, c.Programs[n])
 	}
-	return fmt.Sprintf("%s µs a record (%s)", grouped(c.MicrosPerRecord), strings.Join(parts, ", "))
+	return fmt.Sprintf("%.4g µs a record (%s)", c.MicrosPerRecord, strings.Join(parts, ", "))
 }
 
 // Round is one stretch of the measured way with the naive stretch before it.

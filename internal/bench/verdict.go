@@ -384,6 +384,7 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 	}
 	every := time.Duration(math.Round(float64(b.cfg.Readings*b.cfg.Clients) / readingsPerSecond * float64(time.Second)))
 	b.cfg.Say(fmt.Sprintf("offering %s readings/s for %s", grouped(readingsPerSecond), d))
+	cpu := cpuByProgram()
 	begun := time.Now()
 	pieces, errs := make([]piece, b.cfg.Clients), make([]error, b.cfg.Clients)
 	var wg sync.WaitGroup
@@ -406,7 +407,9 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 	if err := errors.Join(errs...); err != nil {
 		return s, err
 	}
-	return s, b.awaitVerdicts(ctx, w, watching)
+	err = b.awaitVerdicts(ctx, w, watching)
+	s.cpu = cpuSince(cpu)
+	return s, err
 }
 
 // awaitVerdicts waits until every segment has its verdict, or until patience ends, which is no error: what is left is counted.
