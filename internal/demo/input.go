@@ -253,7 +253,7 @@ func PlayInput(ctx context.Context, s *stack.Stack, in Input, files Files, progr
 	defer stop()
 
 	report := &InputReport{Documents: make([]DocumentRow, len(files.Documents)), Readings: make([]ReadingRow, len(files.Readings)), Ignored: files.Ignored}
-	progress.Say(fmt.Sprintf("%d documents and %d files of readings, in the name of %s", len(files.Documents), len(files.Readings), inputOrg))
+	progress.Say(fmt.Sprintf("documents: %d, files of readings: %d; in the name of %s", len(files.Documents), len(files.Readings), inputOrg))
 	if err := p.sendInput(ctx, in, files, report, progress, board); err != nil {
 		return nil, err
 	}
@@ -606,38 +606,51 @@ func (r *InputReport) WriteJSON(w io.Writer) error { return json.NewEncoder(w).E
 
 // WriteText writes the report for a person.
 func (r *InputReport) WriteText(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	section := func(write func(io.Writer)) error {
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		write(t)
+		fmt.Fprintln(t)
+		return t.Flush()
+	}
+	var errs []error
 	if len(r.Documents) > 0 {
-		fmt.Fprintln(t, "DOCUMENT\tEVENTS\tRECORDED\tDUPLICATE\tREFUSED\tFINDINGS")
+		errs = append(errs, section(r.writeDocuments))
 		for _, d := range r.Documents {
-			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", clean(filepath.Base(d.File)), d.Events, d.Recorded, d.Duplicate, d.Refused, d.Findings)
 			for _, f := range d.Faults {
-				fmt.Fprintf(t, "  %s\t%s\t%s\n", f.Code, clean(f.Path), clean(f.Message))
+				_, err := fmt.Fprintf(w, "%s: %s %s: %s\n", clean(d.File), f.Code, clean(f.Path), clean(f.Message))
+				errs = append(errs, err)
 			}
 		}
-		fmt.Fprintln(t)
 	}
 	for _, f := range r.Readings {
-		fmt.Fprintf(t, "%s\t\n", clean(f.File))
-		fmt.Fprintf(t, "  readings\t%d in %d segments, %s to %s\n", f.Readings, f.Segments, f.From.Format(time.RFC3339), f.To.Format(time.RFC3339))
-		if f.Skipped > 0 {
-			fmt.Fprintf(t, "  rows passed over\t%d; the first: %s\n", f.Skipped, clean(f.Why))
-		}
-		fmt.Fprintf(t, "  device\t%s\n  shipment\t%s\n  policy\t%s\n  worst verdict\t%s\n  final verdict\t%s\n\n", f.Device, f.Shipment, f.Policy, f.Worst, f.Final)
+		errs = append(errs, section(f.write))
 	}
 	if len(r.Verdicts) > 0 {
-		r.writeVerdicts(t)
-	}
-	if err := t.Flush(); err != nil {
-		return err
+		errs = append(errs, section(r.writeVerdicts))
 	}
 	recorded, duplicate, refused := 0, 0, 0
 	for _, d := range r.Documents {
 		recorded, duplicate, refused = recorded+d.Recorded, duplicate+d.Duplicate, refused+d.Refused
 	}
-	_, err := fmt.Fprintf(w, "\n%d documents: %d events recorded, %d duplicate, %d refused. %d files of readings. %d verdicts, %d missing on the ledger of %s.\n%s\n",
+	_, err := fmt.Fprintf(w, "Documents: %d, with %d events recorded, %d duplicate, %d refused. Files of readings: %d.\nVerdicts: %d, %d missing on the ledger of %s.\n%s\n",
 		len(r.Documents), recorded, duplicate, refused, len(r.Readings), len(r.Verdicts), r.OnChain.Missing, r.OnChain.Organisation, r.States.sentence())
-	return err
+	return errors.Join(append(errs, err)...)
+}
+
+func (r *InputReport) writeDocuments(w io.Writer) {
+	fmt.Fprintln(w, "DOCUMENT\tEVENTS\tRECORDED\tDUPLICATE\tREFUSED\tFINDINGS")
+	for _, d := range r.Documents {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", clean(filepath.Base(d.File)), d.Events, d.Recorded, d.Duplicate, d.Refused, d.Findings)
+	}
+}
+
+func (row ReadingRow) write(w io.Writer) {
+	fmt.Fprintf(w, "READINGS\t%s\n", clean(row.File))
+	fmt.Fprintf(w, "  how many\t%d in %d segments, %s to %s\n", row.Readings, row.Segments, row.From.Format(time.RFC3339), row.To.Format(time.RFC3339))
+	if row.Skipped > 0 {
+		fmt.Fprintf(w, "  rows passed over\t%d; the first: %s\n", row.Skipped, clean(row.Why))
+	}
+	fmt.Fprintf(w, "  device\t%s\n  shipment\t%s\n  policy\t%s\n  worst verdict\t%s\n  final verdict\t%s\n", row.Device, row.Shipment, row.Policy, row.Worst, row.Final)
 }
 
 // writeVerdicts shows, of each shipment, the verdicts at which the level or the main reason changed, and the last.
