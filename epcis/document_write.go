@@ -445,11 +445,16 @@ type contextNeeds struct {
 	failed string
 }
 
-func (n *contextNeeds) bind(prefix, space string) bool {
+// bind declares a prefix. A prefix that the context has already keeps its meaning,
+// unless override says that it may change: before any name was read.
+func (n *contextNeeds) bind(prefix, space string, override bool) bool {
 	for _, t := range n.terms {
 		if t.name == prefix {
 			return t.iri == space
 		}
+	}
+	if have, known := n.ctx.prefix(prefix); known && have != space && !override {
+		return false
 	}
 	n.terms = append(n.terms, term{prefix, space})
 	return true
@@ -468,34 +473,38 @@ func (n *contextNeeds) read(name string) (space, local string) {
 	return n.ctx.name(name)
 }
 
-func (n *contextNeeds) name(x *Extension) {
-	if x.Name != "" {
-		if space, local := n.read(x.Name); space == x.Namespace && local == x.Local {
-			return
-		}
-	}
-	if prefix, ok := curie(x); ok && n.bind(prefix, x.Namespace) {
-		return
-	}
+// name spells a name for the context, differently from those that taken knows.
+func (n *contextNeeds) name(x *Extension, taken map[string]bool) {
 	if x.Namespace == "" {
-		n.failed = x.Name
-		return
-	}
-	// The prefix stands for something else here, or there is none: a URI needs none.
-	x.Name = x.Namespace + x.Local
-	if space, local := n.read(x.Name); space == x.Namespace && local == x.Local {
-		return
-	}
-	for i := 1; ; i++ {
-		prefix := "ns" + strconv.Itoa(i)
-		if space, taken := n.ctx.prefix(prefix); taken && space != x.Namespace {
-			continue
+		if space, local := n.read(x.Name); space != "" || local != x.Local {
+			n.failed = x.Name
 		}
-		if n.bind(prefix, x.Namespace) {
-			x.Name = prefix + ":" + x.Local
+		return
+	}
+	try := func(name string) bool {
+		if taken[name] {
+			return false
+		}
+		space, local := n.read(name)
+		if space != x.Namespace || local != x.Local {
+			return false
+		}
+		x.Name = name
+		return true
+	}
+	if x.Name != "" && try(x.Name) {
+		return
+	}
+	if prefix, ok := curie(x); ok && n.bind(prefix, x.Namespace, false) && try(x.Name) {
+		return
+	}
+	for i := 1; i < maxDocumentMembers; i++ {
+		prefix := "ns" + strconv.Itoa(i)
+		if n.bind(prefix, x.Namespace, false) && try(prefix+":"+x.Local) {
 			return
 		}
 	}
+	n.failed = x.Name
 }
 
 func (n *contextNeeds) mention(s string) {
@@ -505,25 +514,44 @@ func (n *contextNeeds) mention(s string) {
 	}
 	if space, ok := n.outer.declared(prefix); ok {
 		if have, known := n.ctx.prefix(prefix); !known || have != space {
-			n.bind(prefix, space)
+			n.bind(prefix, space, true)
 		}
 	}
+}
+
+// mentions declares the prefixes of CURIEs that stand as values. They cannot be
+// spelled anew, as names can, so they come first.
+func (n *contextNeeds) mentions(list []Extension) {
+	for i := range list {
+		if list[i].Name != contextMember {
+			n.mentioned(&list[i].Value)
+		}
+	}
+}
+
+func (n *contextNeeds) mentioned(v *Value) {
+	if v.Kind == KindString {
+		n.mention(v.Text)
+	}
+	for i := range v.Items {
+		n.mentioned(&v.Items[i])
+	}
+	n.mentions(v.Members)
 }
 
 // extensions gives a copy whose names the context explains.
 func (n *contextNeeds) extensions(list []Extension) []Extension {
 	out := slices.Clone(list)
+	taken := make(map[string]bool, len(out))
 	for i := range out {
-		n.name(&out[i])
+		n.name(&out[i], taken)
+		taken[out[i].Name] = true
 		out[i].Value = n.value(out[i].Value)
 	}
 	return out
 }
 
 func (n *contextNeeds) value(v Value) Value {
-	if v.Kind == KindString {
-		n.mention(v.Text)
-	}
 	v.Items = slices.Clone(v.Items)
 	for i := range v.Items {
 		v.Items[i] = n.value(v.Items[i])
@@ -542,20 +570,8 @@ func (n *contextNeeds) value(v Value) Value {
 	return v
 }
 
-func (n *contextNeeds) event(e *Event) {
-	for _, name := range e.ignored {
-		if slices.Contains(n.ctx.ignored, name) || slices.Contains(n.nulls, name) {
-			continue
-		}
-		space, local, found := strings.Cut(strings.TrimPrefix(name, "{"), "}")
-		if !found {
-			space, local = "", name
-		}
-		x := Extension{Namespace: space, Local: local, Name: space + local}
-		if n.name(&x); x.Name != "" {
-			n.nulls = append(n.nulls, x.Name)
-		}
-	}
+// values declares the prefixes that an event's values mention.
+func (n *contextNeeds) values(e *Event) {
 	if !e.Type.Standard() {
 		n.mention(string(e.Type))
 	}
@@ -563,9 +579,7 @@ func (n *contextNeeds) event(e *Event) {
 	n.mention(string(e.Disposition))
 	if d := e.ErrorDeclaration; d != nil {
 		n.mention(d.Reason)
-		c := *d
-		c.Extensions = n.extensions(d.Extensions)
-		e.ErrorDeclaration = &c
+		n.mentions(d.Extensions)
 	}
 	if p := e.PersistentDisposition; p != nil {
 		for _, d := range slices.Concat(p.Set, p.Unset) {
@@ -577,6 +591,50 @@ func (n *contextNeeds) event(e *Event) {
 	}
 	for _, p := range slices.Concat(e.Sources, e.Destinations) {
 		n.mention(p.Type)
+	}
+	for _, l := range []*Location{e.ReadPoint, e.BizLocation} {
+		if l != nil {
+			n.mentions(l.Extensions)
+		}
+	}
+	for i := range e.SensorElements {
+		s := &e.SensorElements[i]
+		if s.Metadata != nil {
+			n.mentions(s.Metadata.Extensions)
+		}
+		for j := range s.Reports {
+			r := &s.Reports[j]
+			for _, v := range []string{r.Type, r.Exception, r.Component} {
+				n.mention(v)
+			}
+			n.mentions(r.Extensions)
+		}
+		n.mentions(s.Extensions)
+	}
+	n.mentions(e.ILMD)
+	n.mentions(e.Extensions)
+}
+
+// event spells the names of an event, which it may change, for the context.
+func (n *contextNeeds) event(e *Event) {
+	n.values(e)
+	for _, name := range e.ignored {
+		if slices.Contains(n.ctx.ignored, name) || slices.Contains(n.nulls, name) {
+			continue
+		}
+		space, local, found := strings.Cut(strings.TrimPrefix(name, "{"), "}")
+		if !found {
+			space, local = "", name
+		}
+		x := Extension{Namespace: space, Local: local, Name: space + local}
+		if n.name(&x, nil); x.Name != "" {
+			n.nulls = append(n.nulls, x.Name)
+		}
+	}
+	if d := e.ErrorDeclaration; d != nil {
+		c := *d
+		c.Extensions = n.extensions(d.Extensions)
+		e.ErrorDeclaration = &c
 	}
 	place := func(l *Location) *Location {
 		if l == nil {
@@ -595,11 +653,7 @@ func (n *contextNeeds) event(e *Event) {
 		}
 		s.Reports = slices.Clone(s.Reports)
 		for j := range s.Reports {
-			r := &s.Reports[j]
-			for _, v := range []string{r.Type, r.Exception, r.Component} {
-				n.mention(v)
-			}
-			r.Extensions = n.extensions(r.Extensions)
+			s.Reports[j].Extensions = n.extensions(s.Reports[j].Extensions)
 		}
 		s.Extensions = n.extensions(s.Extensions)
 	}

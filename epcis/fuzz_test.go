@@ -15,6 +15,15 @@ import (
 // seeds adds the published documents where they are at hand.
 func seeds(f *testing.F, patterns ...string) {
 	f.Helper()
+	for _, file := range seedFiles(f, patterns...) {
+		f.Add(read(f, file))
+	}
+}
+
+// seedFiles gives the published documents, none where they are not at hand.
+func seedFiles(f *testing.F, patterns ...string) []string {
+	f.Helper()
+	var all []string
 	dir := os.Getenv("WAYBILL_TEST_DATA")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "shared", "data")
@@ -24,10 +33,9 @@ func seeds(f *testing.F, patterns ...string) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, file := range files {
-			f.Add(read(f, file))
-		}
+		all = append(all, files...)
 	}
+	return all
 }
 
 func checkEvent(t *testing.T, context []byte, e *epcis.Event) {

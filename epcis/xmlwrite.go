@@ -325,10 +325,13 @@ func (w *xmlWriter) tag(x *Extension, standard bool) (xmlTag, bool) {
 	}
 	prefix, ok := curie(x)
 	if !ok {
-		if x.Name == x.Namespace+x.Local {
+		// A URI is read back as it was; any other name gets a prefix of its own, lest it
+		// meet a neighbour of the same namespace.
+		uri := x.Name == x.Namespace+x.Local && isURI(x.Name)
+		if uri {
 			t.marks = append(t.marks, markURI)
 		}
-		if prefix, ok = w.prefixOf(x.Namespace); !ok {
+		if prefix, ok = w.prefixOf(x.Namespace); !ok || !uri && x.Name != "" {
 			prefix = w.fresh()
 		}
 	}
