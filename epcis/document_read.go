@@ -105,4 +105,3 @@ func Convert(w io.Writer, r io.ReadSeeker, lim Limits, opt WriteOptions) (events
 	}
 	return events, nil
 }
-

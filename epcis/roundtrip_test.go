@@ -280,4 +280,3 @@ func TestWhat12CannotExpressIsAFaultByField(t *testing.T) {
 		}
 	}
 }
-
