@@ -21,7 +21,8 @@ type Config struct {
 	// Batch is how many inputs go into a message at most, default 256, and BatchBytes how many bytes,
 	// default 1 MiB.
 	Batch, BatchBytes int
-	// Patience is how long a server may give no answer before the sender gives up, default 1 minute.
+	// Patience is how long a server may stay away, while something is unanswered, before the sender
+	// gives up; default 1 minute.
 	Patience time.Duration
 	// OnRetry, if set, is told why a stream is opened again.
 	OnRetry func(error)
@@ -221,11 +222,12 @@ func (w *window[T]) take(inStream uint64, each func(index uint64)) error {
 	return nil
 }
 
-// state reports whether every input of the source was answered, and how many were.
-func (w *window[T]) state() (finished bool, answered uint64, err error) {
+// state says how many inputs were answered, how many are not, and whether the source has ended, with
+// its error.
+func (w *window[T]) state() (answered uint64, unanswered int, ended bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ended && len(w.inputs) == 0, w.answered, w.err
+	return w.answered, len(w.inputs), w.ended, w.err
 }
 
 func send[T any](ctx context.Context, c Config, source iter.Seq2[T, error], size func(T) int, open func(context.Context) (stream[T], error)) error {
@@ -241,13 +243,14 @@ func send[T any](ctx context.Context, c Config, source iter.Seq2[T, error], size
 		<-filled
 	}()
 	const firstWait, lastWait = 100 * time.Millisecond, 3 * time.Second
-	wait, heard := firstWait, time.Now()
+	wait := firstWait
+	var away time.Time // since when, with something unanswered; zero: not so
 	for {
-		_, before, _ := w.state()
+		before, _, _, _ := w.state()
 		err := session(ctx, w, open)
-		finished, after, sourceErr := w.state()
+		after, unanswered, ended, sourceErr := w.state()
 		switch {
-		case finished:
+		case ended && unanswered == 0:
 			return sourceErr
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -256,10 +259,13 @@ func send[T any](ctx context.Context, c Config, source iter.Seq2[T, error], size
 		case errors.Is(err, errProtocol) || !Passing(err) && !errors.Is(err, io.EOF):
 			return err
 		}
-		if after > before {
-			wait, heard = firstWait, time.Now()
+		if after > before || unanswered == 0 {
+			wait, away = firstWait, time.Time{}
 		}
-		if time.Since(heard)+wait > c.Patience {
+		if away.IsZero() {
+			away = time.Now()
+		}
+		if time.Since(away)+wait > c.Patience {
 			return fmt.Errorf("no answer for %s: %w", c.Patience, err)
 		}
 		if c.OnRetry != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -68,7 +69,8 @@ func newRig(tb testing.TB, change ...func(*Config)) *rig {
 	}
 	r.config = Config{
 		Recorder: r.ledger, Reader: r.store, TLS: certificates, Height: r.ledger.Height, Logger: slog.New(slog.DiscardHandler),
-		About: About{Version: "test", Organisation: "producer", MSPID: servertest.MSPID, Network: "demo", Channel: "waybill", Chaincode: "waybill"},
+		About:  About{Version: "test", Organisation: "producer", MSPID: servertest.MSPID, Network: "demo", Channel: "waybill", Chaincode: "waybill"},
+		Limits: Limits{ReadableTime: time.Minute}, // tests read what they wrote, however slow the machine
 	}
 	for _, f := range change {
 		f(&r.config)
