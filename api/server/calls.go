@@ -94,8 +94,10 @@ func (s *Server) enter(ctx context.Context, c *call) (context.Context, context.C
 
 func (s *Server) slots(k kind) chan struct{} {
 	switch k {
-	case writes, pushes:
+	case writes:
 		return s.writing
+	case pushes:
+		return s.pushing
 	case watches:
 		return s.watching
 	case asks: // bounded by the read model's connections

@@ -251,7 +251,7 @@ func TestAPanicEndsItsCallAndNotTheServer(t *testing.T) {
 }
 
 func TestMoreWritersThanAllowedAreToldToTryAgain(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Limits.Calls = 1 })
+	r := newRig(t, func(c *Config) { c.Limits.Pushes = 1 })
 	conn := r.any()
 	first, err := waybillv1.NewCaptureServiceClient(conn).StreamEvents(t.Context())
 	if err != nil {
@@ -263,8 +263,34 @@ func TestMoreWritersThanAllowedAreToldToTryAgain(t *testing.T) {
 	if _, err = first.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = waybillv1.NewCaptureServiceClient(conn).CaptureEvents(t.Context(), captureList(observed(2, "")))
+	second, err := waybillv1.NewCaptureServiceClient(conn).StreamEvents(t.Context())
+	if err == nil {
+		_, err = second.Recv()
+	}
 	wants(t, err, codes.ResourceExhausted, "WB_BUSY")
+	// A stream that is open and idle is in nobody's way.
+	if _, err = waybillv1.NewCaptureServiceClient(conn).CaptureEvents(t.Context(), captureList(observed(2, ""))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMoreCallsThanAllowedAreToldToTryAgain(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits.Calls = 1 })
+	api := waybillv1.NewCaptureServiceClient(r.any())
+	under, release := make(chan struct{}), make(chan struct{})
+	r.ledger.Before = func(context.Context, submit.Kind) error { close(under); <-release; return nil }
+	first := make(chan error, 1)
+	go func() {
+		_, err := api.CaptureEvents(t.Context(), captureList(observed(1, "")))
+		first <- err
+	}()
+	<-under
+	_, err := api.CaptureEvents(t.Context(), captureList(observed(2, "")))
+	wants(t, err, codes.ResourceExhausted, "WB_BUSY")
+	close(release)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestEventsAreListedPageByPage(t *testing.T) {

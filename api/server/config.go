@@ -79,9 +79,9 @@ type Limits struct {
 	// 4,096, and PendingBytes their bytes, default 8 MiB.
 	Pending      int
 	PendingBytes int
-	// Calls bounds the writing calls and streams under way at a time, default 512; Watches the
-	// streams that watch, default 1,024.
-	Calls, Watches int
+	// Calls bounds the writing calls under way at a time, default 512; Pushes the streams that write
+	// and Watches those that watch, which may be open and idle for days, default 1,024 each.
+	Calls, Pushes, Watches int
 	// Streams bounds the calls under way on one connection, default 256.
 	Streams int
 	// WriteTime and ReadTime bound a call, also where the caller named no deadline; default 2 minutes
@@ -119,6 +119,7 @@ func (l Limits) withDefaults() Limits {
 	count(&l.Pending, 4_096)
 	count(&l.PendingBytes, 8<<20)
 	count(&l.Calls, 512)
+	count(&l.Pushes, 1_024)
 	count(&l.Watches, 1_024)
 	count(&l.Streams, 256)
 	span(&l.WriteTime, 2*time.Minute)

@@ -30,8 +30,8 @@ type Server struct {
 	health       *health.Server
 	started      time.Time
 
-	writing, watching chan struct{}
-	documentBytes     atomic.Int64 // of the documents under way
+	writing, pushing, watching chan struct{}
+	documentBytes              atomic.Int64 // of the documents under way
 
 	stopping chan struct{} // closed when streams shall end
 	stopOnce sync.Once
@@ -49,7 +49,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, limits: limits, log: cfg.Logger, certificates: cfg.TLS, rules: rules(), metrics: newMetrics(cfg.Metrics),
 		health: health.NewServer(), started: time.Now(),
-		writing: make(chan struct{}, limits.Calls), watching: make(chan struct{}, limits.Watches),
+		writing: make(chan struct{}, limits.Calls), pushing: make(chan struct{}, limits.Pushes), watching: make(chan struct{}, limits.Watches),
 		stopping: make(chan struct{}),
 	}
 	const envelope = 64 << 10 // what a message holds beside the bytes that a limit is about
