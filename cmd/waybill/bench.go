@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"github.com/waybill-dev/waybill/api/client"
 	"github.com/waybill-dev/waybill/internal/bench"
 	"github.com/waybill-dev/waybill/internal/stack"
 )
@@ -114,7 +115,7 @@ func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, meas
 		if cfg.Profile, err = a.loadProfile(); err != nil {
 			return nil, err
 		}
-		cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return stack.Dial(cfg.Profile, identity) }
+		cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return client.Dial(cfg.Profile, identity) }
 		return measure(ctx, cfg)
 	}
 	dir, err := os.MkdirTemp("", "waybill-bench-")
@@ -140,7 +141,7 @@ func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, meas
 	if cfg.Profile, err = s.Profile(a.org); err != nil {
 		return nil, err
 	}
-	cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return stack.Dial(cfg.Profile, identity) }
+	cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return client.Dial(cfg.Profile, identity) }
 	r, err = measure(ctx, cfg)
 	select {
 	case trouble := <-s.Trouble():

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/analytics/simulate"
+	"github.com/waybill-dev/waybill/api/client"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -342,7 +343,7 @@ func (p *player) sendInput(ctx context.Context, in Input, files Files, report *I
 		policies := simulate.Policies()
 		messages := make([]*waybillv1.Policy, len(policies))
 		for i, policy := range policies {
-			messages[i] = policyMessage(policy)
+			messages[i] = client.PolicyMessage(policy)
 		}
 		if err := p.setPolicies(ctx, inputOrg, messages); err != nil {
 			return err

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/waybill-dev/waybill/analytics/simulate"
+	"github.com/waybill-dev/waybill/api/client"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -136,7 +136,7 @@ func (p *player) setUp(ctx context.Context, actions []simulate.Action) error {
 			switch {
 			case a.Org != org:
 			case a.Policy != nil:
-				policies = append(policies, policyMessage(*a.Policy))
+				policies = append(policies, client.PolicyMessage(*a.Policy))
 			case a.Device != nil:
 				devices = append(devices, deviceMessage(*a.Device))
 			}
@@ -328,18 +328,4 @@ func deviceMessage(d ledger.Device) *waybillv1.DeviceKey {
 		algorithm = waybillv1.KeyAlgorithm_KEY_ALGORITHM_ECDSA_P256
 	}
 	return &waybillv1.DeviceKey{Id: d.ID, Algorithm: algorithm, PublicKey: d.PublicKey}
-}
-
-func policyMessage(p ledger.Policy) *waybillv1.Policy {
-	span := func(m ledger.Millis) *durationpb.Duration {
-		if m == 0 {
-			return nil
-		}
-		return durationpb.New(time.Duration(m) * time.Millisecond)
-	}
-	return &waybillv1.Policy{
-		Id: p.ID, Version: p.Version, Products: p.Products, Low: p.Low, High: p.High,
-		ExcursionLow: p.ExcursionLow, ExcursionHigh: p.ExcursionHigh, ExcursionFor: span(p.ExcursionFor), Grace: span(p.Grace),
-		MktMax: p.MKTMax, MktOver: span(p.MKTOver), FreezeBelow: p.FreezeBelow, FreezeFor: span(p.FreezeFor), WindowAtLeast: span(p.WindowAtLeast),
-	}
 }

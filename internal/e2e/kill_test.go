@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/waybill-dev/waybill/analytics/feature"
 	"github.com/waybill-dev/waybill/analytics/score"
@@ -277,7 +276,7 @@ func (l *lab) setUp(ctx context.Context, t *testing.T, org string, day *simulate
 	}
 	policies := &waybillv1.SetPoliciesRequest{}
 	for _, p := range day.Policies {
-		policies.Policies = append(policies.Policies, policyMessage(p))
+		policies.Policies = append(policies.Policies, client.PolicyMessage(p))
 	}
 	set, err := waybillv1.NewPolicyServiceClient(conn).SetPolicies(ctx, policies)
 	if err != nil {
@@ -329,20 +328,6 @@ func sameVerdicts(t *testing.T, c *contents) error {
 		return fmt.Errorf("%d of %d verdicts are not on the ledger yet", missing, len(due))
 	}
 	return nil
-}
-
-func policyMessage(p ledger.Policy) *waybillv1.Policy {
-	span := func(m ledger.Millis) *durationpb.Duration {
-		if m == 0 {
-			return nil
-		}
-		return durationpb.New(time.Duration(m) * time.Millisecond)
-	}
-	return &waybillv1.Policy{
-		Id: p.ID, Version: p.Version, Products: p.Products, Low: p.Low, High: p.High,
-		ExcursionLow: p.ExcursionLow, ExcursionHigh: p.ExcursionHigh, ExcursionFor: span(p.ExcursionFor), Grace: span(p.Grace),
-		MktMax: p.MKTMax, MktOver: span(p.MKTOver), FreezeBelow: p.FreezeBelow, FreezeFor: span(p.FreezeFor), WindowAtLeast: span(p.WindowAtLeast),
-	}
 }
 
 // metric reads one figure of a server.

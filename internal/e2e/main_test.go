@@ -20,6 +20,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/waybill-dev/waybill/api/client"
 	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/internal/stack"
 	"github.com/waybill-dev/waybill/network"
@@ -114,7 +115,7 @@ func (l *lab) profile(t *testing.T, org string) *profile.Profile {
 // dial connects to an organisation's API.
 func (l *lab) dial(t *testing.T, org, identity string) *grpc.ClientConn {
 	t.Helper()
-	conn, err := stack.Dial(l.profile(t, org), identity)
+	conn, err := client.Dial(l.profile(t, org), identity)
 	if err != nil {
 		t.Fatal(err)
 	}
