@@ -152,6 +152,8 @@ func classify(ctx context.Context, op, peerName, txID string, err error) *Error 
 	}
 	text := strings.Join(words(st), "\n")
 	switch code := st.Code(); {
+	case strings.Contains(text, saysChaincode):
+		e.refusal(st) // first of all: what the chaincode says may quote anything
 	case strings.Contains(text, saysTooMany):
 		e.Kind = ErrTooMany
 	case code == codes.DeadlineExceeded, code == codes.Canceled:
@@ -172,8 +174,6 @@ func classify(ctx context.Context, op, peerName, txID string, err error) *Error 
 		}
 	case strings.Contains(text, saysMismatch):
 		e.Kind = ErrMismatch
-	case strings.Contains(text, saysChaincode):
-		e.refusal(st)
 	default:
 		// What is left of Aborted, FailedPrecondition and Unknown is a network not ready: no
 		// endorsers known yet, a chaincode server that is down, a peer that lost its orderers.

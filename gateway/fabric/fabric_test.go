@@ -290,6 +290,10 @@ func TestFailuresToEndorseAreTold(t *testing.T) {
 		"refused with a code": {
 			detailed(codes.Aborted, first, "chaincode response 500, WB_CLOCK_SKEW: the clock\nis wrong"), fabric.ErrRefused, "WB_CLOCK_SKEW", "the clock\nis wrong",
 		},
+		"a refusal that quotes": {
+			detailed(codes.Aborted, first, "chaincode response 500, WB_MALFORMED: policy too many requests access denied ProposalResponsePayloads do not match"),
+			fabric.ErrRefused, "WB_MALFORMED", "policy too many requests access denied ProposalResponsePayloads do not match",
+		},
 		"refused without a code": {detailed(codes.Aborted, first, "chaincode response 500, nil pointer"), fabric.ErrRefused, "", "nil pointer"},
 		"too large for the contract": {
 			detailed(codes.Aborted, first, "chaincode response 500, WB_TOO_LARGE: much"), fabric.ErrTooLarge, "WB_TOO_LARGE", "much",
