@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/waybill-dev/waybill/api/ingest"
 	"github.com/waybill-dev/waybill/internal/demo"
 	"github.com/waybill-dev/waybill/internal/stack"
 	"github.com/waybill-dev/waybill/network"
@@ -36,6 +37,7 @@ type demoFlags struct {
 	once      bool
 	seed      uint64
 	shipments int
+	unit      string
 	input     demo.Input
 }
 
@@ -52,6 +54,7 @@ func (a *app) newDemoCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.input.Paths = append(f.input.Paths, args...)
+			f.input.Unit = ingest.Unit(f.unit)
 			return a.demo(cmd, &f)
 		},
 	}
@@ -60,7 +63,7 @@ func (a *app) newDemoCommand() *cobra.Command {
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the simulated day")
 	flags.IntVar(&f.shipments, "shipments", demo.DefaultShipments, "shipments of the simulated day")
 	flags.StringArrayVar(&f.input.Paths, "input", nil, "your own documents and readings: a `FOLDER` or file; may be given more than once")
-	flags.StringVar(&f.input.Unit, "unit", "celsius", "unit of the temperatures in CSV files: celsius, fahrenheit or kelvin")
+	flags.StringVar(&f.unit, "unit", string(ingest.Celsius), "unit of the temperatures in CSV files: celsius, fahrenheit or kelvin")
 	flags.StringVar(&f.input.Policy, "policy", "", "policy that readings from CSV files are judged by (default: the one whose range holds most of them)")
 	cmd.AddCommand(a.newDemoDownCommand())
 	return cmd

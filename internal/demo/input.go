@@ -3,6 +3,7 @@ package demo
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -27,6 +28,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	"github.com/waybill-dev/waybill/api/client"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/api/ingest"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
@@ -58,8 +60,8 @@ const (
 type Input struct {
 	// Paths are files and folders; folders are searched at any depth.
 	Paths []string
-	// Unit of temperatures in CSV files: celsius, fahrenheit or kelvin.
-	Unit string
+	// Unit of temperatures in CSV files.
+	Unit ingest.Unit
 	// Policy by its id, for readings from CSV files; empty: the one whose range holds most of them.
 	Policy string
 }
@@ -81,10 +83,6 @@ type ReadingFile struct {
 // Collect finds and checks the user's files. What is not named by its user and ends in anything but .json, .jsonld, .xml
 // and .csv is passed over.
 func Collect(in Input) (Files, error) {
-	unit, err := UnitOf(in.Unit)
-	if err != nil {
-		return Files{}, err
-	}
 	if _, err := policyFor(in.Policy, nil); err != nil {
 		return Files{}, err
 	}
@@ -102,7 +100,7 @@ func Collect(in Input) (Files, error) {
 				return fmt.Errorf("%w: %w", ErrInput, err)
 			}
 			defer f.Close() //nolint:errcheck // read only
-			series, err := ReadSeries(f, unit)
+			series, err := ReadSeries(f, in.Unit)
 			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
@@ -462,7 +460,7 @@ func (row *DocumentRow) take(r *waybillv1.EventResult) {
 // readingFile registers a device for a file of readings, binds it to a shipment of its own, and sends the readings.
 func (p *player) readingFile(ctx context.Context, in Input, file ReadingFile, tag string, n int) (ReadingRow, error) {
 	series := file.Series
-	policy, err := policyFor(in.Policy, series.Channels[0].Values)
+	policy, err := policyFor(in.Policy, series.celsius())
 	if err != nil {
 		return ReadingRow{}, err
 	}
@@ -507,7 +505,11 @@ func (p *player) readingFile(ctx context.Context, in Input, file ReadingFile, ta
 	}
 	row.Segments = len(segments)
 	for part := range slices.Chunk(segments, 8) {
-		if err := p.push(ctx, inputOrg, part); err != nil {
+		signed := make([]sentSegment, len(part))
+		for i, s := range part {
+			signed[i] = sentSegment{s.SignedSegment, s.Times * len(series.Channels)}
+		}
+		if err := p.push(ctx, inputOrg, signed); err != nil {
 			return row, err
 		}
 	}
@@ -521,26 +523,21 @@ func packing(kind, action, step, parent, child string, at time.Time) []byte {
 }
 
 // cut makes a series into signed segments.
-func cut(s *Series, device string, key ed25519.PrivateKey) ([]simulate.Segment, error) {
+func cut(s *Series, device string, key crypto.Signer) ([]ingest.Signed, error) {
 	size := min(max((len(s.Times)+windows-1)/windows, minSegment), maxSegment)
-	var out []simulate.Segment
-	var previous ledger.Digest
+	chain := ingest.Chain{Device: device, Signer: key}
+	var out []ingest.Signed
 	for i := 0; i < len(s.Times); i += size {
 		end := min(i+size, len(s.Times))
-		segment := ledger.Segment{Device: device, Seq: uint64(len(out)), Previous: previous, Times: s.Times[i:end]}
-		for _, c := range s.Channels {
-			segment.Channels = append(segment.Channels, ledger.Channel{Quantity: c.Quantity, Values: c.Values[i:end]})
+		channels := make([]ledger.Channel, len(s.Channels))
+		for n, c := range s.Channels {
+			channels[n] = ledger.Channel{Quantity: c.Quantity, Values: c.Values[i:end]}
 		}
-		payload, err := wire.EncodeSegment(segment)
+		segment, err := chain.Sign(s.Times[i:end], channels)
 		if err != nil {
 			return nil, err
 		}
-		signature, err := wire.SignSegment(key, payload)
-		if err != nil {
-			return nil, err
-		}
-		previous = wire.SegmentDigest(payload)
-		out = append(out, simulate.Segment{Readings: segment, Signed: wire.SignedSegment{Payload: payload, Signature: signature}})
+		out = append(out, segment)
 	}
 	return out, nil
 }

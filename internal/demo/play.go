@@ -208,9 +208,9 @@ func (p *player) live(ctx context.Context, actions []simulate.Action) error {
 			}
 			err = p.capture(ctx, actions[0].Org, entries)
 		} else {
-			segments := make([]simulate.Segment, n)
+			segments := make([]sentSegment, n)
 			for i, a := range actions[:n] {
-				segments[i] = *a.Segment
+				segments[i] = sentSegment{a.Segment.Signed, readingsOf(a.Segment.Readings)}
 			}
 			err = p.push(ctx, actions[0].Org, segments)
 		}
@@ -253,8 +253,14 @@ func (p *player) capture(ctx context.Context, org string, entries []wire.EventEn
 	return nil
 }
 
+// sentSegment is a signed segment and how many values it holds.
+type sentSegment struct {
+	wire.SignedSegment
+	readings int
+}
+
 // push sends segments over a stream and waits for their answers.
-func (p *player) push(ctx context.Context, org string, segments []simulate.Segment) error {
+func (p *player) push(ctx context.Context, org string, segments []sentSegment) error {
 	c, err := p.of(org)
 	if err != nil {
 		return err
@@ -263,7 +269,7 @@ func (p *player) push(ctx context.Context, org string, segments []simulate.Segme
 	defer cancel()
 	req := &waybillv1.PushSegmentsRequest{}
 	for _, s := range segments {
-		req.Segments = append(req.Segments, &waybillv1.SignedSegment{Payload: s.Signed.Payload, Signature: s.Signed.Signature})
+		req.Segments = append(req.Segments, &waybillv1.SignedSegment{Payload: s.Payload, Signature: s.Signature})
 	}
 	results, err := pushAll(ctx, c.push, []*waybillv1.PushSegmentsRequest{req}, nil)
 	if err != nil {
@@ -277,7 +283,7 @@ func (p *player) push(ctx context.Context, org string, segments []simulate.Segme
 			return fmt.Errorf("%w: segment %d of %s: %s: %s", ErrRefused, r.GetSequence(), r.GetDevice(), r.GetCode(), r.GetMessage())
 		}
 		p.sent.segments.Add(1)
-		p.sent.readings.Add(int64(readingsOf(segments[i].Readings)))
+		p.sent.readings.Add(int64(segments[i].readings))
 	}
 	return nil
 }

@@ -2,14 +2,12 @@
 // `waybill serve` process an organisation, supervised, each with a log file. The demo and the
 // benchmarks stand on it; they reach what it runs through the public API and nothing else.
 //
-// It may import network, gateway/profile and the generated API. Nothing imports it but internal/demo,
+// It may import network, gateway/profile and api/client. Nothing imports it but internal/demo,
 // internal/bench, cmd and end-to-end tests.
 package stack
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -19,25 +17,21 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/waybill-dev/waybill/api/client"
 	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/network"
 )
 
-var (
-	// ErrServer says that a Waybill server did not start or does not stay up; the text names its log.
-	ErrServer = errors.New("WB_STACK_SERVER")
-	// ErrProfile says that an organisation's profile names no API.
-	ErrProfile = errors.New("WB_STACK_PROFILE")
-)
+// ErrServer says that a Waybill server did not start or does not stay up; the text names its log.
+var ErrServer = errors.New("WB_STACK_SERVER")
 
 const (
 	serveTimeout = 90 * time.Second
-	downTimeout  = 45 * time.Second
-	// maxMessage lets an answer to a large document pass.
-	maxMessage = 64 << 20
+	// answerTimeout is how long a server that runs already may take to say so.
+	answerTimeout = 2 * time.Second
+	downTimeout   = 45 * time.Second
 )
 
 // Server is a `waybill serve` process to run.
@@ -58,6 +52,8 @@ type Options struct {
 	Topology *network.Topology
 	// Program is the waybill program; empty: this one.
 	Program string
+	// ChaincodeBin is the chaincode server's program; empty: the one that the network finds or builds.
+	ChaincodeBin string
 	// Servers to run, at most one an organisation.
 	Servers []Server
 	// Say hears of each step, a line each. It may be nil.
@@ -69,6 +65,7 @@ type Stack struct {
 	opts    Options
 	network *network.Network // nil if it ran before and belongs to someone else
 	servers []*server
+	used    []string // organisations whose servers ran before
 
 	mu      sync.Mutex
 	conns   []*grpc.ClientConn
@@ -100,7 +97,7 @@ func Up(ctx context.Context, o Options) (*Stack, error) {
 func (s *Stack) up(ctx context.Context) error {
 	var last string
 	n, err := network.Up(ctx, network.Options{
-		Dir: s.opts.NetworkDir, Topology: s.opts.Topology,
+		Dir: s.opts.NetworkDir, Topology: s.opts.Topology, ChaincodeBin: s.opts.ChaincodeBin,
 		Progress: func(p network.Progress) {
 			line := "network: " + p.Text
 			if p.Total > 0 {
@@ -132,6 +129,11 @@ func (s *Stack) up(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrServer, err)
 	}
 	for _, spec := range s.opts.Servers {
+		if s.answers(ctx, spec.Organisation) {
+			s.opts.Say(fmt.Sprintf("serve: a server of %s runs already and is used as it is", spec.Organisation))
+			s.used = append(s.used, spec.Organisation)
+			continue
+		}
 		args := []string{"serve", "--dir", s.opts.Dir, "--org", spec.Organisation, "--quiet"}
 		for _, role := range spec.Roles {
 			args = append(args, "--role", role)
@@ -149,6 +151,26 @@ func (s *Stack) up(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// answers says that somebody else's server of an organisation serves.
+func (s *Stack) answers(ctx context.Context, organisation string) bool {
+	if s.network != nil {
+		return false // a server that was up before its network is on its way down or lost
+	}
+	p, err := s.Profile(organisation)
+	if err != nil {
+		return false
+	}
+	conn, err := client.Dial(p, profile.IdentityDashboard)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // nothing is under way any more
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+	return err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_SERVING
 }
 
 // await waits until a server answers that it serves.
@@ -201,9 +223,9 @@ func (s *Stack) OwnsNetwork() bool { return s.network != nil }
 
 // Organisations are those whose servers run.
 func (s *Stack) Organisations() []string {
-	out := make([]string, len(s.servers))
-	for i, sv := range s.servers {
-		out[i] = sv.organisation
+	out := slices.Clone(s.used)
+	for _, sv := range s.servers {
+		out = append(out, sv.organisation)
 	}
 	return out
 }
@@ -223,7 +245,7 @@ func (s *Stack) Dial(organisation, identity string) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := Dial(p, identity)
+	conn, err := client.Dial(p, identity)
 	if err != nil {
 		return nil, err
 	}
@@ -231,33 +253,6 @@ func (s *Stack) Dial(organisation, identity string) (*grpc.ClientConn, error) {
 	defer s.mu.Unlock()
 	s.conns = append(s.conns, conn)
 	return conn, nil
-}
-
-// Dial makes a connection to the API that a profile names, as one of the profile's identities. It
-// opens nothing yet: an API that is not there shows at the first call.
-func Dial(p *profile.Profile, identity string) (*grpc.ClientConn, error) {
-	id, err := p.Identity(identity)
-	if err != nil {
-		return nil, err
-	}
-	if p.API.Address == "" || p.API.RootCA == "" {
-		return nil, fmt.Errorf("%w: the profile of %s names no API address and root CA", ErrProfile, p.Organisation)
-	}
-	cert, err := tls.LoadX509KeyPair(id.Cert, id.Key)
-	if err != nil {
-		return nil, fmt.Errorf("%w: identity %s: %w", ErrProfile, identity, err)
-	}
-	pem, err := os.ReadFile(p.API.RootCA)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrProfile, err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%w: %s holds no certificate", ErrProfile, p.API.RootCA)
-	}
-	return grpc.NewClient("passthrough:///"+p.API.Address,
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{cert}})),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
 }
 
 // Down stops the servers, then the network if Up started it, and waits for their end. The ledger stays.

@@ -1,0 +1,120 @@
+package demo_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/demo"
+	"github.com/waybill-dev/waybill/internal/stack"
+)
+
+// up builds the commands and runs what the demo runs.
+func up(ctx context.Context, t *testing.T) *stack.Stack {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a Fabric network; not with -short")
+	}
+	dir, bin := t.TempDir(), t.TempDir()
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./cmd/...")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the commands: %v\n%s", err, out)
+	}
+	s, err := stack.Up(ctx, stack.Options{
+		Dir: dir, NetworkDir: filepath.Join(dir, "network"), Servers: demo.Servers(),
+		Program: filepath.Join(bin, "waybill"), ChaincodeBin: filepath.Join(bin, "waybill-chaincode"),
+		Say: func(line string) { t.Log(line) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		down, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := s.Down(down); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+type logged struct{ t *testing.T }
+
+func (l logged) Say(line string) { l.t.Log(line) }
+
+func (l logged) Track(func() []demo.Counter) func() { return func() {} }
+
+func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	s := up(ctx, t)
+	for _, seed := range []uint64{1, 2} { // twice on one ledger, as a user would
+		report, err := demo.Play(ctx, s, demo.Config{Seed: seed, Shipments: 14, Now: time.Now(), Progress: logged{t}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := report.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if !report.OK {
+			t.Fatalf("seed %d:\n%s\n%+v", seed, text.String(), report.OnChain)
+		}
+		if report.Planted < 8 || report.Found != report.Planted || report.Condemned != 0 || !report.States.Equal {
+			t.Fatalf("seed %d says it is well:\n%s", seed, text.String())
+		}
+	}
+
+	dir := t.TempDir()
+	document := `{"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],"type":"EPCISDocument","schemaVersion":"2.0",` +
+		`"creationDate":"2026-01-01T00:00:00Z","epcisBody":{"eventList":[` +
+		`{"type":"ObjectEvent","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+00:00","epcList":["urn:epc:id:sgtin:9520001.000777.1"],"action":"ADD","bizStep":"commissioning"},` +
+		`{"type":"ObjectEvent","eventTime":"yesterday","eventTimeZoneOffset":"+00:00","epcList":["urn:epc:id:sgtin:9520001.000777.2"],"action":"ADD"}]}}`
+	var readings bytes.Buffer
+	readings.WriteString("time,temperature\n")
+	for i := range 400 { // five hours at 5 °C, then a failure
+		value := "5.0"
+		if i >= 300 {
+			value = "19.5"
+		}
+		readings.WriteString(time.Date(2026, 1, 1, 0, i, 0, 0, time.UTC).Format(time.RFC3339) + "," + value + "\n")
+	}
+	for name, text := range map[string][]byte{"own.jsonld": []byte(document), "deep/logger.csv": readings.Bytes()} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := demo.Input{Paths: []string{dir}}
+	files, err := demo.Collect(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := demo.PlayInput(ctx, s, in, files, logged{t})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := report.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + text.String())
+	// One of the document's two events is faulty: it is refused by itself, and the report says so.
+	if d := report.Documents[0]; d.Recorded != 1 || d.Refused != 1 || len(d.Faults) == 0 || report.OK {
+		t.Errorf("documents: %+v, ok %t", report.Documents, report.OK)
+	}
+	if r := report.Readings[0]; r.Policy != "refrigerated-medicine" || r.Worst != "quarantine" || r.Final != "quarantine" {
+		t.Errorf("readings: %+v", r)
+	}
+	if report.OnChain.Missing != 0 || !report.States.Equal {
+		t.Errorf("on chain: %+v, states: %+v", report.OnChain, report.States)
+	}
+}
