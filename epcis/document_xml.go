@@ -64,7 +64,7 @@ func (e *Encoder) xmlHead() ([]byte, error) {
 		n.extensions([]Extension{sbdhOf(d)})
 	}
 	if d.ID != "" {
-		n.spaces = append(n.spaces, rdfNamespace)
+		n.bind(free("rdf"), rdfNamespace)
 	}
 	declare := append(slices.Clip(spaces), n.done()...)
 	w.begin(e.root)
@@ -72,8 +72,9 @@ func (e *Encoder) xmlHead() ([]byte, error) {
 		w.attr("xmlns:"+b.prefix, b.space)
 	}
 	if d.ID != "" {
-		rdf, _ := w.prefixOf(rdfNamespace)
-		w.attr(rdf+":about", d.ID)
+		if rdf, ok := w.prefixOf(rdfNamespace); ok {
+			w.attr(rdf+":about", d.ID)
+		}
 	}
 	version := d.SchemaVersion
 	switch {

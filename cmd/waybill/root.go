@@ -91,7 +91,7 @@ func (a *app) newRootCommand() *cobra.Command {
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newReadingsCommand(), a.newPoliciesCommand())
 	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand(), a.newStatusCommand())
 	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newBenchCommand())
-	add("local", a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
+	add("local", a.newConvertCommand(), a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root
 }

@@ -16,6 +16,8 @@ type validation struct {
 	Faults []fault `json:"faults"`
 	// Omitted counts the faults beyond the first maxFaults.
 	Omitted int `json:"faults_omitted,omitempty"`
+	// Warnings are what the standard advises against and yet stands in published examples.
+	Warnings []fault `json:"warnings,omitempty"`
 }
 
 // maxFaults bounds what is kept of one file's faults for its JSON object.
@@ -33,7 +35,10 @@ func (a *app) newValidateCommand() *cobra.Command {
 		Short: "Check EPCIS documents; exit 0 only if all are valid",
 		Long: `Check every event of every document against EPCIS 2.0 and CBV 2.0. Each fault is one line on
 standard output: file, path, code and what is wrong. With --json there is one object a file, with
-its faults. Exit code 0 means that all are valid, 1 that some are not.`,
+its faults. Exit code 0 means that all are valid, 1 that some are not.
+
+What the standard advises against but its own published examples do, such as a wrong check digit or
+a sensor's time after the event, is a warning on standard error; it changes nothing else.`,
 		Example: `  waybill validate shipment.jsonld
   waybill validate documents/ || echo "some are invalid"
   waybill validate --json shipment.xml | jq '.faults[]'`,
@@ -108,7 +113,29 @@ func (a *app) validateFile(cmd *cobra.Command, file string, limits epcis.Limits)
 		if err != nil {
 			return v, err
 		}
+		if err := a.warn(cmd, &v, source); err != nil {
+			return v, err
+		}
 	}
 	v.Valid = len(v.Faults) == 0
 	return v, nil
+}
+
+// warn reports what is doubtful in a valid event.
+func (a *app) warn(cmd *cobra.Command, v *validation, source epcis.Source) error {
+	warnings := source.Warnings()
+	if source.Err != nil || len(warnings) == 0 || a.quiet {
+		return nil
+	}
+	faults := faultsOf(v.File, &source.Index, warnings)
+	v.Warnings = append(v.Warnings, faults[:max(0, min(maxFaults-len(v.Warnings), len(faults)))]...)
+	for _, f := range faults {
+		if a.json {
+			break
+		}
+		if _, err := fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+f.String()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
