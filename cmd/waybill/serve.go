@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +58,8 @@ const (
 	firstRestart = 200 * time.Millisecond
 	lastRestart  = 10 * time.Second
 	metricsClose = 2 * time.Second
+	// serveGOGC is how far the heap may grow between two collections, in percent of what it holds.
+	serveGOGC = 300
 	// retryFor is how long a write is tried here while the network does not take it; then its caller
 	// is told, and may try again.
 	retryFor = 10 * time.Second
@@ -133,6 +137,10 @@ It writes one line to standard output once every role works, and logs to standar
 		}
 		c.dir = filepath.Join(a.dir, "serve", c.profile.Organisation)
 		c.ready = func(api, metrics string) { a.sayReady(cmd.OutOrStdout(), c, api, metrics) }
+		if os.Getenv("GOGC") == "" {
+			// As with the network's processes (network/adr/003): little is held, much is allocated an event.
+			debug.SetGCPercent(serveGOGC)
+		}
 		return serve(cmd.Context(), c)
 	}
 	return cmd
