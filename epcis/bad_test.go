@@ -1,13 +1,16 @@
 package epcis_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/waybill-dev/waybill/epcis"
 )
@@ -262,6 +265,27 @@ func TestLatin1DocumentsAreRead(t *testing.T) {
 	utf16 := strings.Replace(xml, "ISO-8859-1", "UTF-16", 1)
 	if _, err := epcis.ParseDocument([]byte(utf16), epcis.Limits{}); !faults(t, err).Has(epcis.CodeNotUTF8) {
 		t.Errorf("UTF-16: %v", err)
+	}
+}
+
+func TestWideEncodingsAreNamedAsSuch(t *testing.T) {
+	for _, text := range []string{`<?xml version="1.0" encoding="UTF-16"?><a/>`, `{"type":"EPCISDocument"}`} {
+		for name, order := range map[string]binary.AppendByteOrder{"little endian": binary.LittleEndian, "big endian": binary.BigEndian} {
+			for _, mark := range []string{"\ufeff", ""} {
+				var wide []byte
+				for _, unit := range utf16.Encode([]rune(mark + text)) {
+					wide = order.AppendUint16(wide, unit)
+				}
+				if _, err := epcis.ParseDocument(wide, epcis.Limits{}); !faults(t, err).Has(epcis.CodeNotUTF8) {
+					t.Errorf("%s, mark %q: %v", name, mark, err)
+				}
+				for _, err := range epcis.EventsXML(bytes.NewReader(wide), epcis.Limits{}) {
+					if !faults(t, err).Has(epcis.CodeNotUTF8) {
+						t.Errorf("%s, mark %q, read as XML: %v", name, mark, err)
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -95,6 +95,9 @@ func (f Format) String() string {
 // Detect tells the format from the first bytes of a document.
 func Detect(prefix []byte) Format {
 	prefix = bytes.TrimPrefix(prefix, []byte("\xef\xbb\xbf"))
+	if wideEncoding(prefix, "") != nil {
+		return FormatUnknown
+	}
 	for _, c := range prefix {
 		switch c {
 		case ' ', '\t', '\n', '\r':
@@ -107,6 +110,19 @@ func Detect(prefix []byte) Format {
 		}
 	}
 	return FormatUnknown
+}
+
+// wideEncoding is the fault of a document whose first bytes are those of UTF-16 or UTF-32: a byte
+// order mark, or a zero byte beside an ASCII character (RFC 4627, section 3).
+func wideEncoding(prefix []byte, path string) *Fault {
+	if len(prefix) < 2 {
+		return nil
+	}
+	a, b := prefix[0], prefix[1]
+	if a == 0xfe && b == 0xff || a == 0xff && b == 0xfe || a == 0 || b == 0 {
+		return &Fault{Path: path, Code: CodeNotUTF8, Message: "the document is UTF-16 or UTF-32, which is not read; save it as UTF-8"}
+	}
+	return nil
 }
 
 // Events streams the events of a JSON document: an EPCISDocument, an
@@ -191,6 +207,9 @@ func fatal(path, code, message string) error {
 
 func (d *docReader) document() error {
 	d.in.skipBOM()
+	if f := wideEncoding(d.in.buf, "$"); f != nil {
+		return Faults{*f}
+	}
 	c, err := d.in.next()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package epcis_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -197,4 +198,54 @@ func TestWildExtensionsSurviveEveryForm(t *testing.T) {
 		t.Errorf("%d refused, only %d compared", refused, done)
 	}
 	t.Logf("%d compared, %d refused", done, refused)
+}
+
+// FuzzConvert takes whole documents of any form through another and back.
+func FuzzConvert(f *testing.F) {
+	for _, file := range seedFiles(f, "epcis/gs1/*", "epcis/openepcis/valid/*", "epcis/xml/*/*", "eventhash/*.xml", "eventhash/*.jsonld") {
+		for form := range uint8(3) {
+			f.Add(read(f, file), form)
+		}
+	}
+	f.Add([]byte(`{`+head+`,"sender":"s",`+masterData+`,"ex:note":[{"ex:a":1}],"epcisBody":{"ex:inBody":null,"eventList":[`+plain+`]},"ex:late":"z"}`), uint8(1))
+	lim := epcis.Limits{MaxBytes: 1 << 20, MaxEvents: 1000}
+	wide := epcis.Limits{MaxDepth: 1000, MaxNodes: 1 << 20, MaxString: 1 << 22, MaxEventBytes: 1 << 24}
+	f.Fuzz(func(t *testing.T, data []byte, form uint8) {
+		before, err := epcis.ParseDocument(data, lim)
+		if err != nil || before.Err() != nil {
+			return
+		}
+		date := epcis.Time{Text: "2024-03-05T10:00:00Z"}
+		var out bytes.Buffer
+		if _, err = epcis.Convert(&out, bytes.NewReader(data), lim, epcis.WriteOptions{Form: epcis.Form(form % 3), Newer: true, CreationDate: date}); err != nil {
+			for _, f := range faults(t, err) {
+				if f.Code != epcis.CodeForm {
+					t.Fatalf("%v", err)
+				}
+			}
+			return
+		}
+		after, err := epcis.ParseDocument(out.Bytes(), wide)
+		if err != nil || after.Err() != nil {
+			t.Fatalf("%v %v\n%s", err, after.Err(), out.Bytes())
+		}
+		if before.Type == "" {
+			before.Type = "EPCISDocument"
+		}
+		if before.CreationDate.Text == "" {
+			before.CreationDate = date
+		}
+		for _, d := range []*epcis.Document{before, after} {
+			// The letter case of times is XML's own, and an empty header is none.
+			d.CreationDate.Text = strings.ToUpper(d.CreationDate.Text)
+			if string(d.Header) == "{}" {
+				d.Header = nil
+			}
+		}
+		sameEvents(t, "", before, after)
+		sameHead(t, "", before, after)
+		if t.Failed() {
+			t.Fatalf("%s", out.Bytes())
+		}
+	})
 }

@@ -176,6 +176,10 @@ func sameHead(tb testing.TB, name string, a, b *epcis.Document) {
 	own := func(d *epcis.Document) []epcis.Extension {
 		var list []epcis.Extension
 		for _, x := range d.Extensions {
+			if x.Local == "ignoreFields" {
+				// Its items are names, whose prefixes may be others; the hashes tell.
+				x.Value.Items = make([]epcis.Value, len(x.Value.Items))
+			}
 			x.Local += string(rune('0' + x.Place))
 			list = append(list, x.Extension)
 		}

@@ -127,7 +127,15 @@ type xmlReader struct {
 }
 
 func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) error {
-	dec := xml.NewDecoder(&limitedReader{r: r, left: lim.MaxBytes, limit: lim.MaxBytes})
+	in := bufio.NewReader(&limitedReader{r: r, left: lim.MaxBytes, limit: lim.MaxBytes})
+	prefix, err := in.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err //nolint:wrapcheck // it is the limited reader's own
+	}
+	if f := wideEncoding(prefix, "/"); f != nil {
+		return Faults{*f}
+	}
+	dec := xml.NewDecoder(in)
 	dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
 		switch strings.ToLower(charset) {
 		case "us-ascii", "ascii", "iso-8859-1", "latin1":
@@ -136,7 +144,7 @@ func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) err
 		return nil, Faults{{Path: "/", Code: CodeNotUTF8, Message: "encoding " + quote(charset) + " is not read; want UTF-8"}}
 	}
 	x := &xmlReader{dec: dec, lim: lim, doc: doc, emit: emit, counts: map[string]int{}}
-	err := x.document()
+	err = x.document()
 	if errors.Is(err, errStopped) {
 		return nil
 	}
