@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,60 +29,97 @@ func hashOf(body []byte) (ledger.Digest, error) {
 	return ledger.Digest(e.Hash()), nil
 }
 
-func hashesOf(events [][]byte) ([]ledger.Digest, error) {
-	out := make([]ledger.Digest, len(events))
-	for i, body := range events {
-		var err error
-		if out[i], err = hashOf(body); err != nil {
-			return nil, err
+// maxUnhashed bounds the memory that events take until they are hashed.
+const maxUnhashed = 512 << 20
+
+// eventLog keeps what was sent until the load is over and hashes it then: the system under
+// measurement shares its processors with the bench. It is safe for concurrent use.
+type eventLog struct {
+	tally *Tally[ledger.Digest]
+
+	mu        sync.Mutex
+	documents []sentDocument
+	bytes     int
+}
+
+// sentDocument is events and whether each was acknowledged; those that were not had failed.
+type sentDocument struct {
+	events [][]byte
+	acked  []bool
+}
+
+// add notes a document that was sent and answered, or that failed.
+func (l *eventLog) add(d sentDocument) error {
+	size := 0
+	for _, e := range d.events {
+		size += len(e)
+	}
+	l.mu.Lock()
+	l.documents = append(l.documents, d)
+	l.bytes += size
+	full := l.bytes > maxUnhashed
+	l.mu.Unlock()
+	if full {
+		return l.settle()
+	}
+	return nil
+}
+
+// settle hashes what is kept and puts it into the tally.
+func (l *eventLog) settle() error {
+	l.mu.Lock()
+	documents := l.documents
+	l.documents, l.bytes = nil, 0
+	l.mu.Unlock()
+	for _, d := range documents {
+		for i, body := range d.events {
+			hash, err := hashOf(body)
+			if err != nil {
+				return err
+			}
+			l.tally.Sent(hash, 1)
+			if d.acked[i] {
+				l.tally.Acked(hash)
+			} else {
+				l.tally.Failed(hash)
+			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // captureSender captures documents of so many events of a site's load, each a unary call, as a
 // company's system does.
-func captureSender(client waybillv1.CaptureServiceClient, load *EventLoad, events int, tally *Tally[ledger.Digest]) sender {
+func captureSender(client waybillv1.CaptureServiceClient, load *EventLoad, events int, log *eventLog) sender {
 	return func(ctx context.Context) (piece, error) {
-		document := load.Events(events)
-		hashes, err := hashesOf(document)
-		if err != nil {
-			return piece{}, err
-		}
-		for _, h := range hashes {
-			tally.Sent(h, 1)
-		}
+		d := sentDocument{events: load.Events(events), acked: make([]bool, events)}
 		callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		answer, err := client.CaptureEvents(callCtx, &waybillv1.CaptureEventsRequest{
-			Source: &waybillv1.CaptureEventsRequest_Events{Events: &waybillv1.EventList{Events: document}},
+			Source: &waybillv1.CaptureEventsRequest_Events{Events: &waybillv1.EventList{Events: d.events}},
 		})
 		if ctx.Err() != nil {
 			return piece{}, context.Cause(ctx)
 		}
 		if err != nil {
-			for _, h := range hashes {
-				tally.Failed(h)
-			}
-			return piece{failed: len(hashes), why: err}, nil
+			return piece{failed: events, why: err}, log.add(d)
 		}
-		if len(answer.GetResults()) != len(hashes) {
-			return piece{}, fmt.Errorf("%w: %d answers to %d events", ErrProtocol, len(answer.GetResults()), len(hashes))
+		if len(answer.GetResults()) != events {
+			return piece{}, fmt.Errorf("%w: %d answers to %d events", ErrProtocol, len(answer.GetResults()), events)
 		}
 		var p piece
 		for i, r := range answer.GetResults() {
 			if r.GetStatus() == waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED {
-				tally.Acked(hashes[i])
+				d.acked[i] = true
 				p.records++
 				continue
 			}
-			tally.Failed(hashes[i])
 			p.failed++
 			if p.why == nil {
 				p.why = fmt.Errorf("%s %s: %s", r.GetStatus(), r.GetCode(), r.GetMessage())
 			}
 		}
-		return p, nil
+		return p, log.add(d)
 	}
 }
 

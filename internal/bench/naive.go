@@ -42,14 +42,10 @@ func submitOne(ctx context.Context, c chain, function string, argument []byte) e
 }
 
 // naiveEventSender records one event a transaction.
-func naiveEventSender(c chain, load *EventLoad, tally *Tally[ledger.Digest]) sender {
+func naiveEventSender(c chain, load *EventLoad, log *eventLog) sender {
 	return func(ctx context.Context) (piece, error) {
-		event := load.Events(1)[0]
-		hash, err := hashOf(event)
-		if err != nil {
-			return piece{}, err
-		}
-		entry, err := wire.NewEventEntry(nil, event)
+		d := sentDocument{events: load.Events(1), acked: make([]bool, 1)}
+		entry, err := wire.NewEventEntry(nil, d.events[0])
 		if err != nil {
 			return piece{}, err
 		}
@@ -57,16 +53,14 @@ func naiveEventSender(c chain, load *EventLoad, tally *Tally[ledger.Digest]) sen
 		if err != nil {
 			return piece{}, err
 		}
-		tally.Sent(hash, 1)
 		if err := submitOne(ctx, c, wire.FnRecordEvents, argument); err != nil {
 			if ctx.Err() != nil {
 				return piece{}, context.Cause(ctx)
 			}
-			tally.Failed(hash)
-			return piece{failed: 1, why: err}, nil
+			return piece{failed: 1, why: err}, log.add(d)
 		}
-		tally.Acked(hash)
-		return piece{records: 1}, nil
+		d.acked[0] = true
+		return piece{records: 1}, log.add(d)
 	}
 }
 

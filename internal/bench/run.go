@@ -95,6 +95,7 @@ type bench struct {
 	stream   *blocks.Stream
 	from     uint64 // the ledger's height at the start
 	events   *Tally[ledger.Digest]
+	log      *eventLog
 	segments *Tally[segmentKey]
 	begun    time.Time
 }
@@ -107,6 +108,7 @@ func newBench(ctx context.Context, cfg Config) (*bench, error) {
 	b := &bench{
 		cfg: cfg, run: rand.Uint64N(1 << 40), events: NewTally[ledger.Digest](), segments: NewTally[segmentKey](), begun: time.Now(), //nolint:gosec // a name, not a secret
 	}
+	b.log = &eventLog{tally: b.events}
 	if b.reader, err = fabric.Dial(cfg.Profile, profile.IdentityDashboard, fabric.Options{}); err != nil {
 		return nil, err
 	}
@@ -213,6 +215,9 @@ func (b *bench) result(ctx context.Context, kind Kind, m *measured, counted func
 	} else if m.naive.why != nil {
 		r.FirstError = "the naive way: " + m.naive.why.Error()
 	}
+	if err := b.log.settle(); err != nil {
+		return nil, err
+	}
 	height, err := b.stream.Height(ctx)
 	if err != nil {
 		return nil, err
@@ -259,10 +264,10 @@ func MeasureCapture(ctx context.Context, cfg Config) (result *Result, err error)
 	var way, naive []sender
 	for i := range b.cfg.Clients {
 		client := waybillv1.NewCaptureServiceClient(conns[i%len(conns)])
-		way = append(way, captureSender(client, NewEventLoad(b.run, i, start), b.cfg.Events, b.events))
+		way = append(way, captureSender(client, NewEventLoad(b.run, i, start), b.cfg.Events, b.log))
 	}
 	for i := range b.cfg.NaiveClients {
-		naive = append(naive, naiveEventSender(b.naive, NewEventLoad(b.run, b.cfg.Clients+i, start), b.events))
+		naive = append(naive, naiveEventSender(b.naive, NewEventLoad(b.run, b.cfg.Clients+i, start), b.log))
 	}
 	var m measured
 	if err := b.alternate(ctx, naive, way, &m); err != nil {
