@@ -14,7 +14,11 @@ import (
 	"github.com/waybill-dev/waybill/epcis"
 )
 
-const maxShipments = 100_000
+// MaxShipments is the most that a day may have.
+const MaxShipments = 100_000
+
+// tagDigits of a run's digest keep the serials and loggers of one run apart from another's.
+const tagDigits = 10
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Now.IsZero() {
@@ -40,8 +44,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.Journey = 9 * time.Hour
 	}
 	switch {
-	case c.Shipments < 0 || c.Shipments > maxShipments:
-		return c, fmt.Errorf("%w: %d shipments, at most %d", ErrConfig, c.Shipments, maxShipments)
+	case c.Shipments < 0 || c.Shipments > MaxShipments:
+		return c, fmt.Errorf("%w: %d shipments, at most %d", ErrConfig, c.Shipments, MaxShipments)
 	case len(c.Faults) > c.Shipments:
 		return c, fmt.Errorf("%w: %d faults for %d shipments", ErrConfig, len(c.Faults), c.Shipments)
 	case c.Sampling < time.Second || c.Sampling > 10*time.Minute:
@@ -70,7 +74,7 @@ func New(cfg Config) (*Day, error) {
 		return nil, err
 	}
 	day := &Day{Policies: Policies(), Keys: map[string]ed25519.PrivateKey{}}
-	tag := digest(cfg.Seed, cfg.Now.Format(time.RFC3339)).String()
+	run := digest(cfg.Seed, cfg.Now.Format(time.RFC3339))
 	longest := cfg.Journey + cfg.Journey/4 + 3*time.Hour // with what comes before and after
 	begin := cfg.Now.Add(-max(24*time.Hour, longest+6*time.Hour))
 	for i := range day.Policies {
@@ -82,11 +86,11 @@ func New(cfg Config) (*Day, error) {
 			fault = cfg.Faults[i]
 		}
 		s := &shipment{
-			day: day, cfg: cfg, fault: fault, tag: tag[:6], number: i,
+			day: day, cfg: cfg, fault: fault, run: run, tag: run.String()[:tagDigits], number: i,
 			r: source(cfg.Seed, "shipment", strconv.Itoa(i)),
 		}
 		s.plan(begin, cfg.Now.Add(-time.Minute-longest))
-		if err := s.run(tag); err != nil {
+		if err := s.simulate(); err != nil {
 			return nil, err
 		}
 	}
@@ -108,6 +112,7 @@ type shipment struct {
 	cfg     Config
 	r       *rand.Rand
 	fault   Fault
+	run     ledger.Digest // of the seed and of Now: every id stands on it, or a second run on one ledger would collide
 	tag     string
 	number  int
 	product product
@@ -145,7 +150,7 @@ func (s *shipment) plan(begin, latest time.Time) {
 }
 
 func (s *shipment) send(org string, at time.Time, e event) error {
-	e.EventID = uuid(s.r)
+	e.EventID = uuid(s.r, s.run)
 	entry, err := e.entry(at)
 	if err != nil {
 		return err
@@ -154,26 +159,22 @@ func (s *shipment) send(org string, at time.Time, e event) error {
 	return nil
 }
 
-func (s *shipment) run(runTag string) error {
-	// Four digits of the day's digest keep the pallets of one demonstration apart from another's.
-	run, err := strconv.ParseUint(runTag[6:14], 16, 64)
-	if err != nil {
-		return fmt.Errorf("simulate: %w", err)
-	}
-	s.pallet = fmt.Sprintf("urn:epc:id:sscc:%s.3%04d%05d", producerPrefix, run%10_000, s.number)
+func (s *shipment) simulate() error {
+	var err error
+	s.pallet = sscc(s.run, s.number)
 	if s.key, err = epcis.CanonicalEPC(s.pallet); err != nil {
 		return fmt.Errorf("simulate: %w", err)
 	}
 	for i := range s.cfg.Items {
 		s.items = append(s.items, fmt.Sprintf("urn:epc:id:sgtin:%s.%s.%s-%05d-%03d", producerPrefix, s.product.item, s.tag, s.number, i))
 	}
-	first, err := s.logger(0, runTag)
+	first, err := s.logger(0)
 	if err != nil {
 		return err
 	}
 	second := ""
 	if s.fault == FaultLoggerSwapped {
-		if second, err = s.logger(1, runTag); err != nil {
+		if second, err = s.logger(1); err != nil {
 			return err
 		}
 	}
@@ -190,13 +191,13 @@ func (s *shipment) run(runTag string) error {
 }
 
 // logger registers the shipment's first or second logger and gives its GIAI as a URN.
-func (s *shipment) logger(n int, runTag string) (string, error) {
+func (s *shipment) logger(n int) (string, error) {
 	urn := fmt.Sprintf("urn:epc:id:giai:%s.%s-%05d-%d", carrierPrefix, s.tag, s.number, n)
 	id, err := epcis.CanonicalEPC(urn)
 	if err != nil {
 		return "", fmt.Errorf("simulate: %w", err)
 	}
-	device, key, err := newDevice(s.cfg.Seed, runTag, id)
+	device, key, err := newDevice(s.cfg.Seed, s.run.String(), id)
 	if err != nil {
 		return "", err
 	}

@@ -18,11 +18,12 @@ import (
 // for measuring. Other seeds and other times give other serials.
 func LoadEvents(seed uint64, now time.Time, n int) iter.Seq2[int, wire.EventEntry] {
 	return func(yield func(int, wire.EventEntry) bool) {
-		tag := digest(seed, "load", now.UTC().Format(time.RFC3339Nano)).String()[:10]
+		run := digest(seed, "load", now.UTC().Format(time.RFC3339Nano))
+		tag := run.String()[:tagDigits]
 		r := source(seed, "load", tag)
 		at := now.UTC().Add(-time.Hour)
 		for i := range n {
-			if !yield(i, loadEvent(r, tag, i, at)) {
+			if !yield(i, loadEvent(r, run, tag, i, at)) {
 				return
 			}
 		}
@@ -31,10 +32,10 @@ func LoadEvents(seed uint64, now time.Time, n int) iter.Seq2[int, wire.EventEntr
 
 const loadEventBytes = 1000
 
-func loadEvent(r *rand.Rand, tag string, i int, at time.Time) wire.EventEntry {
+func loadEvent(r *rand.Rand, run ledger.Digest, tag string, i int, at time.Time) wire.EventEntry {
 	stamp := at.Add(time.Duration(i%3_000_000) * time.Millisecond).Format("2006-01-02T15:04:05.000Z07:00")
 	b := make([]byte, 0, loadEventBytes+64)
-	b = fmt.Appendf(b, `{"type":"ObjectEvent","eventID":%q,"eventTime":%q,"eventTimeZoneOffset":"+00:00",`, uuid(r), stamp)
+	b = fmt.Appendf(b, `{"type":"ObjectEvent","eventID":%q,"eventTime":%q,"eventTimeZoneOffset":"+00:00",`, uuid(r, run), stamp)
 	b = fmt.Appendf(b, `"epcList":["urn:epc:id:sgtin:%s.000999.%s%d"],"action":"ADD","bizStep":"commissioning","disposition":"active",`, producerPrefix, tag, i)
 	b = fmt.Appendf(b, `"readPoint":{"id":%q},"bizLocation":{"id":%q},`, sgln(producerPrefix, "00001"), sgln(producerPrefix, "00001"))
 	b = fmt.Appendf(b, `"bizTransactionList":[{"type":"prodorder","bizTransaction":"urn:epcglobal:cbv:bt:%s000003:P-%d"}],`, producerPrefix, r.IntN(1000))
@@ -73,7 +74,7 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 	if cfg.Sampling == 0 {
 		cfg.Sampling = time.Minute
 	}
-	if cfg.Now.IsZero() || cfg.Devices < 1 || cfg.Devices > maxShipments || cfg.Readings < 1 || cfg.SegmentReadings < 1 || cfg.Sampling < time.Millisecond {
+	if cfg.Now.IsZero() || cfg.Devices < 1 || cfg.Devices > MaxShipments || cfg.Readings < 1 || cfg.SegmentReadings < 1 || cfg.Sampling < time.Millisecond {
 		return nil, fmt.Errorf("%w: fleet of %d devices, %d readings in segments of %d, one each %s", ErrConfig, cfg.Devices, cfg.Readings, cfg.SegmentReadings, cfg.Sampling)
 	}
 	sum := digest(cfg.Seed, "fleet", cfg.Now.UTC().Format(time.RFC3339Nano))
@@ -81,12 +82,8 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 	f := &Fleet{cfg: cfg}
 	f.begin = cfg.Now.UTC().Truncate(time.Second).Add(-time.Duration(cfg.Readings+1) * cfg.Sampling)
 	r := source(cfg.Seed, "fleet", tag)
-	run, err := strconv.ParseUint(tag[10:18], 16, 64)
-	if err != nil {
-		return nil, fmt.Errorf("simulate: %w", err)
-	}
 	for i := range cfg.Devices {
-		urn := fmt.Sprintf("urn:epc:id:giai:%s.F%s-%05d", carrierPrefix, tag[:10], i)
+		urn := fmt.Sprintf("urn:epc:id:giai:%s.F%s-%05d", carrierPrefix, tag[:tagDigits], i)
 		id, err := epcis.CanonicalEPC(urn)
 		if err != nil {
 			return nil, fmt.Errorf("simulate: %w", err)
@@ -95,13 +92,13 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 		if err != nil {
 			return nil, err
 		}
-		pallet := fmt.Sprintf("urn:epc:id:sscc:%s.4%04d%05d", producerPrefix, run%10_000, i)
+		pallet := sscc(sum, i)
 		canonical, err := epcis.CanonicalEPC(pallet)
 		if err != nil {
 			return nil, fmt.Errorf("simulate: %w", err)
 		}
 		binding, err := event{
-			Type: "AssociationEvent", EventID: uuid(r), ParentID: pallet, ChildEPCs: []string{urn}, Action: "ADD", BizStep: "installing",
+			Type: "AssociationEvent", EventID: uuid(r, sum), ParentID: pallet, ChildEPCs: []string{urn}, Action: "ADD", BizStep: "installing",
 			ReadPoint: &place{sgln(producerPrefix, "00001")},
 		}.entry(f.begin.Add(-time.Second))
 		if err != nil {

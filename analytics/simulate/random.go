@@ -3,6 +3,7 @@ package simulate
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -49,9 +50,11 @@ func duration(r *rand.Rand, low, high time.Duration) time.Duration {
 	return (low + time.Duration(r.Int64N(int64(high-low)+1))).Truncate(time.Second)
 }
 
-// uuid is a version 4 UUID.
-func uuid(r *rand.Rand) string {
-	a, b := r.Uint64(), r.Uint64()
+// uuid is a version 4 UUID. The stream alone would give the same ones at every time: the run's
+// digest tells them apart and leaves what the stream gives next, the readings, as it is.
+func uuid(r *rand.Rand, run ledger.Digest) string {
+	a := r.Uint64() ^ binary.BigEndian.Uint64(run[16:24])
+	b := r.Uint64() ^ binary.BigEndian.Uint64(run[24:])
 	a = a&^0xf000 | 0x4000
 	b = b&^(3<<62) | 2<<62
 	hex := func(v uint64, digits int) string {
@@ -63,4 +66,12 @@ func uuid(r *rand.Rand) string {
 	}
 	h, l := hex(a, 16), hex(b, 16)
 	return "urn:uuid:" + h[:8] + "-" + h[8:12] + "-" + h[12:] + "-" + l[:4] + "-" + l[4:]
+}
+
+// sscc is the URN of a run's n-th pallet. A run numbers its pallets from a place among the company's
+// ten thousand million (an extension digit, nine digits of serial reference) that its digest decides.
+func sscc(run ledger.Digest, n int) string {
+	const all = 10_000_000_000
+	serial := (binary.BigEndian.Uint64(run[8:16])%all + uint64(n)) % all //nolint:gosec // a pallet's number is not negative
+	return fmt.Sprintf("urn:epc:id:sscc:%s.%010d", producerPrefix, serial)
 }

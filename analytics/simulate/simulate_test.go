@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +52,84 @@ func TestTheSameSeedGivesTheSameDay(t *testing.T) {
 	}
 	if fingerprint(t, a) == fingerprint(t, mustDay(t, Config{Seed: 2})) {
 		t.Error("two seeds give one day")
+	}
+}
+
+// ids gathers everything by which a ledger knows what a day records, and may know it only once.
+func ids(t testing.TB, cfg Config) map[string]bool {
+	t.Helper()
+	day, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for _, d := range day.Devices {
+		out[d.ID] = true
+		out[hex.EncodeToString(d.PublicKey)] = true
+	}
+	for _, truth := range day.Truth {
+		out[truth.Shipment] = true
+	}
+	for _, a := range day.Actions {
+		if a.Kind != KindEvent {
+			continue
+		}
+		var e event
+		if err := json.Unmarshal(a.Event.Body, &e); err != nil {
+			t.Fatal(err)
+		}
+		out[e.EventID] = true
+		for _, id := range append(append([]string{e.ParentID}, e.EPCs...), e.ChildEPCs...) {
+			if id != "" {
+				out[id] = true
+			}
+		}
+		for _, d := range e.Documents {
+			out[d.ID] = true
+		}
+		parsed, err := epcis.ParseEvent(a.Event.Context, a.Event.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[parsed.Hash().String()] = true
+	}
+	return out
+}
+
+func TestDaysOfOtherTimesAndSeedsShareNoID(t *testing.T) {
+	runs := []Config{
+		{Seed: 1, Now: now},
+		{Seed: 1, Now: now.Add(time.Second)},
+		{Seed: 1, Now: now.Add(24 * time.Hour)},
+		{Seed: 1, Now: now.Add(time.Hour), Shipments: 1},
+		{Seed: 2, Now: now, Shipments: 60},
+	}
+	of := map[string]int{}
+	for run, cfg := range runs {
+		for id := range ids(t, cfg) {
+			if other, ok := of[id]; ok {
+				t.Errorf("runs %d and %d share %s", other, run, id)
+			}
+			of[id] = run
+		}
+	}
+}
+
+func TestADayAtAnotherTimeHoldsTheSameReadings(t *testing.T) {
+	values := func(at time.Time) (out []int32) {
+		day, err := New(Config{Seed: 9, Now: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range day.Actions {
+			if a.Kind == KindSegment {
+				out = append(out, a.Segment.Readings.Channels[0].Values...)
+			}
+		}
+		return out
+	}
+	if !slices.Equal(values(now), values(now.Add(36*time.Hour))) {
+		t.Error("the time changes what the loggers read, not only when")
 	}
 }
 
@@ -140,7 +219,7 @@ func TestImpossibleConfigurationsAreRefused(t *testing.T) {
 	for _, cfg := range []Config{
 		{},
 		{Now: now, Shipments: -1},
-		{Now: now, Shipments: maxShipments + 1},
+		{Now: now, Shipments: MaxShipments + 1},
 		{Now: now, Shipments: 2, Faults: []Fault{FaultDrift, FaultDrift, FaultDrift}},
 		{Now: now, Faults: []Fault{"gremlins"}},
 		{Now: now, Sampling: time.Millisecond},
