@@ -26,6 +26,7 @@ const (
 	codeNotYet       = "WB_CERTIFICATE_NOT_YET_VALID"
 	codeArgument     = "WB_ARGUMENT"
 	codePageToken    = "WB_PAGE_TOKEN" //nolint:gosec // the name of an error
+	codePosition     = "WB_POSITION"
 	codeTooMany      = "WB_TOO_MANY_INPUTS"
 	codeBusy         = "WB_BUSY"
 	codeStopping     = "WB_STOPPING"
@@ -146,6 +147,16 @@ func withCode(grpc codes.Code, code, message string) *status.Status {
 		return detailed
 	}
 	return st
+}
+
+// reason is the stable code that a status carries; empty if it carries none.
+func reason(st *status.Status) string {
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
 }
 
 // final reports whether the answer to an input will be the same however often it is sent again,

@@ -35,6 +35,9 @@ func watch[T any](ctx context.Context, s *Server, req watchRequest, w watcher[T]
 		return refuse(codes.InvalidArgument, codeArgument, "after and only_new exclude each other")
 	case given != nil:
 		after = &readmodel.Position{Block: given.GetBlock(), Index: given.GetIndex()}
+		if err := s.reached(ctx, after.Block); err != nil {
+			return err
+		}
 	case req.GetOnlyNew():
 		height, _ := s.cfg.Reader.Changed()
 		if end, ok := readmodel.EndOf(height); ok {
@@ -82,6 +85,25 @@ func watch[T any](ctx context.Context, s *Server, req watchRequest, w watcher[T]
 			return ctx.Err()
 		}
 	}
+}
+
+// reached refuses a position that the ledger is far from. One that the read model has not taken in, or
+// that this server's peer is a little behind of, is waited for; so is any where the height is not known.
+func (s *Server) reached(ctx context.Context, block uint64) error {
+	if height, _ := s.cfg.Reader.Changed(); block < height+farBehind || s.cfg.Height == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askHeight)
+	defer cancel()
+	height, err := s.cfg.Height(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "the ledger's height is not known", "error", err)
+		return nil //nolint:nilerr // then the position is waited for
+	}
+	if block >= height+farBehind {
+		return refuse(codes.OutOfRange, codePosition, "block %d lies beyond the ledger, which has %d blocks", block, height)
+	}
+	return nil
 }
 
 func askPage[T any](ctx context.Context, s *Server, w watcher[T], after *readmodel.Position) (readmodel.Rows[T], error) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -122,6 +123,38 @@ func TestWatchingGivesSignsOfLifeAndCanBeginNow(t *testing.T) {
 	}
 	_, err = stream.Recv()
 	wants(t, err, codes.InvalidArgument, "WB_ARGUMENT")
+}
+
+func TestWatchingAfterAPositionBeyondTheLedgerIsRefused(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits.Heartbeat = time.Millisecond })
+	height, err := r.ledger.Height(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := r.connect(ledger.RoleReader)
+	for _, block := range []uint64{height + farBehind, 999_999_999, 1 << 62, math.MaxUint64} {
+		after := &waybillv1.Position{Block: block}
+		verdicts, err := waybillv1.NewVerdictServiceClient(conn).WatchVerdicts(t.Context(), &waybillv1.WatchVerdictsRequest{After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = verdicts.Recv()
+		wants(t, err, codes.OutOfRange, "WB_POSITION")
+		events, err := waybillv1.NewCaptureServiceClient(conn).WatchEvents(t.Context(), &waybillv1.WatchEventsRequest{After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = events.Recv()
+		wants(t, err, codes.OutOfRange, "WB_POSITION")
+	}
+	// A position that another peer has seen a moment earlier is waited for.
+	near, err := waybillv1.NewVerdictServiceClient(conn).WatchVerdicts(t.Context(), &waybillv1.WatchVerdictsRequest{After: &waybillv1.Position{Block: height + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := near.Recv(); err != nil || a.GetVerdict() != nil {
+		t.Fatalf("%v, %v", a, err)
+	}
 }
 
 func TestAWatcherThatDoesNotReadIsEndedAndResumes(t *testing.T) {
