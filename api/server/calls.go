@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -56,22 +57,22 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 func (s *Server) enter(ctx context.Context, c *call) (context.Context, context.CancelFunc, error) {
 	r, ok := s.rules[c.method]
 	if !ok {
-		return nil, nil, refuse(codes.PermissionDenied, codeUnauthorised, "no rule says who may call this")
+		return ctx, nil, refuse(codes.PermissionDenied, codeUnauthorised, "no rule says who may call this")
 	}
 	from, err := s.certificates.caller(ctx)
 	if err != nil {
-		return nil, nil, err
+		return ctx, nil, err
 	}
 	c.from = from
 	if err := r.allows(from); err != nil {
-		return nil, nil, err
+		return ctx, nil, err
 	}
 	slots := s.slots(r.kind)
 	if slots != nil {
 		select {
 		case slots <- struct{}{}:
 		default:
-			return nil, nil, refuse(codes.ResourceExhausted, codeBusy, "the server has %d such calls under way; try again", cap(slots))
+			return ctx, nil, refuse(codes.ResourceExhausted, codeBusy, "the server has %d such calls under way; try again", cap(slots))
 		}
 	}
 	cancel := func() {}
@@ -124,6 +125,11 @@ func (s *Server) ended(ctx context.Context, c *call, err error) error {
 	}
 	s.metrics.calls.WithLabelValues(method, status.Code(st.Err()).String()).Inc()
 	s.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
+	if err != nil && reason(st) != codeStopping {
+		// Callers' gRPC repeats what no server took. What this one has tried, for as long as it may, it is
+		// for the caller to try again.
+		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", "-1")) // a hint, as good as lost if it is
+	}
 	attributes := []any{"method", c.method, "call", c.id, "caller", c.from.subject, "code", st.Code().String(), "took", took}
 	switch {
 	case err == nil:

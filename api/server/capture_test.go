@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,13 +226,17 @@ func TestFailuresOfTheNetworkAreToldByCodeAndNotByTheirCause(t *testing.T) {
 		"WB_CLOCK_SKEW":      {&fabric.Error{Kind: fabric.ErrRefused, Code: "WB_CLOCK_SKEW", Text: "set the client's clock", Cause: secret}, codes.FailedPrecondition},
 		"WB_INTERNAL":        {secret, codes.Internal},
 	} {
-		r.ledger.Before = func(context.Context, submit.Kind) error { return c.err }
+		var tries atomic.Int64
+		r.ledger.Before = func(context.Context, submit.Kind) error { tries.Add(1); return c.err }
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		_, err := api.CaptureEvents(ctx, captureList(observed(1, "")))
 		cancel()
 		wants(t, err, c.grpc, code)
 		if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s tells %v", code, err)
+		}
+		if n := tries.Load(); n != 1 && code != "WB_STOPPING" {
+			t.Errorf("%s: gRPC has the server try %d times", code, n)
 		}
 	}
 }

@@ -62,17 +62,15 @@ func (v *verifier) verify(b *common.Block) (out Block, err error) {
 	}
 	configuration := isConfig(b.GetData().GetData())
 	if v.next == 0 {
-		c, err := v.trust.anchor(b)
-		if err != nil {
+		if v.config, err = v.trust.anchor(b); err != nil {
 			return Block{}, err
 		}
-		v.config = c
 	} else {
-		if err := v.signed(b, configuration); err != nil {
+		if err = v.signed(b, configuration); err != nil {
 			return Block{}, err
 		}
 		if configuration {
-			if err := v.reconfigure(b); err != nil {
+			if err = v.reconfigure(b); err != nil {
 				return Block{}, err
 			}
 		}
