@@ -11,6 +11,10 @@
 // message; a decoder never panics on bad input and bounds what it reads by
 // [Limits].
 //
+// [Convert] and [Encoder] write what was read, or made, in another form; what that
+// form cannot express is a fault with [CodeForm]. DIFFERENCES.md says which
+// spellings change on the way.
+//
 // Memory: [Events] and [EventsXML] hold one event at a time: its text at most four
 // times over and at most 384 bytes for each JSON value in it, or 768 for each XML
 // element and attribute, both bounded by [Limits]. The header of a document is held

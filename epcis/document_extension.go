@@ -73,7 +73,7 @@ func (x *xmlReader) keep(place Place, el *xmlElement) error {
 	}
 	if over != nil {
 		x.addFault(path, over.Code, over.Message)
-		return nil
+		return nil //nolint:nilerr // faults are collected
 	}
 	c := xmlConverter{x: x, t: &tree{origin: []xmlOrigin{}}, base: path, used: x.used}
 	root := c.add(none, KindObject, "", "", xmlOrigin{el: el})
@@ -85,7 +85,7 @@ func (x *xmlReader) keep(place Place, el *xmlElement) error {
 	}
 	if c.full != nil {
 		x.addFault(path, c.full.Code, c.full.Message)
-		return nil
+		return nil //nolint:nilerr // faults are collected
 	}
 	x.used = c.used
 	v := decoder{t: c.t, ctx: c.context(nil), lim: x.lim, base: path}

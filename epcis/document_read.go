@@ -67,7 +67,7 @@ func Convert(w io.Writer, r io.ReadSeeker, lim Limits, opt WriteOptions) (events
 	if err != nil {
 		return 0, err
 	}
-	if _, err := r.Seek(start, io.SeekStart); err != nil {
+	if _, err = r.Seek(start, io.SeekStart); err != nil {
 		return 0, readFault(err)
 	}
 	d := NewDecoder(r, lim)

@@ -145,7 +145,7 @@ func (e *Encoder) Close() error {
 	var b []byte
 	var err error
 	if e.opt.Form == FormJSON {
-		b, err = e.jsonTail()
+		b = e.jsonTail()
 	} else {
 		b, err = e.xmlTail()
 	}
@@ -308,7 +308,7 @@ func (e *Encoder) jsonHead() ([]byte, error) {
 	return w.b, nil
 }
 
-func (e *Encoder) jsonTail() ([]byte, error) {
+func (e *Encoder) jsonTail() []byte {
 	w := jsonWriter{}
 	if e.events > 0 {
 		w.b = append(w.b, '\n')
@@ -328,7 +328,7 @@ func (e *Encoder) jsonTail() ([]byte, error) {
 	w.end('}')
 	e.jsonExtensions(&w, InDocument, false)
 	w.end('}')
-	return append(w.b, '\n'), nil
+	return append(w.b, '\n')
 }
 
 // jsonExtensions writes the document's own extensions of one place: those that must

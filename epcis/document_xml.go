@@ -221,7 +221,7 @@ func (e *Encoder) xmlHeader(members []Extension) {
 		e.masterData(master)
 		w.end("extension")
 	}
-	w.extensions(rest, true)
+	w.extensions(rest)
 	w.end("EPCISHeader")
 }
 
@@ -294,7 +294,7 @@ func (e *Encoder) masterData(x *Extension) {
 			rest = append(rest, *m)
 		}
 	}
-	w.extensions(rest, true)
+	w.extensions(rest)
 	w.end("EPCISMasterData")
 }
 
@@ -396,7 +396,7 @@ func (w *xmlWriter) vocabularyElement(v *Value) {
 			w.end("children")
 		}
 	}
-	w.extensions(others, true)
+	w.extensions(others)
 	w.end("VocabularyElement")
 }
 
@@ -405,8 +405,8 @@ func (w *xmlWriter) vocabularyAttribute(v *Value) {
 	var value *Value
 	for i := range rest {
 		x := &rest[i]
-		switch {
-		case x.Name == "attribute":
+		switch x.Name {
+		case "attribute":
 			value = &x.Value
 		default:
 			w.fault("an attribute of master data cannot have the member " + quote(x.Name) + " in XML")
@@ -462,7 +462,6 @@ func (e *Encoder) xmlIgnored(x *Extension) {
 		} else if isNCName(name.Local) && usableSpace(name.Namespace) {
 			w.begin("n:" + name.Local)
 			w.attr("xmlns:n", name.Namespace)
-			prefix = "n"
 		} else {
 			w.fault("the name " + quote(v.Text) + " cannot stand in XML")
 			continue

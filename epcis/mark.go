@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -34,12 +35,7 @@ const (
 const maxMarks = 8
 
 func (el *xmlElement) marked(word string) bool {
-	for _, m := range el.marks {
-		if m == word {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(el.marks, word)
 }
 
 // argument gives what follows the word of a mark.

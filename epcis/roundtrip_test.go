@@ -214,8 +214,12 @@ func TestEveryPublishedDocumentSurvivesEveryForm(t *testing.T) {
 		}
 		documents++
 		for _, way := range [][]epcis.Form{
-			{epcis.FormJSON}, {epcis.FormXML}, {epcis.FormXML12},
-			{epcis.FormXML, epcis.FormJSON}, {epcis.FormJSON, epcis.FormXML}, {epcis.FormXML12, epcis.FormJSON},
+			{epcis.FormJSON},
+			{epcis.FormXML},
+			{epcis.FormXML12},
+			{epcis.FormXML, epcis.FormJSON},
+			{epcis.FormJSON, epcis.FormXML},
+			{epcis.FormXML12, epcis.FormJSON},
 			{epcis.FormJSON, epcis.FormXML, epcis.FormXML12, epcis.FormXML, epcis.FormJSON},
 		} {
 			step := data

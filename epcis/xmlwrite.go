@@ -342,10 +342,10 @@ func (w *xmlWriter) tag(x *Extension, standard bool) (xmlTag, bool) {
 	return t, true
 }
 
-// extensions writes members that the standard does not define.
-func (w *xmlWriter) extensions(list []Extension, standard bool) {
+// extensions writes members that the standard does not define, beside its own.
+func (w *xmlWriter) extensions(list []Extension) {
 	for i := range list {
-		w.extension(&list[i], standard)
+		w.extension(&list[i], true)
 	}
 }
 
@@ -491,7 +491,7 @@ func (w *xmlWriter) event(e *Event, ignored []string) {
 	declare := n.done()
 	var wrap []string
 	if w.form == FormXML12 {
-		switch e.Type {
+		switch e.Type { //nolint:exhaustive // the other types stand in the list itself
 		case TransformationEvent:
 			wrap = []string{"extension"}
 		case AssociationEvent:
@@ -523,7 +523,7 @@ func (w *xmlWriter) event(e *Event, ignored []string) {
 	}
 	w.fields(e)
 	w.at = "$"
-	w.extensions(e.Extensions, true)
+	w.extensions(e.Extensions)
 	w.end(t.name)
 	for _, name := range wrap {
 		w.end(name)
@@ -756,7 +756,7 @@ func (w *xmlWriter) errorDeclaration(d *ErrorDeclaration) {
 		}
 		w.end("correctiveEventIDs")
 	}
-	w.extensions(d.Extensions, true)
+	w.extensions(d.Extensions)
 	w.end("errorDeclaration")
 }
 
@@ -767,7 +767,7 @@ func (w *xmlWriter) location(name string, l *Location) {
 	w.at = "$." + name
 	w.open(name)
 	w.leaf("id", l.ID)
-	w.extensions(l.Extensions, true)
+	w.extensions(l.Extensions)
 	w.end(name)
 }
 
@@ -827,7 +827,7 @@ func (w *xmlWriter) ilmd(e *Event) {
 	}
 	w.at = "$.ilmd"
 	w.open("ilmd")
-	w.extensions(e.ILMD, true)
+	w.extensions(e.ILMD)
 	w.end("ilmd")
 }
 
@@ -867,7 +867,7 @@ func (w *xmlWriter) sensorElement(s *SensorElement) {
 	for i := range s.Reports {
 		w.sensorReport(&s.Reports[i])
 	}
-	w.extensions(s.Extensions, true)
+	w.extensions(s.Extensions)
 	w.end("sensorElement")
 }
 

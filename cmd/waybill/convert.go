@@ -75,14 +75,14 @@ func (c conversion) options() (epcis.WriteOptions, error) {
 	}
 	var err error
 	if opt.Form, err = epcis.ParseForm(c.to); err != nil {
-		return opt, err
+		return opt, fmt.Errorf("--to %s is not json, xml or xml1.2", c.to)
 	}
 	switch c.epcs {
 	case "":
 	case "urn":
 		prefixes, err := epcis.ParseCompanyPrefixes(c.prefixes)
-		if err != nil {
-			return opt, err
+		if f, ok := errors.AsType[epcis.Fault](err); ok {
+			return opt, fmt.Errorf("--company-prefix: %s", f.Message)
 		}
 		opt.Identifier = prefixes.URN
 	case "link":

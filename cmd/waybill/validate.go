@@ -123,11 +123,13 @@ func (a *app) validateFile(cmd *cobra.Command, file string, limits epcis.Limits)
 
 // warn reports what is doubtful in a valid event.
 func (a *app) warn(cmd *cobra.Command, v *validation, source epcis.Source) error {
-	warnings := source.Warnings()
-	if source.Err != nil || len(warnings) == 0 || a.quiet {
-		return nil
+	if source.Err != nil || a.quiet {
+		return nil //nolint:nilerr // the faults of an invalid event are reported, its warnings are not
 	}
-	faults := faultsOf(v.File, &source.Index, warnings)
+	var faults []fault
+	for _, w := range source.Warnings() {
+		faults = append(faults, faultsOf(v.File, &source.Index, w)...)
+	}
 	v.Warnings = append(v.Warnings, faults[:max(0, min(maxFaults-len(v.Warnings), len(faults)))]...)
 	for _, f := range faults {
 		if a.json {
