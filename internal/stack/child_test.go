@@ -3,6 +3,7 @@ package stack
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +34,23 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	default:
 		os.Exit(m.Run())
+	}
+}
+
+func TestAnInterruptedStartIsNoFailureOfAServer(t *testing.T) {
+	refused := fmt.Errorf("%w: dial tcp 127.0.0.1:1: connection refused", ErrServer)
+	cancelled, cancel := context.WithCancel(t.Context())
+	if err := interrupted(cancelled, refused); !errors.Is(err, ErrServer) {
+		t.Errorf("under way: %v", err)
+	}
+	cancel()
+	if err := interrupted(cancelled, refused); !errors.Is(err, context.Canceled) || errors.Is(err, ErrServer) {
+		t.Errorf("cancelled: %v", err)
+	}
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if err := interrupted(late, refused); !errors.Is(err, ErrServer) {
+		t.Errorf("out of time: %v", err)
 	}
 }
 

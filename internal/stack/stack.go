@@ -89,9 +89,17 @@ func Up(ctx context.Context, o Options) (*Stack, error) {
 	if err := s.up(ctx); err != nil {
 		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
 		defer cancel()
-		return nil, errors.Join(err, s.Down(down))
+		return nil, errors.Join(interrupted(ctx, err), s.Down(down))
 	}
 	return s, nil
+}
+
+// interrupted gives the context's error where it was cancelled: what did not come up then was not to.
+func interrupted(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return err
 }
 
 func (s *Stack) up(ctx context.Context) error {
