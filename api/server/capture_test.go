@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/waybill-dev/waybill/api/client"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
@@ -366,7 +367,11 @@ func TestItemsAnswerInAnySpelling(t *testing.T) {
 			t.Errorf("%s: %v", spelling, i)
 		}
 	}
-	_, err := api.GetItem(t.Context(), &waybillv1.GetItemRequest{})
+	_, err := api.GetItem(t.Context(), &waybillv1.GetItemRequest{Epc: "nonsense"})
+	if text := status.Convert(err).Message(); strings.Count(text, "WB_") != 1 || !strings.Contains(text, "epc: ") {
+		t.Errorf("the code does not stand in %q once", text)
+	}
+	_, err = api.GetItem(t.Context(), &waybillv1.GetItemRequest{})
 	wants(t, err, codes.InvalidArgument, "WB_ARGUMENT")
 }
 

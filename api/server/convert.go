@@ -247,7 +247,8 @@ func canonical(what, epc string) (string, error) {
 	}
 	c, err := epcis.CanonicalEPC(epc)
 	if err != nil {
-		return "", refuse(codes.InvalidArgument, ledger.Code(err), "%s: %s", what, err)
+		_, text := ledger.ParseCode(err.Error())
+		return "", refuse(codes.InvalidArgument, ledger.Code(err), "%s: %s", what, text)
 	}
 	return c, nil
 }

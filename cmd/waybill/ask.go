@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -87,12 +89,17 @@ func (a *app) newEventCommand() *cobra.Command {
 		Use:   "event HASH",
 		Short: "Show a recorded event as it was sent",
 		Long: `Show an event by its hash, in either spelling: ni:///sha-256;…?ver=CBV2.0 or 64 hexadecimal
-digits. With --body only its JSON as it was sent, white space aside.`,
+digits. With --body only its JSON as it was first recorded, white space aside. One event may have been
+recorded in several spellings, which share its hash: with another eventID, with identifiers spelt
+otherwise, or declared in error. With --bodies each of them, a line each, the first recorded first.`,
 		Example: `  waybill event $(waybill hash shipment.jsonld | head -1)
-  waybill event --body 5f2b…c1 | jq .`,
+  waybill event --body 5f2b…c1 | jq .
+  waybill event --bodies 5f2b…c1 | jq -r .eventID`,
 		Args: cobra.ExactArgs(1),
 	}
 	body := cmd.Flags().Bool("body", false, "print the event's JSON and nothing else")
+	bodies := cmd.Flags().Bool("bodies", false, "print the JSON of every spelling recorded under this hash, a line each")
+	cmd.MarkFlagsMutuallyExclusive("body", "bodies")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			r, err := waybillv1.NewCaptureServiceClient(conn).GetEvent(ctx, &waybillv1.GetEventRequest{Hash: args[0]})
@@ -104,6 +111,8 @@ digits. With --body only its JSON as it was sent, white space aside.`,
 			case *body:
 				_, err = fmt.Fprintf(out, "%s\n", e.GetBody())
 				return err
+			case *bodies:
+				return printBodies(out, e)
 			case a.json:
 				return writeView(out, e)
 			}
@@ -113,12 +122,22 @@ digits. With --body only its JSON as it was sent, white space aside.`,
 	return cmd
 }
 
+func printBodies(w io.Writer, e *waybillv1.Event) error {
+	_, err := fmt.Fprintf(w, "%s\n", e.GetBody())
+	for _, r := range e.GetRestatements() {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "%s\n", r.GetBody())
+		}
+	}
+	return err
+}
+
 func printEvent(w io.Writer, e *waybillv1.Event) error {
 	if err := facts(w, "event", e.GetHash(), "type", e.GetEventType(), "time", stamp(e.GetEventTime()), "step", e.GetBizStep(),
 		"eventID", e.GetEventId(), "recorded by", e.GetRecordedBy(), "recorded", stamp(e.GetRecordedAt()),
 		"transaction", e.GetTransactionId(), "position", position(e.GetPosition()),
 		"declared in error", ifTrue(e.GetDeclaredInError(), "yes"),
-		"other spellings", ifTrue(len(e.GetRestatements()) > 0, strconv.Itoa(len(e.GetRestatements())))); err != nil {
+		"other spellings", ifTrue(len(e.GetRestatements()) > 0, fmt.Sprintf("%d (--bodies prints them)", len(e.GetRestatements())))); err != nil {
 		return err
 	}
 	if err := printFindings(w, e.GetFindings()); err != nil {
@@ -182,6 +201,12 @@ type lister struct {
 
 func (l *lister) flags(cmd *cobra.Command, what string) {
 	cmd.Flags().IntVar(&l.limit, "limit", 100, "how many "+what+" at most; 0 for all")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if l.limit < 0 {
+			return usage("--limit is %d; 0 is for all", l.limit)
+		}
+		return nil
+	}
 }
 
 func show[M proto.Message](a *app, w io.Writer, t *table, items []M, row func(M) []string) error {
@@ -195,6 +220,11 @@ func show[M proto.Message](a *app, w io.Writer, t *table, items []M, row func(M)
 		t.row(row(m)...)
 	}
 	return nil
+}
+
+// eventTypes are those of EPCIS 2.0.
+func eventTypes() []string {
+	return []string{string(epcis.ObjectEvent), string(epcis.AggregationEvent), string(epcis.AssociationEvent), string(epcis.TransactionEvent), string(epcis.TransformationEvent)}
 }
 
 func (a *app) newEventsCommand() *cobra.Command {
@@ -223,6 +253,9 @@ func (a *app) newEventsCommand() *cobra.Command {
 		var err error
 		if filter.EventTime, err = timeRange(*from, *until); err != nil {
 			return err
+		}
+		if types := eventTypes(); filter.EventType != "" && !slices.Contains(types, filter.EventType) {
+			return usage("--type: %q is not %s", filter.EventType, strings.Join(types, ", "))
 		}
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewCaptureServiceClient(conn)

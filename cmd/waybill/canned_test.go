@@ -67,7 +67,11 @@ func (canned) GetEvent(_ context.Context, r *waybillv1.GetEventRequest) (*waybil
 	if r.GetHash() == "slow" {
 		return nil, status.Error(codes.DeadlineExceeded, "context deadline exceeded")
 	}
-	return &waybillv1.GetEventResponse{Event: cannedEvent()}, nil
+	e := cannedEvent()
+	if r.GetHash() == "restated" {
+		e.Restatements = []*waybillv1.Restatement{{Body: []byte(`{"type":"ObjectEvent","n":1.5}`), RecordedBy: "CarrierMSP", RecordedAt: at(6), TransactionId: cannedTx}}
+	}
+	return &waybillv1.GetEventResponse{Event: e}, nil
 }
 
 func (canned) ListEvents(_ context.Context, r *waybillv1.ListEventsRequest) (*waybillv1.ListEventsResponse, error) {

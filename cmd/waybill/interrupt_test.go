@@ -21,6 +21,7 @@ func TestInterruptedCommandsSaySo(t *testing.T) {
 		{"capture", "testdata/two.jsonld"},
 		{"item", "x"},
 		{"validate", "testdata/two.jsonld"},
+		{"verdicts", "watch", "--new"},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := (&app{dialed: cannedAPI(t)}).run(ctx, args, strings.NewReader(""), &stdout, &stderr)

@@ -90,7 +90,8 @@ func (a *app) newVerdictsWatchCommand() *cobra.Command {
 		Use:   "watch",
 		Short: "Print verdicts as they are recorded, without gap or repetition",
 		Long: `Print verdicts as they are recorded, from the beginning of the ledger, from a position, or from
-now on. When the connection breaks, watch takes up where it was. Ctrl-C ends it.`,
+now on. When the connection breaks, watch takes up where it was. Ctrl-C ends it, with
+exit code 130; so does --timeout, with 0.`,
 		Example: `  waybill verdicts watch --new --at-least inspect
   waybill verdicts watch --after 120:3 --json`,
 		Args: cobra.NoArgs,
@@ -157,7 +158,7 @@ func (w *watcher) run(ctx context.Context) error {
 		case errors.Is(err, errEnough):
 			return nil
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // a watch lasts until it is stopped, by its user or its --timeout
+			return stopped(ctx)
 		case exitOf(codeOf(err)) != exitUnavailable, !w.seen && time.Since(since) > patience:
 			return err
 		}
@@ -169,11 +170,19 @@ func (w *watcher) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil // a watch lasts until it is stopped, by its user or its --timeout
+			return stopped(ctx)
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, lastRetry)
 	}
+}
+
+// stopped is how a watch ends that was stopped: its --timeout is an end like any other, a signal is told.
+func stopped(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil
+	}
+	return ctx.Err()
 }
 
 func (w *watcher) stream(ctx context.Context) (alive bool, err error) {
