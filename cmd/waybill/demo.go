@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,12 @@ func (a *app) newDemoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.input.Paths = append(f.input.Paths, args...)
 			f.input.Unit = ingest.Unit(f.unit)
+			if f.shipments < 1 || f.shipments > demo.MaxShipments {
+				return usage("--shipments %d: from 1 to %d", f.shipments, demo.MaxShipments)
+			}
+			if err := f.input.Check(); err != nil {
+				return usage("%w", err)
+			}
 			return a.demo(cmd, &f)
 		},
 	}
@@ -63,7 +70,7 @@ func (a *app) newDemoCommand() *cobra.Command {
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the simulated day")
 	flags.IntVar(&f.shipments, "shipments", demo.DefaultShipments, "shipments of the simulated day")
 	flags.StringArrayVar(&f.input.Paths, "input", nil, "your own documents and readings: a `FOLDER` or file; may be given more than once")
-	flags.StringVar(&f.unit, "unit", string(ingest.Celsius), "unit of the temperatures in CSV files: celsius, fahrenheit or kelvin")
+	flags.StringVar(&f.unit, "unit", "", "unit of the temperatures in CSV files: celsius, fahrenheit or kelvin (default: the header's, else celsius)")
 	flags.StringVar(&f.input.Policy, "policy", "", "policy that readings from CSV files are judged by (default: the one whose range holds most of them)")
 	cmd.AddCommand(a.newDemoDownCommand())
 	return cmd
@@ -143,14 +150,14 @@ func (a *app) demoDay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, f
 			report.Found, report.Planted, report.Condemned, report.Clean, report.OnChain.Missing, report.States.Equal)
 	}
 	if err == nil && !f.once && !a.json && !a.quiet {
-		err = report.WriteNext(cmd.OutOrStdout(), a.dir)
+		err = report.WriteNext(cmd.OutOrStdout(), a.invocation(os.Args[0]))
 	}
 	return outcome, err
 }
 
 // demoInput sends the user's own files.
 func (a *app) demoInput(ctx context.Context, cmd *cobra.Command, s *stack.Stack, f *demoFlags, files demo.Files, progress demo.Progress) (outcome, err error) {
-	report, err := demo.PlayInput(ctx, s, f.input, files, progress)
+	report, err := demo.PlayInput(ctx, s, files, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +170,7 @@ func (a *app) demoInput(ctx context.Context, cmd *cobra.Command, s *stack.Stack,
 		outcome = fail(exitRefused, "WB_DEMO", "", "%s", report.Why())
 	}
 	if err == nil && !f.once && !a.json && !a.quiet {
-		err = report.WriteNext(cmd.OutOrStdout(), a.dir)
+		err = report.WriteNext(cmd.OutOrStdout(), a.invocation(os.Args[0]))
 	}
 	return outcome, err
 }
@@ -171,7 +178,7 @@ func (a *app) demoInput(ctx context.Context, cmd *cobra.Command, s *stack.Stack,
 // stay keeps everything up until a signal, or until something that matters does not stay up.
 func (a *app) stay(ctx context.Context, cmd *cobra.Command, s *stack.Stack) error {
 	if !a.quiet {
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nEverything stays up. Ctrl-C here, or `waybill demo down --dir %s` in another terminal, stops it.\n", a.dir)
+		fmt.Fprintf(cmd.ErrOrStderr(), "\nEverything stays up. Ctrl-C here, or `%s demo down` in another terminal, stops it.\n", a.invocation(os.Args[0]))
 	}
 	for {
 		select {
@@ -194,4 +201,28 @@ func demoProgress(w io.Writer, quiet bool, start time.Time) demo.Progress {
 		return demo.Bars(w, start)
 	}
 	return demo.Lines(w, start, progressEvery)
+}
+
+// invocation is how this program is called in this folder and with this state folder, for a shell.
+// program is what it was called as: a name without a slash is found on the path, under its own name.
+func (a *app) invocation(program string) string {
+	if !strings.ContainsRune(program, filepath.Separator) {
+		program = "waybill"
+	}
+	out := shellQuoted(program)
+	if a.dir != defaultDir {
+		out += " --dir " + shellQuoted(a.dir)
+	}
+	return out
+}
+
+// shellQuoted gives a word as a POSIX shell reads it back.
+func shellQuoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,=", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -56,6 +56,9 @@ Exit codes:
 Errors go to standard error as "waybill: CODE: message", CODE being a stable WB_ code; with
 --json as one JSON object {"error": {"code", "message", "hint"}}.`
 
+// defaultDir is the state folder if --dir names none.
+const defaultDir = ".waybill"
+
 func (a *app) newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:               "waybill",
@@ -72,7 +75,7 @@ func (a *app) newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("waybill {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.dir, "dir", ".waybill", "state folder: networks, profiles, read models")
+	flags.StringVar(&a.dir, "dir", defaultDir, "state folder: networks, profiles, read models")
 	flags.StringVar(&a.org, "org", "producer", "organisation to act for")
 	flags.StringVar(&a.profile, "profile", "", "connection profile `FILE` (default: the organisation's, in the state folder)")
 	flags.StringVar(&a.identity, "identity", "", "identity of the profile to act as (default: the one the command needs)")

@@ -92,7 +92,7 @@ func TestTheAmbientTemperatureFileIsReadings(t *testing.T) {
 	if len(s.Times) < 7000 || s.celsius()[0] != 21045 {
 		t.Fatalf("%d readings, the first %d", len(s.Times), s.Channels[0].Values[0])
 	}
-	policy, err := policyFor("", s.celsius())
+	policy, _, err := policyFor("", s.celsius())
 	if err != nil || policy.ID != "room-temperature-medicine" {
 		t.Fatalf("policy %s, %v", policy.ID, err)
 	}
@@ -101,7 +101,7 @@ func TestTheAmbientTemperatureFileIsReadings(t *testing.T) {
 
 func TestCollectTakesFoldersAndFilesAndNamesWhatItCannotUse(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"a.jsonld": "{}", "deep/b.XML": "<a/>", "deep/c.csv": "time,value\n2013-07-04 00:00:00,4\n", "notes.txt": "hello"} {
+	for name, text := range map[string]string{"a.jsonld": "{}", "deep/b.XML": "<a/>", "deep/c.csv": "time,value\n2013-07-04 00:00:00,4\n", "deep/d.csv": "name,colour,size\nbox,red,4\n", "notes.txt": "hello"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -111,17 +111,44 @@ func TestCollectTakesFoldersAndFilesAndNamesWhatItCannotUse(t *testing.T) {
 		}
 	}
 	files, err := Collect(Input{Paths: []string{dir}})
-	if err != nil || len(files.Documents) != 2 || len(files.Readings) != 1 || files.Ignored != 1 {
+	if err != nil || len(files.Documents) != 2 || len(files.Readings) != 1 || files.Ignored != 1 ||
+		len(files.Unreadable) != 1 || files.Unreadable[0].Code != "WB_CSV" || filepath.Base(files.Unreadable[0].File) != "d.csv" {
 		t.Fatalf("got %+v, %v", files, err)
 	}
 	for _, bad := range []Input{
 		{Paths: []string{filepath.Join(dir, "notes.txt")}},
 		{Paths: []string{filepath.Join(dir, "missing")}},
 		{Paths: []string{t.TempDir()}},
+		{Paths: []string{filepath.Join(dir, "deep", "d.csv")}},
+		{Paths: []string{dir}, Unit: "furlong"},
 		{Paths: []string{dir}, Policy: "no such policy"},
 	} {
 		if _, err := Collect(bad); !errors.Is(err, ErrInput) {
 			t.Errorf("%+v: got %v", bad, err)
 		}
+	}
+}
+
+func TestAPolicyWhoseRangeDoesNotFitIsToldOf(t *testing.T) {
+	for _, c := range []struct {
+		name, id, policy, note string
+		celsius                []int32
+	}{
+		{"in the refrigerator", "", "refrigerated-medicine", "", []int32{3_000, 5_500, 6_000}},
+		{"nothing measured", "", "refrigerated-medicine", "", nil},
+		{"degrees Fahrenheit of a room", "", "room-temperature-medicine", "--unit fahrenheit", []int32{73_000, 75_000, 76_000, 86_000}},
+		{"kelvin of a refrigerator", "", "room-temperature-medicine", "--unit kelvin", []int32{277_000, 279_000}},
+		{"between two ranges", "", "refrigerated-medicine", "no policy's range", []int32{10_000, 11_000}},
+		{"the user's choice", "frozen-food", "frozen-food", "", []int32{73_000}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, note, err := policyFor(c.id, c.celsius)
+			if err != nil || p.ID != c.policy || !strings.Contains(note, c.note) || (note == "") != (c.note == "") {
+				t.Errorf("%s, %q, %v", p.ID, note, err)
+			}
+			if c.note == "no policy's range" && strings.Contains(note, "--unit") {
+				t.Errorf("no other unit fits either: %q", note)
+			}
+		})
 	}
 }

@@ -29,6 +29,8 @@ const (
 	auditor = simulate.Producer
 	// DefaultShipments is a day that shows every fault once among clean shipments.
 	DefaultShipments = 24
+	// MaxShipments is the longest day that can be played.
+	MaxShipments = simulate.MaxShipments
 	// judgePatience is how long the last verdicts are waited for.
 	judgePatience = 45 * time.Second
 )

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,41 +71,53 @@ type Input struct {
 type Files struct {
 	Documents []string
 	Readings  []ReadingFile
+	// Unreadable files are readings by their name and cannot be read as such.
+	Unreadable []FileFault
 	// Ignored files are neither documents nor readings by their name.
 	Ignored int
 }
 
-// ReadingFile is a CSV file, read.
+// ReadingFile is a CSV file, read, and the policy that it is judged by.
 type ReadingFile struct {
 	Path   string
 	Series *Series
+	Policy ledger.Policy
+	// Note says what is odd about the choice of the policy; empty if nothing is.
+	Note string
+}
+
+// FileFault is why a file cannot be used.
+type FileFault struct {
+	File string `json:"file"`
+	Fault
 }
 
 // Collect finds and checks the user's files. What is not named by its user and ends in anything but .json, .jsonld, .xml
-// and .csv is passed over.
+// and .csv is passed over; readings that cannot be read are told of as Unreadable, and are an error only
+// if there is nothing else.
 func Collect(in Input) (Files, error) {
-	if _, err := policyFor(in.Policy, nil); err != nil {
+	if err := in.Check(); err != nil {
 		return Files{}, err
 	}
 	var out Files
+	var unreadable []error
 	add := func(path string, named bool) error {
-		if len(out.Documents)+len(out.Readings) >= maxFiles {
+		if len(out.Documents)+len(out.Readings)+len(out.Unreadable) >= maxFiles {
 			return fmt.Errorf("%w: more than %d files", ErrInput, maxFiles)
 		}
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".json", ".jsonld", ".xml":
 			out.Documents = append(out.Documents, path)
 		case ".csv":
-			f, err := os.Open(path) //nolint:gosec // the user names the file
+			file, err := readFile(path, in)
 			if err != nil {
-				return fmt.Errorf("%w: %w", ErrInput, err)
+				out.Unreadable = append(out.Unreadable, FileFault{path, faultOf(err)})
+				if len(unreadable) < shownFaults {
+					unreadable = append(unreadable, fmt.Errorf("%s: %w", path, err))
+				}
+				return nil
 			}
-			defer f.Close() //nolint:errcheck // read only
-			series, err := ReadSeries(f, in.Unit)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			out.Readings = append(out.Readings, ReadingFile{path, series})
+			out.Readings = append(out.Readings, file)
 		default:
 			if named {
 				return fmt.Errorf("%w: %s is not a document (.json, .jsonld, .xml) and not readings (.csv)", ErrInput, path)
@@ -134,13 +147,52 @@ func Collect(in Input) (Files, error) {
 		}
 	}
 	if len(out.Documents)+len(out.Readings) == 0 {
+		if len(unreadable) > 0 {
+			return out, fmt.Errorf("%w: %w", ErrInput, errors.Join(unreadable...))
+		}
 		return out, fmt.Errorf("%w: no document (.json, .jsonld, .xml) and no readings (.csv) in %s", ErrInput, strings.Join(in.Paths, ", "))
 	}
 	return out, nil
 }
 
-// policyFor gives the policy of that id, or the one whose recommended range holds most of the values.
-func policyFor(id string, celsius []int32) (ledger.Policy, error) {
+// Check says, with ErrInput, that the unit or the policy is none.
+func (in Input) Check() error {
+	if !slices.Contains([]ingest.Unit{"", ingest.Celsius, ingest.Fahrenheit, ingest.Kelvin}, in.Unit) {
+		return fmt.Errorf("%w: unit %q is not celsius, fahrenheit or kelvin", ErrInput, string(in.Unit))
+	}
+	_, _, err := policyFor(in.Policy, nil)
+	return err
+}
+
+// readFile reads a file of readings and chooses its policy.
+func readFile(path string, in Input) (ReadingFile, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return ReadingFile{}, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	series, err := ReadSeries(f, in.Unit)
+	if err != nil {
+		return ReadingFile{}, err
+	}
+	policy, note, err := policyFor(in.Policy, series.celsius())
+	return ReadingFile{path, series, policy, note}, err
+}
+
+var stableCode = regexp.MustCompile(`^(WB_[A-Z0-9_]+): `)
+
+// faultOf is an error of one file as the report tells it.
+func faultOf(err error) Fault {
+	text := err.Error()
+	if m := stableCode.FindStringSubmatch(text); m != nil {
+		return Fault{Code: m[1], Message: text[len(m[0]):]}
+	}
+	return Fault{Code: "WB_FILE", Message: text}
+}
+
+// policyFor gives the policy of that id, or the one whose recommended range holds most of the values,
+// or, if none holds any, the one that they lie nearest to, with a note that says so.
+func policyFor(id string, celsius []int32) (ledger.Policy, string, error) {
 	all := simulate.Policies()
 	if id != "" {
 		at := slices.IndexFunc(all, func(p ledger.Policy) bool { return p.ID == id })
@@ -149,19 +201,56 @@ func policyFor(id string, celsius []int32) (ledger.Policy, error) {
 			for _, p := range all {
 				ids = append(ids, p.ID)
 			}
-			return ledger.Policy{}, fmt.Errorf("%w: no policy %q; there are %s", ErrInput, id, strings.Join(ids, ", "))
+			return ledger.Policy{}, "", fmt.Errorf("%w: no policy %q; there are %s", ErrInput, id, strings.Join(ids, ", "))
 		}
-		return all[at], nil
+		return all[at], "", nil
 	}
-	held := func(p ledger.Policy) (n int) {
-		for _, v := range celsius {
-			if v >= p.Low && v <= p.High {
-				n++
+	best, held := nearest(all, celsius)
+	if held > 0 || len(celsius) == 0 {
+		return best, "", nil
+	}
+	note := fmt.Sprintf("no policy's range holds any of these temperatures, %.1f to %.1f °C; %s is only the nearest, --policy names another",
+		float64(slices.Min(celsius))/1000, float64(slices.Max(celsius))/1000, best.ID)
+	for _, other := range []struct {
+		unit ingest.Unit
+		in   func(milli int64) int64
+	}{
+		{ingest.Fahrenheit, func(milli int64) int64 { return (milli - 32_000) * 5 / 9 }},
+		{ingest.Kelvin, func(milli int64) int64 { return milli - 273_150 }},
+	} {
+		read := make([]int32, len(celsius))
+		for i, v := range celsius {
+			read[i] = int32(other.in(int64(v))) //nolint:gosec // nearer to zero than a temperature in int32, or below it by 273,150
+		}
+		if fits, held := nearest(all, read); 2*held > len(read) {
+			note += fmt.Sprintf("; taken as %s they fit %s: is it --unit %[1]s?", other.unit, fits.ID)
+			break
+		}
+	}
+	return best, note, nil
+}
+
+// nearest is the policy whose recommended range holds most of the values, and how many; of those that
+// hold as many, the one whose range the others lie nearest to.
+func nearest(all []ledger.Policy, values []int32) (best ledger.Policy, held int) {
+	least := int64(0)
+	for i, p := range all {
+		in, away := 0, int64(0)
+		for _, v := range values {
+			switch {
+			case v < p.Low:
+				away += int64(p.Low) - int64(v)
+			case v > p.High:
+				away += int64(v) - int64(p.High)
+			default:
+				in++
 			}
 		}
-		return n
+		if i == 0 || in > held || in == held && away < least {
+			best, held, least = p, in, away
+		}
 	}
-	return slices.MaxFunc(all, func(a, b ledger.Policy) int { return cmp.Compare(held(a), held(b)) }), nil
+	return best, held
 }
 
 // DocumentRow is what became of one document.
@@ -196,6 +285,10 @@ type ReadingRow struct {
 	To       time.Time `json:"to"`
 	Worst    string    `json:"worst"`
 	Final    string    `json:"final"`
+	// Note says what is odd about the policy that it is judged by.
+	Note string `json:"note,omitempty"`
+	// Fault is why not all of it was recorded.
+	Fault *Fault `json:"fault,omitempty"`
 }
 
 // VerdictRow is one verdict, told.
@@ -217,15 +310,17 @@ type InputReport struct {
 	Documents []DocumentRow `json:"documents"`
 	Readings  []ReadingRow  `json:"readings"`
 	Verdicts  []VerdictRow  `json:"verdicts"`
-	Ignored   int           `json:"ignored_files"`
-	OnChain   OnChain       `json:"on_chain"`
-	States    States        `json:"states"`
-	Seconds   float64       `json:"seconds"`
-	OK        bool          `json:"ok"`
+	// Unreadable files were passed over.
+	Unreadable []FileFault `json:"unreadable,omitempty"`
+	Ignored    int         `json:"ignored_files"`
+	OnChain    OnChain     `json:"on_chain"`
+	States     States      `json:"states"`
+	Seconds    float64     `json:"seconds"`
+	OK         bool        `json:"ok"`
 }
 
 // PlayInput sends the user's files through the API of a running stack and waits for the verdicts.
-func PlayInput(ctx context.Context, s *stack.Stack, in Input, files Files, progress Progress) (*InputReport, error) {
+func PlayInput(ctx context.Context, s *stack.Stack, files Files, progress Progress) (*InputReport, error) {
 	begun := time.Now()
 	if progress == nil {
 		progress = silent{}
@@ -251,9 +346,17 @@ func PlayInput(ctx context.Context, s *stack.Stack, in Input, files Files, progr
 	defer func() { _ = watching.Wait() }() // what it heard is checked against the ledger below
 	defer stop()
 
-	report := &InputReport{Documents: make([]DocumentRow, len(files.Documents)), Readings: make([]ReadingRow, len(files.Readings)), Ignored: files.Ignored}
+	report := &InputReport{Documents: make([]DocumentRow, len(files.Documents)), Readings: make([]ReadingRow, len(files.Readings)), Unreadable: files.Unreadable, Ignored: files.Ignored}
 	progress.Say(fmt.Sprintf("documents: %d, files of readings: %d; in the name of %s", len(files.Documents), len(files.Readings), inputOrg))
-	if err := p.sendInput(ctx, in, files, report, progress, board); err != nil {
+	for _, f := range files.Unreadable {
+		progress.Say(fmt.Sprintf("passed over: %s: %s: %s", clean(f.File), f.Code, clean(f.Message)))
+	}
+	for _, f := range files.Readings {
+		if f.Note != "" {
+			progress.Say(clean(f.Path) + ": " + f.Note)
+		}
+	}
+	if err := p.sendInput(ctx, files, report, progress, board); err != nil {
 		return nil, err
 	}
 	var shipments []string
@@ -336,7 +439,7 @@ func latest(ctx context.Context, api waybillv1.VerdictServiceClient) (*waybillv1
 }
 
 // sendInput sends all files, several at once.
-func (p *player) sendInput(ctx context.Context, in Input, files Files, report *InputReport, progress Progress, board *dashboard) error {
+func (p *player) sendInput(ctx context.Context, files Files, report *InputReport, progress Progress, board *dashboard) error {
 	if len(files.Readings) > 0 {
 		policies := simulate.Policies()
 		messages := make([]*waybillv1.Policy, len(policies))
@@ -361,7 +464,7 @@ func (p *player) sendInput(ctx context.Context, in Input, files Files, report *I
 		}
 	})
 	defer sync.OnceFunc(done)()
-	random := make([]byte, 4)
+	random := make([]byte, 5)
 	if _, err := rand.Read(random); err != nil {
 		return err
 	}
@@ -378,7 +481,11 @@ func (p *player) sendInput(ctx context.Context, in Input, files Files, report *I
 	}
 	for i, file := range files.Readings {
 		group.Go(func() error {
-			row, err := p.readingFile(ctx, in, file, tag, i)
+			row, err := p.readingFile(ctx, file, tag, i)
+			if errors.Is(err, ErrRefused) { // the other files go on
+				fault := faultOf(err)
+				row.Fault, err = &fault, nil
+			}
 			report.Readings[i] = row
 			if err != nil {
 				return fmt.Errorf("%s: %w", file.Path, err)
@@ -458,16 +565,12 @@ func (row *DocumentRow) take(r *waybillv1.EventResult) {
 }
 
 // readingFile registers a device for a file of readings, binds it to a shipment of its own, and sends the readings.
-func (p *player) readingFile(ctx context.Context, in Input, file ReadingFile, tag string, n int) (ReadingRow, error) {
-	series := file.Series
-	policy, err := policyFor(in.Policy, series.celsius())
-	if err != nil {
-		return ReadingRow{}, err
-	}
+func (p *player) readingFile(ctx context.Context, file ReadingFile, tag string, n int) (ReadingRow, error) {
+	series, policy := file.Series, file.Policy
 	last := len(series.Times) - 1
 	row := ReadingRow{
 		File: file.Path, Policy: policy.ID, Readings: len(series.Times) * len(series.Channels), Skipped: series.Skipped, Why: series.FirstSkipped,
-		From: series.Times[0].Time(), To: series.Times[last].Time(),
+		From: series.Times[0].Time(), To: series.Times[last].Time(), Note: file.Note,
 	}
 	public, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -485,7 +588,7 @@ func (p *player) readingFile(ctx context.Context, in Input, file ReadingFile, ta
 	if err != nil {
 		return row, err
 	}
-	if row.Shipment, err = epcis.CanonicalEPC(fmt.Sprintf("urn:epc:id:sscc:9520001.5%05d%04d", serial%100_000, n)); err != nil {
+	if row.Shipment, err = epcis.CanonicalEPC(fmt.Sprintf("urn:epc:id:sscc:9520001.%010d", (serial+uint64(n))%10_000_000_000)); err != nil { //nolint:gosec // a file's number is not negative
 		return row, err
 	}
 	if err := p.register(ctx, inputOrg, []*waybillv1.DeviceKey{{Id: row.Device, Algorithm: waybillv1.KeyAlgorithm_KEY_ALGORITHM_ED25519, PublicKey: der}}); err != nil {
@@ -578,14 +681,24 @@ func (r *InputReport) Why() string {
 			refused++
 		}
 	}
+	notRecorded := 0
 	for _, f := range r.Readings {
-		if f.Final == "none" {
+		switch {
+		case f.Fault != nil:
+			notRecorded++
+		case f.Final == "none":
 			unjudged++
 		}
 	}
 	var why []string
 	if refused > 0 {
 		why = append(why, fmt.Sprintf("%d of %d documents hold what was refused", refused, len(r.Documents)))
+	}
+	if len(r.Unreadable) > 0 {
+		why = append(why, fmt.Sprintf("%d of %d files of readings cannot be read", len(r.Unreadable), len(r.Unreadable)+len(r.Readings)))
+	}
+	if notRecorded > 0 {
+		why = append(why, fmt.Sprintf("%d of %d files of readings hold what was refused", notRecorded, len(r.Readings)))
 	}
 	if unjudged > 0 {
 		why = append(why, fmt.Sprintf("%d of %d files of readings were not judged to their end", unjudged, len(r.Readings)))
@@ -626,12 +739,16 @@ func (r *InputReport) WriteText(w io.Writer) error {
 	if len(r.Verdicts) > 0 {
 		errs = append(errs, section(r.writeVerdicts))
 	}
+	for _, f := range r.Unreadable {
+		_, err := fmt.Fprintf(w, "%s: %s: %s\n", clean(f.File), f.Code, clean(f.Message))
+		errs = append(errs, err)
+	}
 	recorded, duplicate, refused := 0, 0, 0
 	for _, d := range r.Documents {
 		recorded, duplicate, refused = recorded+d.Recorded, duplicate+d.Duplicate, refused+d.Refused
 	}
-	_, err := fmt.Fprintf(w, "Documents: %d, with %d events recorded, %d duplicate, %d refused. Files of readings: %d.\nVerdicts: %d, %d missing on the ledger of %s.\n%s\n",
-		len(r.Documents), recorded, duplicate, refused, len(r.Readings), len(r.Verdicts), r.OnChain.Missing, r.OnChain.Organisation, r.States.sentence())
+	_, err := fmt.Fprintf(w, "Documents: %d, with %d events recorded, %d duplicate, %d refused. Files of readings: %d, %d that cannot be read.\nVerdicts: %d, %d missing on the ledger of %s.\n%s\n",
+		len(r.Documents), recorded, duplicate, refused, len(r.Readings)+len(r.Unreadable), len(r.Unreadable), len(r.Verdicts), r.OnChain.Missing, r.OnChain.Organisation, r.States.sentence())
 	return errors.Join(append(errs, err)...)
 }
 
@@ -647,6 +764,12 @@ func (row ReadingRow) write(w io.Writer) {
 	fmt.Fprintf(w, "  how many\t%d in %d segments, %s to %s\n", row.Readings, row.Segments, row.From.Format(time.RFC3339), row.To.Format(time.RFC3339))
 	if row.Skipped > 0 {
 		fmt.Fprintf(w, "  rows passed over\t%d; the first: %s\n", row.Skipped, clean(row.Why))
+	}
+	if row.Fault != nil {
+		fmt.Fprintf(w, "  refused\t%s: %s\n", row.Fault.Code, clean(row.Fault.Message))
+	}
+	if row.Note != "" {
+		fmt.Fprintf(w, "  note\t%s\n", row.Note)
 	}
 	fmt.Fprintf(w, "  device\t%s\n  shipment\t%s\n  policy\t%s\n  worst verdict\t%s\n  final verdict\t%s\n", row.Device, row.Shipment, row.Policy, row.Worst, row.Final)
 }
