@@ -3,14 +3,18 @@ package ledger
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/waybill-dev/waybill/epcis"
 )
 
-// CheckDevice holds that a device can be registered: its id is canonical, its key is one.
+// CheckDevice holds that a device can be registered: its id is a GIAI and canonical, its key is one.
 func CheckDevice(d Device) error {
 	if err := checkCanonical("device id", d.ID); err != nil {
 		return err
+	}
+	if epcis.KindOf(d.ID) != epcis.KindGIAI {
+		return refuse(ErrMalformed, "a device is named by a GIAI, %s is none", d.ID)
 	}
 	_, err := d.key()
 	return err
@@ -126,11 +130,10 @@ func CheckSegment(s Segment, tx Millis) error {
 			return refuse(ErrSchema, "reading %d is not later than reading %d", i, i-1)
 		}
 	}
-	if s.Times[0] < EarliestTime {
-		return refuse(ErrSchema, "a reading at %s; set the device's clock", stamp(s.Times[0]))
-	}
-	if err := checkNotFuture("a reading", s.Times[len(s.Times)-1], tx); err != nil {
-		return err
+	for _, at := range []Millis{s.Times[0], s.Times[len(s.Times)-1]} {
+		if err := CheckReadingTime(at, tx); err != nil {
+			return err
+		}
 	}
 	for i, c := range s.Channels {
 		if i > 0 && c.Quantity <= s.Channels[i-1].Quantity {
@@ -139,15 +142,32 @@ func CheckSegment(s Segment, tx Millis) error {
 		if len(c.Values) != len(s.Times) {
 			return refuse(ErrSchema, "%d values for %d times", len(c.Values), len(s.Times))
 		}
-		low, high, ok := c.Quantity.Bounds()
-		if !ok {
-			return refuse(ErrSchema, "unknown quantity %d", c.Quantity)
-		}
 		for j, v := range c.Values {
-			if v < low || v > high || c.Quantity == Door && v != low && v != high {
-				return refuse(ErrSchema, "reading %d: %s %d is out of range, %d to %d in thousandths", j, c.Quantity, v, low, high)
+			if err := c.Quantity.CheckValue(v); err != nil {
+				return fmt.Errorf("%w (reading %d)", err, j)
 			}
 		}
+	}
+	return nil
+}
+
+// CheckReadingTime holds that a reading's time is no earlier than EarliestTime and no later than the
+// transaction, give or take MaxSkew.
+func CheckReadingTime(at, tx Millis) error {
+	if at < EarliestTime {
+		return refuse(ErrSchema, "a reading at %s; set the device's clock", stamp(at))
+	}
+	return checkNotFuture("a reading", at, tx)
+}
+
+// CheckValue holds that a value is within the quantity's Bounds; a door is shut or open.
+func (q Quantity) CheckValue(v int32) error {
+	low, high, ok := q.Bounds()
+	if !ok {
+		return refuse(ErrSchema, "unknown quantity %d", q)
+	}
+	if v < low || v > high || q == Door && v != low && v != high {
+		return refuse(ErrSchema, "%s %d is out of range, %d to %d in thousandths", q, v, low, high)
 	}
 	return nil
 }
