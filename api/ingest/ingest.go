@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -22,6 +23,9 @@ import (
 
 // ErrCSV says that a file cannot be read as readings at all; the text says why.
 var ErrCSV = errors.New("WB_CSV")
+
+// ErrColumns is the ErrCSV of a file whose columns do not say what they measure: Format.Columns can.
+var ErrColumns = fmt.Errorf("%w", ErrCSV)
 
 // Bounds on a file.
 const (
@@ -77,80 +81,91 @@ type Format struct {
 	// else the first.
 	TimeColumn string
 	// Columns names the columns of values by their header and says what each measures; empty: those
-	// whose names say so (temperature, humidity, shock, light, door), else one column of
-	// temperatures, named value or standing second.
+	// whose names say so (temperature, humidity, shock, light, door), else one named value, which
+	// holds temperatures.
 	Columns map[string]ledger.Quantity
-	// Unit of the temperatures; empty: degrees Celsius.
+	// Unit of the temperatures; empty: the one that the header names, else degrees Celsius. It may not
+	// contradict the header.
 	Unit Unit
+	// Now is the clock that times are held against, as the contract holds them against the
+	// transaction's; nil: time.Now.
+	Now func() time.Time
 }
 
 // File is a CSV file of readings whose header has been read.
 type File struct {
 	// Quantities are the channels, ascending.
 	Quantities []ledger.Quantity
+	// Ignored names the columns that are neither the time nor a channel, in the order of the file.
+	Ignored []string
 
-	rows   *csv.Reader
+	rows   *rows
+	now    func() time.Time
 	unit   Unit
+	width  int // of the header
 	time   int
 	column []int    // for each quantity
 	first  []string // a first row that is no header
 }
 
 // Open reads the header of CSV text: a time, then values, by the names in the first row, or without
-// one by position. It fails with ErrCSV.
+// one a time and a temperature. It fails with ErrCSV, and ErrColumns where naming columns mends it.
 func Open(r io.Reader, format Format) (*File, error) {
 	if _, err := format.Unit.milli(0); err != nil {
 		return nil, err
 	}
-	rows := csv.NewReader(&lineLimit{r: r})
-	rows.ReuseRecord = true
-	rows.FieldsPerRecord = -1
-	rows.TrimLeadingSpace = true
-	header, err := rows.Read()
+	f := &File{rows: newRows(r), now: format.Now, unit: format.Unit}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	header, err := f.rows.next()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: the file is empty", ErrCSV)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCSV, err)
 	}
-	f := &File{rows: rows, unit: format.Unit}
-	if len(header) < 2 || len(header) > maxColumns {
-		return nil, fmt.Errorf("%w: the first row has %d columns; a time and at least one value are needed, %d columns at most", ErrCSV, len(header), maxColumns)
-	}
 	header = slices.Clone(header)
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
+	f.width = len(header)
+	if f.width < 2 {
+		return nil, fmt.Errorf("%w: the first row has 1 column; a time and at least one value are needed%s", ErrCSV, otherSeparator(header[0]))
+	}
+	if f.width > maxColumns {
+		return nil, fmt.Errorf("%w: the first row has %d columns, at most %d are allowed", ErrCSV, f.width, maxColumns)
+	}
 	if _, err := ParseTime(header[0]); err == nil && format.TimeColumn == "" && len(format.Columns) == 0 {
+		if f.width > 2 {
+			return nil, fmt.Errorf("%w: the first row names no columns and has %d of them; without names there are two, a time and a temperature (whose decimals follow a point, not a comma)", ErrColumns, f.width)
+		}
 		f.first, f.Quantities, f.column = header, []ledger.Quantity{ledger.Temperature}, []int{1}
 		return f, nil
 	}
 	return f, f.columns(header, format)
 }
 
-func (f *File) columns(header []string, format Format) error {
-	names := make([]string, len(header))
-	for i, h := range header {
-		names[i] = columnName(h)
-	}
-	find := func(name string) (int, error) {
-		if i := slices.Index(names, columnName(name)); i >= 0 {
-			return i, nil
+func otherSeparator(row string) string {
+	for _, c := range []struct{ mark, name string }{{";", "semicolons"}, {"\t", "tabs"}} {
+		if strings.Contains(row, c.mark) {
+			return "; " + c.name + " seem to separate them: save the file with commas between the columns and points in the numbers"
 		}
-		return 0, fmt.Errorf("%w: there is no column %q; the header has %q", ErrCSV, name, strings.Join(header, ","))
 	}
+	return ""
+}
+
+func (f *File) columns(header []string, format Format) error {
+	var err error
 	if format.TimeColumn != "" {
-		at, err := find(format.TimeColumn)
-		if err != nil {
+		if f.time, err = find(header, format.TimeColumn); err != nil {
 			return err
 		}
-		f.time = at
 	} else {
-		f.time = max(0, slices.IndexFunc(names, func(n string) bool {
-			return slices.Contains([]string{"time", "timestamp", "date", "datetime", "date time", "ts", "zeit"}, n)
+		f.time = max(0, slices.IndexFunc(header, func(h string) bool {
+			return slices.Contains([]string{"time", "timestamp", "date", "datetime", "date time", "ts", "zeit"}, columnName(h))
 		}))
 	}
 	at := map[ledger.Quantity]int{}
-	for _, name := range sortedKeys(format.Columns) {
-		i, err := find(name)
+	for _, name := range slices.Sorted(maps.Keys(format.Columns)) {
+		i, err := find(header, name)
 		if err != nil {
 			return err
 		}
@@ -160,75 +175,114 @@ func (f *File) columns(header []string, format Format) error {
 		}
 		at[q] = i
 	}
-	if len(at) == 0 {
-		for i, n := range names {
-			q, ok := quantityOf(n)
-			if _, taken := at[q]; ok && !taken && i != f.time {
-				at[q] = i
-			}
+	said := Unit("") // by the column of temperatures
+	if len(at) > 0 {
+		if i, ok := at[ledger.Temperature]; ok {
+			said = markedUnit(header[i])
 		}
+	} else if at, said = f.meanings(header, format.Unit); len(at) == 0 {
+		return fmt.Errorf("%w: no column says what it measures (temperature, humidity, shock, light, door; or value for a temperature); the header has %s", ErrColumns, quoted(header))
 	}
-	if len(at) == 0 {
-		i := slices.Index(names, "value")
-		if i < 0 && len(names) == 2 {
-			i = 1 - f.time
-		}
-		if i < 0 {
-			return fmt.Errorf("%w: no column says what it measures; the header has %q", ErrCSV, strings.Join(header, ","))
-		}
-		at[ledger.Temperature] = i
+	switch {
+	case said == "" || said == f.unit:
+	case f.unit == "":
+		f.unit = said
+	default:
+		return fmt.Errorf("%w: the temperatures are in %s by the header %s, not in %s", ErrCSV, said, quoted(header), f.unit)
 	}
-	for q := range at {
-		f.Quantities = append(f.Quantities, q)
-	}
-	slices.Sort(f.Quantities)
+	f.Quantities = slices.Sorted(maps.Keys(at))
 	for _, q := range f.Quantities {
 		f.column = append(f.column, at[q])
+	}
+	for i, h := range header {
+		if i == f.time || slices.Contains(f.column, i) {
+			continue
+		}
+		if h = strings.TrimSpace(h); h == "" {
+			h = fmt.Sprintf("column %d", i+1)
+		}
+		f.Ignored = append(f.Ignored, h)
 	}
 	return nil
 }
 
-func sortedKeys(m map[string]ledger.Quantity) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// meanings finds what the columns measure by their names. Of several that measure the same the first
+// counts, among temperatures the first that is not in another unit than is asked for.
+func (f *File) meanings(header []string, unit Unit) (at map[ledger.Quantity]int, said Unit) {
+	at = map[ledger.Quantity]int{}
+	value, valueUnit := -1, Unit("")
+	for i, h := range header {
+		m, ok := meaningOf(h)
+		if !ok || i == f.time {
+			continue
+		}
+		if m.generic {
+			if value < 0 {
+				value, valueUnit = i, m.unit
+			}
+			continue
+		}
+		_, taken := at[m.quantity]
+		clash := said != "" && unit != "" && said != unit
+		if !taken || m.quantity == ledger.Temperature && clash && (m.unit == "" || m.unit == unit) {
+			at[m.quantity] = i
+			if m.quantity == ledger.Temperature {
+				said = m.unit
+			}
+		}
 	}
-	slices.Sort(keys)
-	return keys
+	if len(at) == 0 && value >= 0 {
+		at[ledger.Temperature], said = value, valueUnit
+	}
+	return at, said
 }
 
-// columnName is a header without case, unit in brackets and quotes.
-func columnName(header string) string {
-	name := strings.ToLower(strings.Trim(header, " \"\t"))
-	if i := strings.IndexAny(name, "(["); i > 0 {
-		name = name[:i]
+// find gives the column of that name: as it stands in the header, else without regard to case and unit.
+func find(header []string, name string) (int, error) {
+	for i, h := range header {
+		if strings.TrimSpace(h) == strings.TrimSpace(name) {
+			return i, nil
+		}
 	}
-	return strings.TrimSpace(strings.ReplaceAll(name, "_", " "))
+	found := -1
+	for i, h := range header {
+		if columnName(h) != columnName(name) {
+			continue
+		}
+		if found >= 0 {
+			return 0, fmt.Errorf("%w: more than one column could be %q; the header has %s", ErrCSV, name, quoted(header))
+		}
+		found = i
+	}
+	if found < 0 {
+		return 0, fmt.Errorf("%w: there is no column %q; the header has %s", ErrCSV, name, quoted(header))
+	}
+	return found, nil
 }
 
-func quantityOf(name string) (ledger.Quantity, bool) {
-	switch name {
-	case "temperature", "temp", "temperature c", "temp c", "temperature f", "temp f", "celsius", "fahrenheit", "kelvin":
-		return ledger.Temperature, true
-	case "humidity", "rh", "relative humidity":
-		return ledger.RelativeHumidity, true
-	case "shock", "acceleration", "g":
-		return ledger.Shock, true
-	case "light", "lux", "illuminance":
-		return ledger.Light, true
-	case "door", "door open":
-		return ledger.Door, true
+// maxQuoted bounds how much of a header a message repeats.
+const maxQuoted = 200
+
+func quoted(header []string) string {
+	text := strings.Join(header, ",")
+	if len(text) > maxQuoted {
+		return fmt.Sprintf("%q…", text[:maxQuoted])
 	}
-	return 0, false
+	return fmt.Sprintf("%q", text)
 }
 
-// Readings yields the file's rows in order. A row that holds no reading, or whose time does not come
-// after the row before it, is yielded as a *RowError and the file goes on; ErrCSV ends it.
+// Readings yields the file's rows in order. A row that the ledger could not take as a reading is
+// yielded as a *RowError and the file goes on: one that cannot be read, whose time does not come
+// after that of the row before it, or whose time or value lies outside what the contract allows.
+// ErrCSV ends the file.
 func (f *File) Readings() iter.Seq2[Reading, error] {
 	return func(yield func(Reading, error) bool) {
 		last := ledger.Millis(math.MinInt64)
-		take := func(line int, row []string) bool {
-			r, err := f.read(row)
+		take := func(line int, row []string, err error) bool {
+			var r Reading
+			if err == nil {
+				r, err = f.read(row)
+			}
 			r.Line = line
 			if err == nil && r.Time <= last {
 				err = fmt.Errorf("its time %s does not come after that of the row before", r.Time.Time().Format(time.RFC3339Nano))
@@ -239,20 +293,22 @@ func (f *File) Readings() iter.Seq2[Reading, error] {
 			last = r.Time
 			return yield(r, nil)
 		}
-		if f.first != nil && !take(1, f.first) {
+		if f.first != nil && !take(f.rows.line, f.first, nil) {
 			return
 		}
 		for {
-			row, err := f.rows.Read()
+			row, err := f.rows.next()
+			_, faulty := errors.AsType[*csv.ParseError](err)
 			switch {
 			case errors.Is(err, io.EOF):
 				return
+			case faulty:
+				err = errors.New("its quotation marks do not match")
 			case err != nil:
 				yield(Reading{}, fmt.Errorf("%w: %w", ErrCSV, err))
 				return
 			}
-			line, _ := f.rows.FieldPos(0)
-			if !take(line, row) {
+			if !take(f.rows.line, row, err) {
 				return
 			}
 		}
@@ -260,23 +316,39 @@ func (f *File) Readings() iter.Seq2[Reading, error] {
 }
 
 func (f *File) read(row []string) (Reading, error) {
+	if len(row) > f.width && slices.ContainsFunc(row[f.width:], func(s string) bool { return strings.TrimSpace(s) != "" }) {
+		return Reading{}, fmt.Errorf("it has %d columns, the first row has %d (decimals follow a point, not a comma)", len(row), f.width)
+	}
 	if len(row) <= f.time {
-		return Reading{}, fmt.Errorf("it has %d columns", len(row))
+		return Reading{}, fmt.Errorf("it has %s", columnCount(len(row)))
 	}
 	at, err := ParseTime(row[f.time])
 	if err != nil {
 		return Reading{}, err
 	}
+	if err := ledger.CheckReadingTime(at, ledger.MillisOf(f.now())); err != nil {
+		return Reading{}, coded(err)
+	}
 	r := Reading{Time: at, Values: make([]int32, len(f.column))}
 	for i, column := range f.column {
 		if column >= len(row) {
-			return Reading{}, fmt.Errorf("it has %d columns", len(row))
+			return Reading{}, fmt.Errorf("it has %s", columnCount(len(row)))
 		}
 		if r.Values[i], err = f.value(row[column], f.Quantities[i]); err != nil {
 			return Reading{}, err
 		}
 	}
 	return r, nil
+}
+
+// coded puts the contract's code before what the contract would say.
+func coded(err error) error { return fmt.Errorf("%s: %w", ledger.Code(err), err) }
+
+func columnCount(n int) string {
+	if n == 1 {
+		return "1 column"
+	}
+	return fmt.Sprintf("%d columns", n)
 }
 
 func (f *File) value(text string, q ledger.Quantity) (int32, error) {
@@ -303,6 +375,9 @@ func (f *File) value(text string, q ledger.Quantity) (int32, error) {
 	}
 	if v = math.Round(v); math.IsNaN(v) || v < math.MinInt32 || v > math.MaxInt32 {
 		return 0, fmt.Errorf("%q is out of range", text)
+	}
+	if err := q.CheckValue(int32(v)); err != nil {
+		return 0, coded(err)
 	}
 	return int32(v), nil
 }
@@ -337,6 +412,8 @@ type Chain struct {
 	Previous ledger.Digest
 	// After is the time of the last reading on the ledger, nil if there is none: readings up to it are left out.
 	After *ledger.Millis
+	// Passed counts the readings that were left out because of After.
+	Passed int
 }
 
 // Signed is a segment ready to be pushed.
@@ -399,12 +476,14 @@ func (f *File) Segments(chain *Chain, times int) iter.Seq2[Signed, error] {
 		for r, err := range f.Readings() {
 			if err != nil {
 				_, row := errors.AsType[*RowError](err)
-				if !yield(Signed{}, err) || !row {
+				// What came before a fault that ends the file is recorded all the same.
+				if !row && !cut() || !yield(Signed{}, err) || !row {
 					return
 				}
 				continue
 			}
 			if chain.After != nil && r.Time <= *chain.After {
+				chain.Passed++
 				continue
 			}
 			at = append(at, r.Time)
@@ -417,23 +496,4 @@ func (f *File) Segments(chain *Chain, times int) iter.Seq2[Signed, error] {
 		}
 		cut()
 	}
-}
-
-// lineLimit ends a source whose rows are too long to be rows, so that memory stays bounded.
-type lineLimit struct {
-	r   io.Reader
-	run int // bytes since the last line break
-}
-
-func (l *lineLimit) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	for _, c := range p[:n] {
-		if l.run++; c == '\n' {
-			l.run = 0
-		}
-		if l.run > maxRowBytes {
-			return 0, fmt.Errorf("a row has more than %d bytes", maxRowBytes)
-		}
-	}
-	return n, err
 }

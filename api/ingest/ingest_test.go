@@ -1,15 +1,19 @@
 package ingest
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -67,6 +71,15 @@ func TestTimesAndValuesAreReadInTheirUsualSpellings(t *testing.T) {
 		"columns named":         {"when,a,b\n2026-03-01T12:00:00Z,1,2\n", Format{TimeColumn: "when", Columns: map[string]ledger.Quantity{"b": ledger.Shock}}, []int32{2_000}},
 		"Fahrenheit":            {"time,temp\n2026-03-01T12:00:00Z,41\n", Format{Unit: Fahrenheit}, []int32{5_000}},
 		"Kelvin":                {"time,temp\n2026-03-01T12:00:00Z,278.15\n", Format{Unit: Kelvin}, []int32{5_000}},
+		"unit in the header":    {"time,Temperature (°F)\n2026-03-01T12:00:00Z,41\n", Format{}, []int32{5_000}},
+		"unit said twice":       {"time,temp_f\n2026-03-01T12:00:00Z,41\n", Format{Unit: Fahrenheit}, []int32{5_000}},
+		"unit in Latin-1":       {"time,Temp \xb0F\n2026-03-01T12:00:00Z,41\n", Format{}, []int32{5_000}},
+		"unit of a value":       {"time,value [K]\n2026-03-01T12:00:00Z,278.15\n", Format{}, []int32{5_000}},
+		"unit of a named one":   {"time,probe (°F)\n2026-03-01T12:00:00Z,41\n", Format{Columns: map[string]ledger.Quantity{"probe": ledger.Temperature}}, []int32{5_000}},
+		"no unit in a name":     {"time,probe_k\n2026-03-01T12:00:00Z,5\n", Format{Columns: map[string]ledger.Quantity{"probe_k": ledger.Temperature}}, []int32{5_000}},
+		"both units":            {"time,temp f,temp c\n2026-03-01T12:00:00Z,41,5\n", Format{Unit: Celsius}, []int32{5_000}},
+		"percent sign":          {"time,Temp C,RH%\n2026-03-01T12:00:00Z,5,40\n", Format{}, []int32{5_000, 40_000}},
+		"comma at the end":      {"time,temp\n2026-03-01T12:00:00Z,5,\n", Format{}, []int32{5_000}},
 		"columns not asked for": {"time,comment,temp\n2026-03-01T12:00:00Z,hello,5\n", Format{}, []int32{5_000}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +99,7 @@ func TestAFaultyRowIsNamedAndTheOthersAreRead(t *testing.T) {
 	if len(faults) != 5 {
 		t.Fatalf("faults: %v", faults)
 	}
-	for i, want := range []string{"line 3: \"yesterday\"", "line 4: \"warm\"", "line 5: it has 1", "line 6: its time", "line 7: \"1e99\""} {
+	for i, want := range []string{"line 3: \"yesterday\"", "line 4: \"warm\"", "line 5: it has 1 column", "line 6: its time", "line 7: \"1e99\""} {
 		if !strings.HasPrefix(faults[i], want) {
 			t.Errorf("fault %d is %q, want %q…", i, faults[i], want)
 		}
@@ -101,6 +114,12 @@ func TestFilesThatHoldNoReadingsAreRefused(t *testing.T) {
 		"empty":          {"", Format{}},
 		"one column":     {"time\n2026-03-01T12:00:00Z\n", Format{}},
 		"nothing known":  {"time,foo,bar\n", Format{}},
+		"CR alone":       {"time,temp\r2026-03-01T12:00:00Z,4\r", Format{}},
+		"long CR alone":  {strings.Repeat("2026-03-01T12:00:00Z,4\r", 10_000), Format{}},
+		"UTF-16":         {"\xff\xfet\x00,\x00v\x00\n\x00", Format{}},
+		"other unit":     {"time,Temperature (°F)\n", Format{Unit: Celsius}},
+		"other unit too": {"time,probe [K]\n", Format{Unit: Celsius, Columns: map[string]ledger.Quantity{"probe [K]": ledger.Temperature}}},
+		"which of two":   {"time,T (in),T (out)\n", Format{Columns: map[string]ledger.Quantity{"t": ledger.Temperature}}},
 		"missing column": {"time,temp\n", Format{Columns: map[string]ledger.Quantity{"rh": ledger.RelativeHumidity}}},
 		"no such unit":   {"time,temp\n", Format{Unit: "rankine"}},
 		"same quantity":  {"time,a,b\n", Format{Columns: map[string]ledger.Quantity{"a": ledger.Temperature, "b": ledger.Temperature}}},
@@ -117,6 +136,144 @@ func TestFilesThatHoldNoReadingsAreRefused(t *testing.T) {
 	}
 	if !errors.Is(err, ErrCSV) {
 		t.Errorf("a row without end: %v", err)
+	}
+}
+
+func TestColumnsThatSayNothingOfTheLedgersQuantitiesAreAskedAbout(t *testing.T) {
+	for _, header := range []string{
+		"time,pressure_hPa", "time,co2_ppm", "foo,bar", "time,value (hPa)", "time,humidity (g/m³)", "time,temperature setpoint",
+		"time,acceleration (m/s²)", "time,door closed", "time,light %", "2026-03-01T12:00:00Z,5,1",
+	} {
+		if f, err := Open(strings.NewReader(header+"\n"), Format{}); !errors.Is(err, ErrColumns) || !errors.Is(err, ErrCSV) {
+			t.Errorf("%s: %+v, %v", header, f, err)
+		}
+	}
+	for header, want := range map[string]string{"time;temp": "semicolons", "time\ttemp": "tabs"} {
+		if _, err := Open(strings.NewReader(header+"\n"), Format{}); !errors.Is(err, ErrCSV) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", header, err)
+		}
+	}
+}
+
+func TestColumnsThatAreNotRecordedAreNamed(t *testing.T) {
+	for header, want := range map[string][]string{
+		"time,temp,humidity":             nil,
+		"time,temperature,temperature":   {"temperature"},
+		"note,time,Pressure (hPa),temp,": {"note", "Pressure (hPa)", "column 5"},
+		"time,value,rh":                  {"value"},
+	} {
+		f, err := Open(strings.NewReader(header+"\n"), Format{})
+		if err != nil || !slices.Equal(f.Ignored, want) {
+			t.Errorf("%s: %q, %v; want %q", header, f.Ignored, err, want)
+		}
+	}
+}
+
+func TestARowThatTheContractWouldRefuseIsLeftOutAndItsNeighboursAreNot(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	private, _ := key(t)
+	for name, c := range map[string]struct {
+		row, code string
+	}{
+		"future":         {"2099-01-01T00:00:00Z,5", ledger.CodeTimeFuture},
+		"clock not set":  {"1970-01-01T00:00:01Z,5", ledger.CodeSchema},
+		"too cold":       {"2026-03-01T11:30:30Z,-400", ledger.CodeSchema},
+		"too hot":        {"2026-03-01T11:30:30Z,301", ledger.CodeSchema},
+		"decimal comma":  {"2026-03-01T11:30:30Z,5,1", ""},
+		"too many":       {"2026-03-01T11:30:30Z,5.0,7", ""},
+		"quotation mark": {"2026-03-01T11:30:30Z,\"5", ""},
+		"stray mark":     {"2026-03-01T11:30:30Z,5\"", ""},
+	} {
+		for _, at := range []int{0, 30, 60} {
+			var text strings.Builder
+			text.WriteString("time,temp\n")
+			for i := range 61 {
+				if i == at {
+					text.WriteString(c.row + "\n")
+				}
+				if i < 60 {
+					fmt.Fprintf(&text, "%s,5\n", now.Add(time.Duration(i-60)*time.Minute).Format(time.RFC3339))
+				}
+			}
+			if at != 30 && c.code == "" {
+				continue // its time would be out of order there, which is another fault
+			}
+			f, err := Open(strings.NewReader(text.String()), Format{Now: func() time.Time { return now }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			times, faults := 0, 0
+			for s, err := range f.Segments(&Chain{Device: logger, Signer: private}, 7) {
+				if row, ok := errors.AsType[*RowError](err); ok {
+					if faults++; row.Line != at+2 || ledger.Code(row.Err) != cmp.Or(c.code, ledger.CodeInternal) || !strings.HasPrefix(row.Err.Error(), c.code) {
+						t.Errorf("%s: %v, want line %d and %s", name, err, at+2, c.code)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				times += s.Times
+				g, err := wire.DecodeSegment(s.Payload)
+				if err == nil {
+					err = ledger.CheckSegment(g, ledger.MillisOf(now))
+				}
+				if err != nil {
+					t.Errorf("%s: the contract would refuse a segment: %v", name, err)
+				}
+			}
+			if times != 60 || faults != 1 {
+				t.Errorf("%s at %d: %d of 60 readings, %d faults", name, at, times, faults)
+			}
+		}
+	}
+}
+
+// Whatever a file holds, no segment made of it is one that the contract refuses for what it holds.
+func TestNoSegmentOfAFileIsRefusedForItsReadings(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	private, _ := key(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		var text strings.Builder
+		text.WriteString("time,temp,rh,door,light,shock\n")
+		for range rapid.IntRange(0, 40).Draw(rt, "rows") {
+			fmt.Fprintf(&text, "%d", rapid.Int64Range(1, 5_000_000_000).Draw(rt, "time"))
+			for range 5 {
+				fmt.Fprintf(&text, ",%g", rapid.SampledFrom([]float64{-2_000, -274, -1, 0, 0.5, 1, 40, 101, 301, 3e5}).Draw(rt, "value"))
+			}
+			text.WriteString("\n")
+		}
+		f, err := Open(strings.NewReader(text.String()), Format{Now: func() time.Time { return now }})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for s, err := range f.Segments(&Chain{Device: logger, Signer: private}, 5) {
+			if err != nil {
+				continue
+			}
+			g, err := wire.DecodeSegment(s.Payload)
+			if err == nil {
+				err = ledger.CheckSegment(g, ledger.MillisOf(now))
+			}
+			if err != nil {
+				rt.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestReadingsBeforeAFaultThatEndsTheFileAreKept(t *testing.T) {
+	private, _ := key(t)
+	f, err := Open(io.MultiReader(strings.NewReader("time,temp\n2026-03-01T12:00:00Z,4\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), Format{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := 0
+	for s, rowErr := range f.Segments(&Chain{Device: logger, Signer: private}, 0) {
+		times, err = times+s.Times, rowErr
+	}
+	if times != 1 || !errors.Is(err, ErrCSV) {
+		t.Errorf("%d readings, then %v", times, err)
 	}
 }
 
@@ -163,6 +320,9 @@ func TestSegmentsContinueTheChainAndVerify(t *testing.T) {
 				next++
 			}
 			seq, previous = seq+1, s.Digest
+		}
+		if chain.Passed != passed {
+			rt.Fatalf("%d readings passed over, not %d", chain.Passed, passed)
 		}
 		if next != n || chain.Next != seq || chain.Previous != previous {
 			rt.Fatalf("%d of %d readings, chain at %d", next, n, chain.Next)
