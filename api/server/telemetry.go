@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/submit"
 )
 
@@ -91,6 +92,9 @@ func deviceOf(d *waybillv1.DeviceKey) (ledger.Device, error) {
 	id, err := needed("the device's id", d.GetId())
 	if err != nil {
 		return ledger.Device{}, err
+	}
+	if epcis.KindOf(id) != epcis.KindGIAI {
+		return ledger.Device{}, refuse(codes.InvalidArgument, ledger.CodeMalformed, "a device is named by a GIAI, %s is none", id)
 	}
 	algorithm, err := keyAlgorithm(d.GetAlgorithm())
 	if err != nil {
