@@ -14,7 +14,13 @@ TOOLS := $(CACHE)/tools/$(shell { $(GO) version; cat network/tools/go.mod networ
 # Packages whose tests start a real Fabric network: they run one after the other.
 E2E := ./network ./gateway ./internal/e2e
 
-.PHONY: help build test test-unit test-e2e lint generate check bench fuzz demo clean tools
+# A throw-away PostgreSQL for the tests of the read model: on a socket in a folder of its own, no port.
+POSTGRES     := $(or $(TMPDIR),/tmp)/waybill-postgres-$(shell id -u)
+POSTGRES_BIN  = $$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+POSTGRES_AS  := $(if $(filter 0,$(shell id -u)),runuser -u postgres --)
+POSTGRES_DSN  = $$(if [ -S $(POSTGRES)/.s.PGSQL.5432 ]; then cat $(POSTGRES)/dsn; fi)
+
+.PHONY: help build test test-unit test-e2e lint generate check bench fuzz demo clean tools postgres postgres-stop
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,10 +33,28 @@ build: ## build bin/waybill and bin/waybill-chaincode
 test: test-unit test-e2e ## run every test: units with the race detector, then the end-to-end tests on real networks
 
 test-unit: $(TOOLS)/gotestsum
-	$(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -short -race -timeout 15m ./...
+	WAYBILL_TEST_POSTGRES="$${WAYBILL_TEST_POSTGRES:-$(POSTGRES_DSN)}" $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -short -race -timeout 15m ./...
 
 test-e2e: build $(TOOLS)/gotestsum
 	$(TOOLS)/gotestsum --format testname -- -p 1 -count 1 -timeout 30m $(E2E)
+
+postgres: ## start a throw-away PostgreSQL that test-unit uses, and print its URL; as root, install Debian's if there is none
+	@if [ -S $(POSTGRES)/.s.PGSQL.5432 ] && $(POSTGRES_AS) "$(POSTGRES_BIN)/pg_ctl" -D $(POSTGRES)/data status >/dev/null; then cat $(POSTGRES)/dsn; exit; fi; \
+	if [ -z "$(POSTGRES_BIN)" ]; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "there is no PostgreSQL below /usr/lib/postgresql: install Debian's package postgresql" >&2; exit 1; fi; \
+	  echo "installing PostgreSQL" >&2; \
+	  apt-get install -y -q postgresql >&2 || { apt-get update -q >&2; apt-get install -y -q postgresql >&2; }; \
+	fi; \
+	rm -rf $(POSTGRES); install -d -m 0755 $(if $(POSTGRES_AS),-o postgres) $(POSTGRES); cd $(POSTGRES); \
+	$(POSTGRES_AS) "$(POSTGRES_BIN)/initdb" -D $(POSTGRES)/data -U waybill -A trust -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null; \
+	$(POSTGRES_AS) "$(POSTGRES_BIN)/pg_ctl" -D $(POSTGRES)/data -l $(POSTGRES)/log -w -t 60 \
+	  -o "-c listen_addresses= -c unix_socket_directories=$(POSTGRES) -c fsync=off -c max_connections=200" start >/dev/null \
+	  || { cat $(POSTGRES)/log >&2; exit 1; }; \
+	echo "postgres://waybill@/postgres?host=$(POSTGRES)" | tee $(POSTGRES)/dsn
+
+postgres-stop: ## stop and remove it
+	-[ -d $(POSTGRES)/data ] && cd / && $(POSTGRES_AS) "$(POSTGRES_BIN)/pg_ctl" -D $(POSTGRES)/data -m immediate stop >/dev/null
+	rm -rf $(POSTGRES)
 
 lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## run the linters, on Go and on the protobuf sources
 	$(TOOLS)/golangci-lint run ./...
@@ -61,7 +85,7 @@ fuzz: ## fuzz every decoder for FUZZTIME each
 demo: build ## run the main job; ARGS=--once ends after it, ARGS="--input DIR" takes your own data
 	bin/waybill demo $(ARGS)
 
-clean: ## remove what was built here and the demo's state
+clean: postgres-stop ## remove what was built here and the demo's state
 	-[ -x bin/waybill ] && bin/waybill network clean
 	rm -rf bin
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -65,29 +64,31 @@ func TestATransactionThatCannotBeReadStopsTheProjection(t *testing.T) {
 	newer := policyTransaction(t, "newer", 1)
 	newer.Event = append([]byte{wire.Version + 1}, newer.Event[1:]...)
 	stream := verified{{Number: 0, Hash: [32]byte{1}}, {Number: 1, Previous: [32]byte{1}, Transactions: []blocks.Transaction{newer}}}
-	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	s := open(t, onSQLite(t))
 	if err := s.Run(t.Context(), FromStream(stream, "waybill")); !errors.Is(err, ErrUnreadable) {
 		t.Fatalf("got %v", err)
 	}
 }
 
 func TestAFollowerNoticesWhatAnotherProcessTakesIn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "store.db")
-	writer, reader := open(t, path), open(t, path)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- reader.Follow(ctx, time.Millisecond) }()
-	c := newChain(1)
-	c.add()
-	c.add()
-	if err := writer.Apply(t.Context(), c.all()...); err != nil {
-		t.Fatal(err)
-	}
-	if err := reader.WaitFor(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
+	onEach(t, func(t *testing.T, k kind) {
+		cfg := k.fresh(t)
+		writer, reader := open(t, cfg), open(t, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- reader.Follow(ctx, time.Millisecond) }()
+		c := newChain(1)
+		c.add()
+		c.add()
+		if err := writer.Apply(t.Context(), c.all()...); err != nil {
+			t.Fatal(err)
+		}
+		if err := reader.WaitFor(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -196,22 +196,11 @@ func got[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-func open(tb testing.TB, path string) *Store {
-	tb.Helper()
-	s, err := Open(tb.Context(), Config{Path: path})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { s.Close() })
-	return s
-}
-
-// dump gives every row of every table, in an order that does not depend on how they came in.
-func dump(tb interface{ Fatal(...any) }, s *Store) string {
+// dumped gives every row of every table, in an order that does not depend on how they came in.
+func dumped(tb interface{ Fatal(...any) }, s *Store) string {
 	var out strings.Builder
-	for _, table := range rowsOf(tb, s, `SELECT name FROM sqlite_master WHERE type = 'table'`) {
-		name := strings.TrimPrefix(table, " name=")
-		fmt.Fprintf(&out, "%s\n%s\n", name, strings.Join(rowsOf(tb, s, `SELECT * FROM `+name), "\n"))
+	for _, t := range s.tables {
+		fmt.Fprintf(&out, "%s\n%s\n", t.name, strings.Join(rowsOf(tb, s, t.ordered()), "\n"))
 	}
 	return out.String()
 }

@@ -18,20 +18,44 @@ import (
 // before are skipped; a block that leaves a gap is ErrGap, one that does not continue the chain that
 // the store was built from is ErrForeign. Nothing has changed if it fails.
 func (s *Store) Apply(ctx context.Context, blocks ...Block) error {
+	read := make([]parsedBlock, len(blocks))
+	for i, b := range blocks {
+		read[i] = parse(b)
+	}
+	return s.apply(ctx, read)
+}
+
+func (s *Store) apply(ctx context.Context, blocks []parsedBlock) error {
+	// A database may give another transaction the preference; the same work succeeds soon after.
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		err := s.applyOnce(ctx, blocks)
+		if err == nil || attempt == attempts || !preferred(err) || ctx.Err() != nil {
+			return s.failed(err)
+		}
+	}
+}
+
+func (s *Store) applyOnce(ctx context.Context, blocks []parsedBlock) error {
 	start := time.Now()
-	tx, err := s.write.BeginTx(ctx, nil)
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // goes back to the pool
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
-	at, err := readPosition(ctx, tx)
+	at, err := readPosition(ctx, asker{s.dialect, tx}, s.dialect.lock)
 	if err != nil {
 		return err
 	}
-	p := &projection{ctx: ctx, store: s, tx: tx, stmts: map[string]*sql.Stmt{}, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}}
+	p := newProjection(s)
 	taken, facts := 0, 0
 	for _, b := range blocks {
-		fresh, err := follows(at, b)
+		fresh, err := follows(at, b.Block)
 		if err != nil {
 			return err
 		}
@@ -52,8 +76,9 @@ func (s *Store) Apply(ctx context.Context, blocks ...Block) error {
 		s.advance(at.Height)
 		return nil
 	}
-	if err := p.finish(at); err != nil {
-		return err
+	w := writer{ctx: ctx, store: s, conn: conn, tx: tx, stmts: map[string]*sql.Stmt{}}
+	if err := p.write(w, at); err != nil {
+		return fmt.Errorf("blocks up to %d: %w", at.Height-1, err)
 	}
 	if err := tx.Commit(); err != nil {
 		return err
@@ -62,6 +87,9 @@ func (s *Store) Apply(ctx context.Context, blocks ...Block) error {
 	s.metrics.facts.Add(float64(facts))
 	s.metrics.commits.Observe(time.Since(start).Seconds())
 	s.advance(at.Height)
+	if s.cfg.Watch != nil {
+		s.cfg.Watch(at.Height, facts)
+	}
 	return nil
 }
 
@@ -80,31 +108,79 @@ func follows(at Progress, b Block) (bool, error) {
 	return b.Number == at.Height, nil
 }
 
-// projection is one database transaction that takes blocks in.
-type projection struct {
-	ctx      context.Context //nolint:containedctx // lives as long as the one call of Apply that made it
-	store    *Store
-	tx       *sql.Tx
-	stmts    map[string]*sql.Stmt // closed with the transaction
-	totals   map[string]int64
-	contexts map[ledger.Digest]bool // known to be in the table
+// parsedBlock is a block with the details of its events, which are found before its turn to be written.
+type parsedBlock struct {
+	Block
+	events, restatements [][]details // of each transaction
 }
 
-// exec runs a statement that changes rows; each text is prepared once.
-func (p *projection) exec(query string, args ...any) error {
-	st, ok := p.stmts[query]
-	if !ok {
-		var err error
-		if st, err = p.tx.PrepareContext(p.ctx, query); err != nil {
-			return err
+func parse(b Block) parsedBlock {
+	p := parsedBlock{Block: b, events: make([][]details, len(b.Transactions)), restatements: make([][]details, len(b.Transactions))}
+	for i, t := range b.Transactions {
+		for _, e := range t.Events {
+			p.events[i] = append(p.events[i], detailsOf(e))
 		}
-		p.stmts[query] = st
+		for _, e := range t.Restatements {
+			p.restatements[i] = append(p.restatements[i], detailsOf(e))
+		}
 	}
-	_, err := st.ExecContext(p.ctx, args...)
-	return err
+	return p
 }
 
-func (p *projection) block(b Block) error {
+// projection is what blocks add to the store. Facts are rows to insert; what changes, such as the
+// state of an item, is folded first and written once.
+type projection struct {
+	store     *Store
+	rows      [tableCount][]any // values of the columns, row after row
+	totals    map[string]int64
+	contexts  map[ledger.Digest]bool
+	errors    []declaration
+	items     map[string]ledger.ItemState
+	devices   map[string]*deviceChange
+	shipments map[string]*shipmentChange
+	// order keeps what the maps hold in the order in which it came.
+	itemOrder, deviceOrder, shipmentOrder []string
+}
+
+// declaration says that an organisation has declared its event in error.
+type declaration struct {
+	event ledger.Digest
+	mspID string
+}
+
+type deviceChange struct {
+	registered []any // its first columns, nil if it was registered before
+	nextSeq    int64 // 0 if it has no segment here
+	digest     []byte
+	reading    int64
+}
+
+type shipmentChange struct {
+	startedAt    ledger.Millis
+	endedAt      any
+	verdicts     int64
+	latest       any
+	level, worst int
+}
+
+func newProjection(s *Store) *projection {
+	return &projection{
+		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{},
+		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
+	}
+}
+
+// add adds a row: one value a column.
+func (p *projection) add(table int, values ...any) {
+	for i, v := range values {
+		if s, ok := v.(string); ok {
+			values[i] = storable(s)
+		}
+	}
+	p.rows[table] = append(p.rows[table], values...)
+}
+
+func (p *projection) block(b parsedBlock) error {
 	var index, finding uint32
 	next := func(counter *uint32) (int64, error) {
 		if *counter > maxIndex {
@@ -114,24 +190,20 @@ func (p *projection) block(b Block) error {
 		*counter++
 		return key, nil
 	}
-	for _, t := range b.Transactions {
-		for _, e := range t.Events {
+	for i, t := range b.Transactions {
+		for j, e := range t.Events {
 			pos, err := next(&index)
 			if err != nil {
 				return err
 			}
-			if err := p.event(pos, t, e); err != nil {
-				return fmt.Errorf("event %s: %w", e.Hash, err)
-			}
+			p.event(pos, t, e, b.events[i][j])
 		}
-		for _, e := range t.Restatements {
+		for j, e := range t.Restatements {
 			pos, err := next(&index)
 			if err != nil {
 				return err
 			}
-			if err := p.restatement(pos, t, e); err != nil {
-				return fmt.Errorf("restatement of %s: %w", e.Hash, err)
-			}
+			p.restatement(pos, t, e, b.restatements[i][j])
 		}
 		for _, seg := range t.Segments {
 			pos, err := next(&index)
@@ -156,9 +228,8 @@ func (p *projection) block(b Block) error {
 			if err != nil {
 				return err
 			}
-			if err := p.finding(pos, t, f); err != nil {
-				return fmt.Errorf("finding %s: %w", f.Code, err)
-			}
+			p.totals["findings"]++
+			p.add(tFindings, pos, string(f.Code), f.Item, f.Event[:], digestOrNull(f.Other), f.Detail, t.TxID)
 		}
 		if err := p.stateOf(t); err != nil {
 			return err
@@ -167,119 +238,83 @@ func (p *projection) block(b Block) error {
 	return nil
 }
 
-// stateOf writes what has no place of its own: items, devices and policies.
+// stateOf takes in what has no place of its own: items, devices and policies.
 func (p *projection) stateOf(t Recorded) error {
 	for _, i := range t.Items {
-		if err := p.item(i); err != nil {
-			return fmt.Errorf("item %s: %w", i.EPC, err)
+		i.EPC = storable(i.EPC)
+		if _, ok := p.items[i.EPC]; !ok {
+			p.itemOrder = append(p.itemOrder, i.EPC)
 		}
+		p.items[i.EPC] = i
 	}
 	for _, d := range t.Devices {
-		if err := p.device(t, d); err != nil {
-			return fmt.Errorf("device %s: %w", d.ID, err)
-		}
+		p.totals["devices"]++
+		p.deviceOf(d.ID).registered = []any{d.ID, string(d.Algorithm), d.PublicKey, d.Owner, int64(d.RegisteredAt), t.TxID}
 	}
 	for _, pol := range t.Policies {
-		if err := p.policy(t, pol); err != nil {
+		text, err := json.Marshal(pol)
+		if err != nil {
 			return fmt.Errorf("policy %s/%d: %w", pol.ID, pol.Version, err)
 		}
+		p.totals["policies"]++
+		p.add(tPolicies, pol.ID, int64(pol.Version), string(text), t.TxID)
 	}
 	return nil
 }
 
-func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent) error {
-	d := detailsOf(e)
+func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d details) {
 	if d.err != nil {
 		// The chaincode accepted it, so it stays; only the questions that need its fields miss it.
 		p.store.log.Error("a recorded event cannot be parsed", "event", e.Hash.String(), "error", d.err)
 	}
-	err := p.exec(`INSERT INTO events (pos, hash, event_type, event_time, biz_step, disposition, action, event_id, read_point, biz_location, declared_in_error, msp_id, recorded_at, tx_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		pos, e.Hash[:], d.eventType, int64(d.eventTime), d.bizStep, d.disposition, d.action, d.eventID, d.readPoint, d.bizLocation,
+	p.add(tEvents, pos, e.Hash[:], d.eventType, int64(d.eventTime), d.bizStep, d.disposition, d.action, d.eventID, d.readPoint, d.bizLocation,
 		flag(d.declaresError), t.MSPID, int64(t.At), t.TxID)
-	if err != nil {
-		return err
-	}
-	if err := p.body(pos, e); err != nil {
-		return err
-	}
+	p.body(pos, e)
 	for _, x := range d.epcs {
-		if err := p.exec(`INSERT INTO event_epcs (epc, pos, roles) VALUES (?, ?, ?)`, x.epc, pos, x.roles); err != nil {
-			return err
-		}
+		p.add(tEPCs, x.epc, pos, x.roles)
 	}
 	for _, a := range d.associations {
-		err := p.exec(`INSERT INTO associations (device, container, event_time, event, binds) VALUES (?, ?, ?, ?, ?)`,
-			a.device, a.container, int64(d.eventTime), e.Hash[:], flag(a.binds))
-		if err != nil {
-			return err
-		}
+		p.add(tAssociations, a.device, int64(d.eventTime), e.Hash[:], a.container, flag(a.binds))
 	}
 	for _, id := range d.shipments {
-		if err := p.shipmentStarts(id, d.eventTime); err != nil {
-			return err
-		}
+		p.shipmentStarts(id, d.eventTime)
 	}
 	p.totals["events"]++
-	return nil
 }
 
-func (p *projection) body(pos int64, e wire.RecordedEvent) error {
+func (p *projection) body(pos int64, e wire.RecordedEvent) {
 	var contextDigest []byte
 	if len(e.Context) > 0 {
 		digest := ledger.Digest(sha256.Sum256(e.Context))
 		contextDigest = digest[:]
 		if !p.contexts[digest] {
-			if err := p.exec(`INSERT INTO contexts (digest, context) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING`, contextDigest, e.Context); err != nil {
-				return err
-			}
 			p.contexts[digest] = true
+			p.add(tContexts, contextDigest, e.Context)
 		}
 	}
-	return p.exec(`INSERT INTO bodies (pos, context, body) VALUES (?, ?, ?)`, pos, contextDigest, e.Body)
+	p.add(tBodies, pos, contextDigest, e.Body)
 }
 
-func (p *projection) restatement(pos int64, t Recorded, e wire.RecordedEvent) error {
-	d := detailsOf(e)
+func (p *projection) restatement(pos int64, t Recorded, e wire.RecordedEvent, d details) {
 	digest := ledger.BodyDigest(e.Context, e.Body)
-	err := p.exec(`INSERT INTO restatements (pos, hash, body_digest, event_id, declares_error, msp_id, recorded_at, tx_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		pos, e.Hash[:], digest[:], d.eventID, flag(d.declaresError), t.MSPID, int64(t.At), t.TxID)
-	if err != nil {
-		return err
-	}
-	if err := p.body(pos, e); err != nil {
-		return err
-	}
+	p.add(tRestatements, pos, e.Hash[:], digest[:], d.eventID, flag(d.declaresError), t.MSPID, int64(t.At), t.TxID)
+	p.body(pos, e)
 	if d.declaresError {
 		// Only who recorded an event may declare it in error; another's declaration is kept as its word.
-		if err := p.exec(`UPDATE events SET declared_in_error = 1 WHERE hash = ? AND msp_id = ?`, e.Hash[:], t.MSPID); err != nil {
-			return err
-		}
+		p.errors = append(p.errors, declaration{event: e.Hash, mspID: storable(t.MSPID)})
 	}
 	p.totals["restatements"]++
-	return nil
 }
 
-func (p *projection) item(i ledger.ItemState) error {
-	return p.exec(`INSERT INTO items (epc, status, custodian, container, place, disposition, biz_step, last_event, last_at, commissioned_at, commissioned_by, ended_at, ended_by)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (epc) DO UPDATE SET status = excluded.status, custodian = excluded.custodian, container = excluded.container, place = excluded.place,
-		disposition = excluded.disposition, biz_step = excluded.biz_step, last_event = excluded.last_event, last_at = excluded.last_at,
-		commissioned_at = excluded.commissioned_at, commissioned_by = excluded.commissioned_by, ended_at = excluded.ended_at, ended_by = excluded.ended_by`,
-		i.EPC, int(i.Status), i.Custodian, i.Container, i.Place, i.Disposition, i.BizStep, i.LastEvent[:], int64(i.LastAt),
-		int64(i.CommissionedAt), i.CommissionedBy[:], int64(i.EndedAt), i.EndedBy[:])
-}
-
-func (p *projection) finding(pos int64, t Recorded, f ledger.Finding) error {
-	p.totals["findings"]++
-	return p.exec(`INSERT INTO findings (pos, code, item, event, other, detail, tx_id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		pos, string(f.Code), f.Item, f.Event[:], digestOrNull(f.Other), f.Detail, t.TxID)
-}
-
-func (p *projection) device(t Recorded, d ledger.Device) error {
-	p.totals["devices"]++
-	return p.exec(`INSERT INTO devices (id, algorithm, public_key, owner, registered_at, tx_id, next_seq) VALUES (?, ?, ?, ?, ?, ?, 0)`,
-		d.ID, string(d.Algorithm), d.PublicKey, d.Owner, int64(d.RegisteredAt), t.TxID)
+func (p *projection) deviceOf(id string) *deviceChange {
+	id = storable(id)
+	d, ok := p.devices[id]
+	if !ok {
+		d = &deviceChange{}
+		p.devices[id] = d
+		p.deviceOrder = append(p.deviceOrder, id)
+	}
+	return d
 }
 
 func (p *projection) segment(pos int64, t Recorded, r wire.RecordedSegment) error {
@@ -288,25 +323,12 @@ func (p *projection) segment(pos int64, t Recorded, r wire.RecordedSegment) erro
 		return fmt.Errorf("%w: a segment without readings", ErrCorrupt)
 	}
 	from, to := seg.Times[0], seg.Times[len(seg.Times)-1]
-	err := p.exec(`INSERT INTO segments (pos, device, seq, digest, from_time, to_time, times, payload, signature, msp_id, recorded_at, tx_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		pos, seg.Device, int64(seg.Seq), r.Digest[:], int64(from), int64(to), len(seg.Times), r.Payload, r.Signature, t.MSPID, int64(t.At), t.TxID) //nolint:gosec // the ledger counts segments from 0 without gaps
-	if err != nil {
-		return err
-	}
+	p.add(tSegments, pos, seg.Device, int64(seg.Seq), r.Digest[:], int64(from), int64(to), len(seg.Times), r.Payload, r.Signature, t.MSPID, int64(t.At), t.TxID) //nolint:gosec // the ledger counts segments from 0 without gaps
 	p.totals["segments"]++
 	p.totals["readings"] += int64(len(seg.Times)) * int64(len(seg.Channels))
-	return p.exec(`UPDATE devices SET next_seq = ?, last_digest = ?, last_reading = ? WHERE id = ?`,
-		int64(seg.Seq)+1, r.Digest[:], int64(to), seg.Device) //nolint:gosec // as above
-}
-
-func (p *projection) policy(t Recorded, pol ledger.Policy) error {
-	text, err := json.Marshal(pol)
-	if err != nil {
-		return err
-	}
-	p.totals["policies"]++
-	return p.exec(`INSERT INTO policies (id, version, policy, tx_id) VALUES (?, ?, ?, ?)`, pol.ID, int64(pol.Version), string(text), t.TxID)
+	d := p.deviceOf(seg.Device)
+	d.nextSeq, d.digest, d.reading = int64(seg.Seq)+1, r.Digest[:], int64(to) //nolint:gosec // as above
+	return nil
 }
 
 func (p *projection) verdict(pos int64, t Recorded, v ledger.Verdict) error {
@@ -314,44 +336,105 @@ func (p *projection) verdict(pos int64, t Recorded, v ledger.Verdict) error {
 	if err != nil {
 		return err
 	}
-	err = p.exec(`INSERT INTO verdicts (pos, shipment, window_no, model, final, level, score, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		pos, v.Shipment, int64(v.Window), v.Model, flag(v.Final), int(v.Level), v.Score, string(text))
-	if err != nil {
-		return err
-	}
+	p.add(tVerdicts, pos, v.Shipment, int64(v.Window), v.Model, flag(v.Final), int(v.Level), v.Score, string(text))
 	p.totals["verdicts"]++
-	if err := p.shipmentStarts(v.Shipment, v.From); err != nil {
-		return err
+	sh := p.shipmentStarts(v.Shipment, v.From)
+	sh.verdicts++
+	sh.latest, sh.level, sh.worst = pos, int(v.Level), max(sh.worst, int(v.Level))
+	if v.Final && sh.endedAt == nil {
+		sh.endedAt = int64(t.At)
 	}
-	if err := p.exec(`UPDATE shipments SET verdicts = verdicts + 1, latest = ?, level = ?,
-		worst = CASE WHEN worst < ? THEN ? ELSE worst END WHERE id = ?`, pos, int(v.Level), int(v.Level), int(v.Level), v.Shipment); err != nil {
-		return err
-	}
-	if !v.Final {
-		return nil
-	}
-	return p.exec(`UPDATE shipments SET ended_at = ? WHERE id = ? AND ended_at IS NULL`, int64(t.At), v.Shipment)
+	return nil
 }
 
-func (p *projection) shipmentStarts(id string, at ledger.Millis) error {
-	return p.exec(`INSERT INTO shipments (id, started_at, verdicts, level, worst) VALUES (?, ?, 0, 0, 0)
-		ON CONFLICT (id) DO UPDATE SET started_at = CASE WHEN excluded.started_at < shipments.started_at THEN excluded.started_at ELSE shipments.started_at END`,
-		id, int64(at))
+func (p *projection) shipmentStarts(id string, at ledger.Millis) *shipmentChange {
+	id = storable(id)
+	sh, ok := p.shipments[id]
+	if !ok {
+		sh = &shipmentChange{startedAt: at}
+		p.shipments[id] = sh
+		p.shipmentOrder = append(p.shipmentOrder, id)
+	}
+	sh.startedAt = min(sh.startedAt, at)
+	return sh
 }
 
-func (p *projection) finish(at Progress) error {
-	err := p.exec(`INSERT INTO position (one, block, hash, genesis) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET block = excluded.block, hash = excluded.hash`,
-		int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock
-	if err != nil {
+// write puts everything into the store, the position last.
+func (p *projection) write(w writer, at Progress) error {
+	if err := p.foldItems(w); err != nil {
 		return err
 	}
+	if err := p.foldShipments(w); err != nil {
+		return err
+	}
+	updates := p.foldDevices()
 	for name, n := range p.totals {
-		err := p.exec(`INSERT INTO totals (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = totals.value + excluded.value`, name, n)
-		if err != nil {
-			return err
+		if n != 0 {
+			p.add(tTotals, name, n)
+		}
+	}
+	p.add(tPosition, 1, int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock
+	for id, t := range p.store.tables {
+		if err := w.insert(t, p.rows[id]); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	for _, args := range updates {
+		if err := w.exec(`UPDATE devices SET next_seq = ?, last_digest = ?, last_reading = ? WHERE id = ?`, args...); err != nil {
+			return fmt.Errorf("devices: %w", err)
+		}
+	}
+	for _, d := range p.errors {
+		if err := w.exec(`UPDATE events SET declared_in_error = 1 WHERE hash = ? AND msp_id = ?`, d.event[:], d.mspID); err != nil {
+			return fmt.Errorf("declarations of error: %w", err)
 		}
 	}
 	return nil
+}
+
+func (p *projection) foldItems(w writer) error {
+	had, err := w.count("items", "epc", p.itemOrder)
+	if err != nil {
+		return err
+	}
+	p.totals["items"] += int64(len(p.itemOrder)) - had
+	for _, epc := range p.itemOrder {
+		i := p.items[epc]
+		p.add(tItems, i.EPC, int(i.Status), i.Custodian, i.Container, i.Place, i.Disposition, i.BizStep, i.LastEvent[:], int64(i.LastAt),
+			int64(i.CommissionedAt), i.CommissionedBy[:], int64(i.EndedAt), i.EndedBy[:])
+	}
+	return nil
+}
+
+func (p *projection) foldShipments(w writer) error {
+	had, err := w.count("shipments", "id", p.shipmentOrder)
+	if err != nil {
+		return err
+	}
+	p.totals["shipments"] += int64(len(p.shipmentOrder)) - had
+	for _, id := range p.shipmentOrder {
+		sh := p.shipments[id]
+		p.add(tShipments, id, int64(sh.startedAt), sh.endedAt, sh.verdicts, sh.latest, sh.level, sh.worst)
+	}
+	return nil
+}
+
+// foldDevices adds the devices that are new and gives the changes of the others.
+func (p *projection) foldDevices() (updates [][]any) {
+	for _, id := range p.deviceOrder {
+		d := p.devices[id]
+		var digest []byte
+		var reading any
+		if d.nextSeq > 0 {
+			digest, reading = d.digest, d.reading
+		}
+		if d.registered != nil {
+			p.add(tDevices, append(d.registered, d.nextSeq, digest, reading)...)
+			continue
+		}
+		updates = append(updates, []any{d.nextSeq, digest, reading, id})
+	}
+	return updates
 }
 
 func flag(b bool) int {

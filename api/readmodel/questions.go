@@ -132,13 +132,13 @@ func (w *where) times(column string, r Range) {
 }
 
 // snapshot runs ask on one unchanging state of the store.
-func (s *Store) snapshot(ctx context.Context, ask func(tx *sql.Tx) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+func (s *Store) snapshot(ctx context.Context, ask func(tx querier) error) error {
+	tx, err := s.read.BeginTx(ctx, &s.dialect.reading)
 	if err != nil {
-		return err
+		return s.failed(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // nothing was written
-	return ask(tx)
+	return s.failed(ask(asker{s.dialect, tx}))
 }
 
 // errEnough ends a scan early, without being an error of the question.
@@ -164,9 +164,9 @@ func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query stri
 // Events gives a page of events in ledger order, without restatements.
 func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (Rows[Event], error) {
 	var found Rows[Event]
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		var err error
-		if found.At, err = readPosition(ctx, tx); err != nil {
+		if found.At, err = readPosition(ctx, tx, ""); err != nil {
 			return err
 		}
 		var w where
@@ -201,7 +201,7 @@ const restatementBytes = 8 << 20
 // Event gives an event by its hash, with its restatements; ErrNotFound.
 func (s *Store) Event(ctx context.Context, hash ledger.Digest) (Event, error) {
 	var event Event
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		found, _, err := selectEvents(ctx, tx, Page{Limit: 1}, "events e", " WHERE e.hash = ?", hash[:])
 		if err != nil {
 			return err
@@ -230,7 +230,7 @@ func (s *Store) Event(ctx context.Context, hash ledger.Digest) (Event, error) {
 	return event, err
 }
 
-func selectEvents(ctx context.Context, tx *sql.Tx, page Page, from, rest string, args ...any) ([]Event, bool, error) {
+func selectEvents(ctx context.Context, tx querier, page Page, from, rest string, args ...any) ([]Event, bool, error) {
 	var events []Event
 	bytes, more := 0, false
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -259,7 +259,7 @@ func selectEvents(ctx context.Context, tx *sql.Tx, page Page, from, rest string,
 	return events, more, addFindings(ctx, tx, events)
 }
 
-func addFindings(ctx context.Context, tx *sql.Tx, events []Event) error {
+func addFindings(ctx context.Context, tx querier, events []Event) error {
 	byHash := make(map[ledger.Digest]*Event, len(events))
 	for i := range events {
 		byHash[events[i].Hash] = &events[i]
@@ -304,7 +304,7 @@ func selectFindings(ctx context.Context, q querier, rest string, args ...any) ([
 // Item gives an item's state by its canonical EPC, with at most limit of its findings; ErrNotFound.
 func (s *Store) Item(ctx context.Context, epc string, limit int) (Item, error) {
 	var item Item
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		i := &item.ItemState
 		i.EPC = epc
 		var status int
@@ -362,7 +362,7 @@ func (s *Store) Devices(ctx context.Context, after string, limit int) ([]Device,
 
 func (s *Store) devices(ctx context.Context, query string, args ...any) ([]Device, error) {
 	var found []Device
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var d Device
 			var algorithm string
@@ -411,7 +411,7 @@ const maxAssociations = 10_000
 
 // selectBindings folds association events by (event time, hash): the same for every order of
 // recording. An event declared in error binds nothing.
-func selectBindings(ctx context.Context, tx *sql.Tx, condition string, keys ...any) ([]Binding, error) {
+func selectBindings(ctx context.Context, tx querier, condition string, keys ...any) ([]Binding, error) {
 	var bindings []Binding
 	open := map[[2]string]int{} // device and container to index
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -494,7 +494,7 @@ func (s *Store) Segments(ctx context.Context, device string, from uint64, times 
 
 func (s *Store) segments(ctx context.Context, rest string, args ...any) ([]Segment, error) {
 	var found []Segment
-	err := each(ctx, s.read, func(rows *sql.Rows) error {
+	err := each(ctx, s.asking(), func(rows *sql.Rows) error {
 		var g Segment
 		var pos, seq, from, to, recorded int64
 		var digest []byte
@@ -507,7 +507,7 @@ func (s *Store) segments(ctx context.Context, rest string, args ...any) ([]Segme
 		found = append(found, g)
 		return nil
 	}, `SELECT pos, device, seq, digest, from_time, to_time, times, payload, signature, msp_id, recorded_at, tx_id FROM segments `+rest, args...)
-	return found, err
+	return found, s.failed(err)
 }
 
 // PolicyKey orders policies: by id, then version.
@@ -528,7 +528,7 @@ func (s *Store) Policies(ctx context.Context, id string, all bool, after PolicyK
 	if !all {
 		w.add("p.version = (SELECT MAX(q.version) FROM policies q WHERE q.id = p.id)")
 	}
-	err := each(ctx, s.read, func(rows *sql.Rows) error {
+	err := each(ctx, s.asking(), func(rows *sql.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil {
 			return err
@@ -540,7 +540,7 @@ func (s *Store) Policies(ctx context.Context, id string, all bool, after PolicyK
 		found = append(found, p)
 		return nil
 	}, `SELECT p.policy FROM policies p`+w.String()+` ORDER BY p.id, p.version LIMIT ?`, append(w.args, limit)...)
-	return found, err
+	return found, s.failed(err)
 }
 
 // Verdict is a recorded verdict.
@@ -560,9 +560,9 @@ type VerdictFilter struct {
 // Verdicts gives a page of verdicts in ledger order.
 func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[Verdict], error) {
 	var found Rows[Verdict]
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		var err error
-		if found.At, err = readPosition(ctx, tx); err != nil {
+		if found.At, err = readPosition(ctx, tx, ""); err != nil {
 			return err
 		}
 		var w where
@@ -587,9 +587,9 @@ func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[
 
 // Verdict gives one verdict; ErrNotFound. The shipment is canonical.
 func (s *Store) Verdict(ctx context.Context, shipment string, window uint32, model string) (Verdict, error) {
-	found, _, err := selectVerdicts(ctx, s.read, Page{Limit: 1}, " WHERE shipment = ? AND window_no = ? AND model = ?", shipment, int64(window), model)
+	found, _, err := selectVerdicts(ctx, s.asking(), Page{Limit: 1}, " WHERE shipment = ? AND window_no = ? AND model = ?", shipment, int64(window), model)
 	if err != nil {
-		return Verdict{}, err
+		return Verdict{}, s.failed(err)
 	}
 	if len(found) == 0 {
 		return Verdict{}, fmt.Errorf("%w: verdict of %s on window %d of shipment %s", ErrNotFound, model, window, shipment)
@@ -669,7 +669,7 @@ func (s *Store) Shipments(ctx context.Context, f ShipmentFilter, after string, l
 
 func (s *Store) shipments(ctx context.Context, w where, limit int) ([]Shipment, error) {
 	var found []Shipment
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		var latest []sql.NullInt64
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var sh Shipment
@@ -726,13 +726,14 @@ func (s *Store) Totals(ctx context.Context) (Totals, Progress, error) {
 	counts := map[string]*uint64{
 		"events": &t.Events, "restatements": &t.Restatements, "findings": &t.Findings, "devices": &t.Devices,
 		"segments": &t.Segments, "readings": &t.Readings, "policies": &t.Policies, "verdicts": &t.Verdicts,
+		"items": &t.Items, "shipments": &t.Shipments,
 	}
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx querier) error {
 		var err error
-		if at, err = readPosition(ctx, tx); err != nil {
+		if at, err = readPosition(ctx, tx, ""); err != nil {
 			return err
 		}
-		err = each(ctx, tx, func(rows *sql.Rows) error {
+		return each(ctx, tx, func(rows *sql.Rows) error {
 			var name string
 			var n uint64
 			scanned := rows.Scan(&name, &n)
@@ -741,13 +742,6 @@ func (s *Store) Totals(ctx context.Context) (Totals, Progress, error) {
 			}
 			return scanned
 		}, `SELECT name, value FROM totals`)
-		if err != nil {
-			return err
-		}
-		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM items`).Scan(&t.Items); err != nil {
-			return err
-		}
-		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM shipments`).Scan(&t.Shipments)
 	})
 	return t, at, err
 }

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/gateway/blocks"
 )
@@ -14,8 +13,9 @@ import (
 // Run takes blocks in as the source yields them, until the context is done, which is no error. While
 // it is behind it takes many blocks into one database transaction; once it has caught up each block
 // is committed as it comes. A source that ends is opened again, unless what it delivers cannot be
-// trusted or read (blocks.ErrTampered, blocks.ErrTrust, ErrUnreadable). Run also fails with
-// ErrForeign, when the ledger is not the one that the store was built from, and when the store does.
+// trusted or read (blocks.ErrTampered, blocks.ErrTrust, ErrUnreadable); so is it when the store's
+// database goes away. Run also fails with ErrForeign, when the ledger is not the one that the store
+// was built from, and when the store fails for good.
 func (s *Store) Run(ctx context.Context, src Source) error {
 	const firstWait = 100 * time.Millisecond
 	wait := firstWait
@@ -54,6 +54,15 @@ type storeError struct{ err error }
 func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
 
+// lastingOf marks an error of the store, unless it may pass: its database is away, or another process
+// has put a store rebuilt from the ledger in its place.
+func lastingOf(err error) error {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrGap) {
+		return err
+	}
+	return &storeError{err}
+}
+
 var errEnded = errors.New("without a reason")
 
 func (s *Store) stream(ctx context.Context, src Source) error {
@@ -61,32 +70,45 @@ func (s *Store) stream(ctx context.Context, src Source) error {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
 	const ahead = 16 // blocks decoded while others are written; their bodies are in memory
-	queue := make(chan Block, min(ahead, s.cfg.BatchBlocks))
-	g.Go(func() error {
+	queue := make(chan parsedBlock, min(ahead, s.cfg.BatchBlocks))
+	var ended error
+	var reader sync.WaitGroup
+	reader.Go(func() {
 		defer close(queue)
-		for b, err := range src.Blocks(ctx, at) {
-			if err != nil {
-				return err
-			}
-			select {
-			case queue <- b:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return errEnded
+		ended = enqueue(reading, src, at, queue)
 	})
-	g.Go(func() error {
-		for first := range queue {
-			if err := s.Apply(ctx, s.gather(first, queue)...); err != nil {
-				return &storeError{err}
-			}
+	// What was read is written though the stream has broken: a stream that breaks often must not keep
+	// the store from coming forward.
+	var failed error
+	for first := range queue {
+		if failed = s.apply(ctx, s.gather(first, queue)); failed != nil {
+			stop()
+			break
 		}
-		return nil
-	})
-	return g.Wait()
+	}
+	reader.Wait()
+	if failed != nil {
+		return lastingOf(failed)
+	}
+	return ended
+}
+
+// enqueue reads and parses blocks until the source ends, and gives the reason.
+func enqueue(ctx context.Context, src Source, from uint64, queue chan<- parsedBlock) error {
+	for b, err := range src.Blocks(ctx, from) {
+		if err != nil {
+			return err
+		}
+		select {
+		case queue <- parse(b):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errEnded
 }
 
 // start gives the block to stream from, after comparing the ledger's first block with the store's: a
@@ -95,7 +117,7 @@ func (s *Store) stream(ctx context.Context, src Source) error {
 func (s *Store) start(ctx context.Context, src Source) (uint64, error) {
 	at, err := s.Progress(ctx)
 	if err != nil {
-		return 0, &storeError{err}
+		return 0, lastingOf(err)
 	}
 	if at.Height == 0 {
 		return 0, nil
@@ -113,8 +135,8 @@ func (s *Store) start(ctx context.Context, src Source) (uint64, error) {
 }
 
 // gather adds to the first block what waits behind it, within the bounds of one transaction.
-func (s *Store) gather(first Block, queue <-chan Block) []Block {
-	batch, facts := []Block{first}, first.facts()
+func (s *Store) gather(first parsedBlock, queue <-chan parsedBlock) []parsedBlock {
+	batch, facts := []parsedBlock{first}, first.facts()
 	for len(batch) < s.cfg.BatchBlocks && facts < s.cfg.BatchFacts {
 		select {
 		case b, ok := <-queue:

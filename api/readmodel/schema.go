@@ -16,20 +16,6 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// dialect is what differs from one database to another.
-type dialect struct {
-	// clustered ends the definition of a table that is stored in the order of its primary key.
-	clustered string
-	// blob is the type of bytes.
-	blob string
-}
-
-func sqliteDialect() dialect { return dialect{clustered: "WITHOUT ROWID", blob: "BLOB"} }
-
-func (d dialect) rewrite(statements string) string {
-	return strings.NewReplacer("/*clustered*/", d.clustered, " BLOB", " "+d.blob).Replace(statements)
-}
-
 type migration struct {
 	version int
 	name    string
@@ -96,7 +82,7 @@ func step(ctx context.Context, db *sql.DB, d dialect, m migration) error {
 	if _, err := tx.ExecContext(ctx, d.rewrite(m.sql)); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_version (one, version) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET version = excluded.version`, m.version); err != nil {
+	if _, err := tx.ExecContext(ctx, d.bind(`INSERT INTO schema_version (one, version) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET version = excluded.version`), m.version); err != nil {
 		return err
 	}
 	return tx.Commit()

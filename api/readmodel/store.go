@@ -6,14 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	sqlite "modernc.org/sqlite"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
@@ -29,14 +25,21 @@ var (
 	ErrCorrupt = errors.New("WB_STORE_CORRUPT")
 	// ErrGap says that a block was given out of order.
 	ErrGap = errors.New("WB_STORE_GAP")
+	// ErrUnavailable says that the store's database does not answer. Ask again later.
+	ErrUnavailable = errors.New("WB_STORE_UNAVAILABLE")
+	// ErrLocation says that the connection URL of the store's database is wrong.
+	ErrLocation = errors.New("WB_STORE_LOCATION")
 	// ErrNotFound says that the read model does not hold what was asked for.
 	ErrNotFound = fmt.Errorf("the ledger holds no such thing up to the block read: %w", ledger.ErrUnknown)
 )
 
 // Config says where the store is and how much it may use.
 type Config struct {
-	// Path is the file of the store; it and its folder are made if they are not there.
+	// Path is the file of the store, on SQLite; it and its folder are made if they are not there.
 	Path string
+	// Postgres is the connection URL of a PostgreSQL database that holds the store instead, as libpq
+	// reads it: with TLS as its sslmode says, in the schema that its search_path names.
+	Postgres string
 	// Readers bounds the questions answered at a time; default 8.
 	Readers int
 	// BatchBlocks and BatchFacts bound what one database transaction takes in while the store is
@@ -45,6 +48,9 @@ type Config struct {
 	BatchFacts  int
 	// Retry is the longest wait before a block stream that ended is opened again; default 5 s.
 	Retry time.Duration
+	// Watch is called after each database transaction that took in blocks, with the blocks taken in
+	// altogether and the facts of the transaction; nil for none.
+	Watch Watch
 	// Metrics takes the store's metrics; nil for none.
 	Metrics prometheus.Registerer
 	// Logger defaults to slog.Default().
@@ -73,11 +79,14 @@ func (c Config) withDefaults() Config {
 // Store is the read model. Its questions may be asked from any goroutine while one goroutine takes
 // in blocks.
 type Store struct {
-	cfg    Config
-	log    *slog.Logger
-	write  *sql.DB // one connection
-	read   *sql.DB
-	schema int
+	cfg        Config
+	log        *slog.Logger
+	dialect    dialect
+	tables     [tableCount]table
+	write      *sql.DB // one connection
+	read       *sql.DB
+	schema     int    // version
+	schemaName string // on PostgreSQL
 
 	metrics metrics
 
@@ -86,59 +95,43 @@ type Store struct {
 	changed chan struct{}
 }
 
-// Open opens the store, making and migrating it as needed. It fails with ErrNewer or ErrCorrupt.
-func Open(ctx context.Context, cfg Config) (*Store, error) {
+// Open opens the store, making and migrating it as needed. It fails with ErrNewer, ErrCorrupt,
+// ErrLocation or ErrUnavailable.
+func Open(ctx context.Context, cfg Config) (*Store, error) { return openIn(ctx, cfg, "") }
+
+// openIn opens the store in another schema of its database than the one that the URL names.
+func openIn(ctx context.Context, cfg Config, schemaName string) (*Store, error) {
 	cfg = cfg.withDefaults()
-	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o750); err != nil {
-		return nil, err
-	}
-	s := &Store{cfg: cfg, log: cfg.Logger, changed: make(chan struct{})}
+	s := &Store{cfg: cfg, log: cfg.Logger, tables: tables(), schemaName: schemaName, changed: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
 		s.Close() //nolint:errcheck // the error that counts is the one above
-		return nil, fmt.Errorf("read model %s: %w", cfg.Path, err)
+		return nil, fmt.Errorf("read model %s: %w", cfg.Location(), err)
 	}
 	return s, nil
 }
 
 func (s *Store) open(ctx context.Context) error {
-	var err error
-	if s.write, err = sql.Open("sqlite", dsn(s.cfg.Path, "_txlock=immediate")); err != nil {
-		return err
+	open := s.openSQLite
+	if s.cfg.Postgres != "" {
+		open = s.openPostgres
 	}
-	s.write.SetMaxOpenConns(1)
-	if s.schema, err = migrate(ctx, s.write, sqliteDialect()); err != nil {
-		return notADatabase(err)
-	}
-	if s.read, err = sql.Open("sqlite", dsn(s.cfg.Path, "_pragma=query_only(1)")); err != nil {
+	if err := open(ctx); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(s.cfg.Readers)
 	s.read.SetMaxIdleConns(s.cfg.Readers)
-	p, err := readPosition(ctx, s.write)
+	// The row is always there, so that whoever takes in blocks can lock it.
+	nothing := make([]byte, len(Progress{}.Hash))
+	if _, err := s.write.ExecContext(ctx, s.dialect.bind(`INSERT INTO position (one, block, hash, genesis) VALUES (1, -1, ?, ?) ON CONFLICT (one) DO NOTHING`), nothing, nothing); err != nil {
+		return err
+	}
+	p, err := readPosition(ctx, asker{s.dialect, s.write}, "")
 	if err != nil {
 		return err
 	}
 	s.height = p.Height
 	s.metrics = newMetrics(s.cfg.Metrics, func() float64 { h, _ := s.Changed(); return float64(h) })
 	return nil
-}
-
-// dsn: in WAL mode with synchronous NORMAL a power cut may take the last commits, rows and position
-// together; they come again from the ledger. No commit waits for the disk that way.
-func dsn(file, more string) string {
-	return "file:" + (&url.URL{Path: file}).EscapedPath() +
-		"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)&" + more
-}
-
-func notADatabase(err error) error {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		const corrupt, notADB = 11, 26 // SQLITE_CORRUPT, SQLITE_NOTADB
-		if code := e.Code() & 0xff; code == corrupt || code == notADB {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-	}
-	return err
 }
 
 // Close gives up the store. No question may be under way.
@@ -167,22 +160,16 @@ type Progress struct {
 
 // Progress reads how far the ledger has been taken in.
 func (s *Store) Progress(ctx context.Context) (Progress, error) {
-	return readPosition(ctx, s.read)
+	p, err := readPosition(ctx, s.asking(), "")
+	return p, s.failed(err)
 }
 
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func readPosition(ctx context.Context, q querier) (p Progress, err error) {
+// readPosition reads the position; lock is what the dialect ends such a question with, or empty.
+func readPosition(ctx context.Context, q querier, lock string) (p Progress, err error) {
 	var block int64
 	var hash, genesis []byte
-	err = q.QueryRowContext(ctx, `SELECT block, hash, genesis FROM position`).Scan(&block, &hash, &genesis)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Progress{}, nil
-	}
-	if err != nil {
+	err = q.QueryRowContext(ctx, `SELECT block, hash, genesis FROM position`+lock).Scan(&block, &hash, &genesis)
+	if err != nil || block == -1 {
 		return Progress{}, err
 	}
 	if len(hash) != len(p.Hash) || len(genesis) != len(p.Genesis) || block < 0 {
@@ -192,6 +179,17 @@ func readPosition(ctx context.Context, q querier) (p Progress, err error) {
 	copy(p.Hash[:], hash)
 	copy(p.Genesis[:], genesis)
 	return p, nil
+}
+
+// asking asks the store outside a transaction.
+func (s *Store) asking() querier { return asker{s.dialect, s.read} }
+
+// failed marks an error of a database that may answer later.
+func (s *Store) failed(err error) error {
+	if err != nil && s.cfg.Postgres != "" {
+		return unreachable(err)
+	}
+	return err
 }
 
 // Changed gives the number of blocks taken in and a channel that is closed when there are more.

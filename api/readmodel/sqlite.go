@@ -1,0 +1,68 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	sqlite "modernc.org/sqlite"
+)
+
+func sqliteDialect() dialect {
+	return dialect{
+		name: "SQLite", clustered: "WITHOUT ROWID", blob: "BLOB", text: "TEXT",
+		reading: sql.TxOptions{ReadOnly: true}, rows: []int{64, 8, 1},
+	}
+}
+
+func (s *Store) openSQLite(ctx context.Context) error {
+	if err := os.MkdirAll(filepath.Dir(s.cfg.Path), 0o750); err != nil {
+		return err
+	}
+	s.dialect = sqliteDialect()
+	var err error
+	if s.write, err = sql.Open("sqlite", sqliteDSN(s.cfg.Path, "_txlock=immediate")); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.schema, err = migrate(ctx, s.write, s.dialect); err != nil {
+		return notADatabase(err)
+	}
+	if s.read, err = sql.Open("sqlite", sqliteDSN(s.cfg.Path, "_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	return nil
+}
+
+// sqliteDSN: in WAL mode with synchronous NORMAL a power cut may take the last commits, rows and
+// position together; they come again from the ledger. No commit waits for the disk that way.
+func sqliteDSN(file, more string) string {
+	return "file:" + (&url.URL{Path: file}).EscapedPath() +
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
+		"&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)&" + more
+}
+
+func notADatabase(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		const corrupt, notADB = 11, 26 // SQLITE_CORRUPT, SQLITE_NOTADB
+		if code := e.Code() & 0xff; code == corrupt || code == notADB {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+	return err
+}
+
+// removeSQLite removes a store's files. The log goes first: SQLite would play it into the next file
+// of that name.
+func removeSQLite(file string) error {
+	for _, suffix := range []string{"-wal", "-shm", ""} {
+		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

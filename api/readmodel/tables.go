@@ -1,0 +1,87 @@
+package readmodel
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// table is a table that the projection fills.
+type table struct {
+	name    string
+	columns []string
+	key     int    // the primary key is that many of the first columns
+	merge   string // what a row does that is there already; empty if that is an error
+}
+
+// The tables, in the order in which they are written.
+const (
+	tContexts = iota
+	tEvents
+	tBodies
+	tEPCs
+	tRestatements
+	tItems
+	tFindings
+	tDevices
+	tSegments
+	tAssociations
+	tPolicies
+	tVerdicts
+	tShipments
+	tTotals
+	tPosition
+	tableCount
+)
+
+func tables() [tableCount]table {
+	var all [tableCount]table
+	define := func(id int, name, columns string, key int, merge string) {
+		all[id] = table{name: name, columns: strings.Fields(columns), key: key, merge: merge}
+	}
+	define(tContexts, "contexts", "digest context", 1, "(digest) DO NOTHING")
+	define(tEvents, "events", "pos hash event_type event_time biz_step disposition action event_id read_point biz_location declared_in_error msp_id recorded_at tx_id", 1, "")
+	define(tBodies, "bodies", "pos context body", 1, "")
+	define(tEPCs, "event_epcs", "epc pos roles", 2, "")
+	define(tRestatements, "restatements", "pos hash body_digest event_id declares_error msp_id recorded_at tx_id", 1, "")
+	define(tItems, "items", "epc status custodian container place disposition biz_step last_event last_at commissioned_at commissioned_by ended_at ended_by", 1,
+		`(epc) DO UPDATE SET status = excluded.status, custodian = excluded.custodian, container = excluded.container, place = excluded.place,
+		disposition = excluded.disposition, biz_step = excluded.biz_step, last_event = excluded.last_event, last_at = excluded.last_at,
+		commissioned_at = excluded.commissioned_at, commissioned_by = excluded.commissioned_by, ended_at = excluded.ended_at, ended_by = excluded.ended_by`)
+	define(tFindings, "findings", "pos code item event other detail tx_id", 1, "")
+	define(tDevices, "devices", "id algorithm public_key owner registered_at tx_id next_seq last_digest last_reading", 1, "")
+	define(tSegments, "segments", "pos device seq digest from_time to_time times payload signature msp_id recorded_at tx_id", 1, "")
+	define(tAssociations, "associations", "device event_time event container binds", 4, "")
+	define(tPolicies, "policies", "id version policy tx_id", 2, "")
+	define(tVerdicts, "verdicts", "pos shipment window_no model final level score verdict", 1, "")
+	define(tShipments, "shipments", "id started_at ended_at verdicts latest level worst", 1,
+		`(id) DO UPDATE SET started_at = CASE WHEN excluded.started_at < shipments.started_at THEN excluded.started_at ELSE shipments.started_at END,
+		ended_at = COALESCE(shipments.ended_at, excluded.ended_at), verdicts = shipments.verdicts + excluded.verdicts,
+		latest = COALESCE(excluded.latest, shipments.latest), level = CASE WHEN excluded.latest IS NULL THEN shipments.level ELSE excluded.level END,
+		worst = CASE WHEN excluded.worst > shipments.worst THEN excluded.worst ELSE shipments.worst END`)
+	define(tTotals, "totals", "name value", 1, `(name) DO UPDATE SET value = totals.value + excluded.value`)
+	define(tPosition, "position", "one block hash genesis", 1, `(one) DO UPDATE SET block = excluded.block, hash = excluded.hash, genesis = excluded.genesis`)
+	return all
+}
+
+// insert is the statement that writes n rows.
+func (t table) insert(n int) string {
+	row := "(?" + strings.Repeat(", ?", len(t.columns)-1) + ")"
+	s := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES " + row + strings.Repeat(", "+row, n-1)
+	if t.merge != "" {
+		s += " ON CONFLICT " + t.merge
+	}
+	return s
+}
+
+// ordered is the question for all rows in the order of the key.
+func (t table) ordered() string {
+	return "SELECT " + strings.Join(t.columns, ", ") + " FROM " + t.name + " ORDER BY " + strings.Join(t.columns[:t.key], ", ")
+}
+
+// storable makes text that every database takes: some take no NUL, and no bytes that are not UTF-8.
+func storable(s string) string {
+	if strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
