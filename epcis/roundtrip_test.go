@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/waybill-dev/waybill/epcis"
 )
 
@@ -286,5 +288,35 @@ func TestWhat12CannotExpressIsAFaultByField(t *testing.T) {
 		if !found[field] {
 			t.Errorf("no fault at %s: %v", field, found)
 		}
+	}
+}
+
+func TestWrittenJSONIsValidByTheSchema(t *testing.T) {
+	schema := gs1Schema(t)
+	valid := 0
+	for _, file := range published(t) {
+		doc, err := epcis.ParseDocument(read(t, file), epcis.Limits{})
+		if err != nil || doc.Err() != nil {
+			continue
+		}
+		// The draft schema has persistentDisposition on two types of event only.
+		if slices.ContainsFunc(doc.Events, func(s epcis.Source) bool { return s.Event.PersistentDisposition != nil }) {
+			continue
+		}
+		out, err := convert(t, read(t, file), epcis.WriteOptions{Form: epcis.FormJSON})
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance); err != nil {
+			t.Errorf("%s: %v\n%s", filepath.Base(file), err, out)
+		}
+		valid++
+	}
+	if valid < 90 {
+		t.Errorf("only %d documents", valid)
 	}
 }
