@@ -52,7 +52,7 @@ func (a *app) newBenchCommand() *cobra.Command {
 	flags.IntVar(&f.seconds, "seconds", 0, "seconds of load, a third of it the naive way's (default 36)")
 	flags.Uint64Var(&f.records, "records", 0, "end after the round in which so many records are reached; 0: never")
 	flags.IntVar(&f.rounds, "rounds", 0, "turns that the two ways take (default 3)")
-	flags.IntVar(&f.clients, "clients", 0, "clients of the API at once (default 16)")
+	flags.IntVar(&f.clients, "clients", 0, "clients of the API at once (default 32 companies, 16 gateways)")
 	flags.IntVar(&f.naiveClients, "naive-clients", 0, "clients of the naive way at once (default 128)")
 	flags.BoolVar(&f.running, "running", false, "measure what runs in --dir for --org instead of starting something")
 	flags.BoolVar(&f.keep, "keep", false, "keep the folder of the network that was started")

@@ -26,8 +26,8 @@ func TestEndToEndTheLedgerHoldsWhatEachBenchSentOnce(t *testing.T) {
 	dir, bin := t.TempDir(), t.TempDir()
 	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./cmd/...")
 	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the commands: %v\n%s", err, out)
+	if out, failed := build.CombinedOutput(); failed != nil {
+		t.Fatalf("building the commands: %v\n%s", failed, out)
 	}
 	const org = "carrier"
 	s, err := stack.Up(ctx, stack.Options{
@@ -40,8 +40,8 @@ func TestEndToEndTheLedgerHoldsWhatEachBenchSentOnce(t *testing.T) {
 	t.Cleanup(func() {
 		down, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := s.Down(down); err != nil {
-			t.Error(err)
+		if failed := s.Down(down); failed != nil {
+			t.Error(failed)
 		}
 	})
 	p, err := s.Profile(org)

@@ -30,7 +30,7 @@ func (h *Histogram) Add(d time.Duration, n int) {
 	d = max(d, 0)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.slots[slotOf(uint64(d.Microseconds()))] += uint64(n)
+	h.slots[slotOf(uint64(d.Microseconds()))] += uint64(n) //nolint:gosec // neither is negative here
 	h.count += uint64(n)
 	h.max = max(h.max, d)
 }
@@ -60,7 +60,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	var seen uint64
 	for i, n := range h.slots {
 		if seen += n; seen >= want {
-			return min(time.Duration(upperOf(i))*time.Microsecond, h.max)
+			return min(time.Duration(upperOf(i))*time.Microsecond, h.max) //nolint:gosec // of a duration that was counted
 		}
 	}
 	return h.max
@@ -72,13 +72,13 @@ func slotOf(v uint64) int {
 		return int(v)
 	}
 	shift := bits.Len64(v) - bits.Len64(subBuckets)
-	return shift*subBuckets + int(v>>shift)
+	return shift*subBuckets + int(v>>shift) //nolint:gosec // below 2*subBuckets
 }
 
 // upperOf is the greatest value of a slot.
 func upperOf(slot int) uint64 {
 	if slot < 2*subBuckets {
-		return uint64(slot)
+		return uint64(slot) //nolint:gosec // an index
 	}
 	shift := slot/subBuckets - 1
 	return (uint64(slot%subBuckets+subBuckets+1) << shift) - 1

@@ -28,8 +28,11 @@ func gs1Digits(digits string) string {
 // steps are what happens to a pallet at one site, in order, as a warehouse reports it.
 func steps() []step {
 	return []step{
-		{"ADD", "commissioning", "active"}, {"OBSERVE", "storing", "sellable_not_accessible"}, {"OBSERVE", "picking", "in_progress"},
-		{"OBSERVE", "loading", "in_progress"}, {"OBSERVE", "shipping", "in_transit"},
+		{"ADD", "commissioning", "active"},
+		{"OBSERVE", "storing", "sellable_not_accessible"},
+		{"OBSERVE", "picking", "in_progress"},
+		{"OBSERVE", "loading", "in_progress"},
+		{"OBSERVE", "shipping", "in_transit"},
 	}
 }
 

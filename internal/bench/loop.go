@@ -76,8 +76,8 @@ func run(ctx context.Context, senders []sender, d time.Duration, h *Histogram) (
 					return
 				}
 				h.Add(time.Since(begun), p.records)
-				records.Add(uint64(max(p.records, 0))) //nolint:gosec // not negative
-				failed.Add(uint64(max(p.failed, 0)))   //nolint:gosec // not negative
+				records.Add(uint64(max(p.records, 0)))
+				failed.Add(uint64(max(p.failed, 0)))
 				if p.why != nil {
 					why.CompareAndSwap(nil, &p.why)
 				}

@@ -31,7 +31,7 @@ func submitOne(ctx context.Context, c chain, function string, argument []byte) e
 	if len(answers.Answers) != 1 || answers.Answers[0].Status != ledger.StatusRecorded {
 		return fmt.Errorf("%w: the chaincode's answer to one record is %v", ErrProtocol, answers.Answers)
 	}
-	if err := c.Submit(ctx, tx); err != nil {
+	if err = c.Submit(ctx, tx); err != nil {
 		return err
 	}
 	status, err := c.Commit(ctx, tx.ID)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,8 @@ type Config struct {
 	Records uint64
 	// Rounds are the turns that the two ways take, so that the machine's moods meet both; default 3.
 	Rounds int
-	// Clients is how many of the measured way write at once, NaiveClients how many of the naive one;
-	// defaults 16 and 128.
+	// Clients is how many of the measured way write at once, default 32 companies or 16 gateways;
+	// NaiveClients how many of the naive one, default 128.
 	Clients, NaiveClients int
 	// Events is how many events a captured document holds, default 250.
 	Events int
@@ -45,7 +46,8 @@ type Config struct {
 const (
 	defaultSeconds      = 36
 	defaultRounds       = 3
-	defaultClients      = 16
+	defaultCompanies    = 32
+	defaultGateways     = 16
 	defaultNaiveClients = 128
 	defaultEvents       = 250
 	defaultLoggers      = 8
@@ -59,31 +61,45 @@ const (
 // ErrConfig says that a run cannot be made as asked.
 var ErrConfig = errors.New("WB_BENCH_CONFIG")
 
-func (c Config) withDefaults() (Config, error) {
-	number := func(name string, v *int, d, most int) error {
-		if *v == 0 {
-			*v = d
+// Check says which number of a run is out of its bounds, without a code: a caller may ask before anything is started.
+func (c Config) Check() error { return c.numbers() }
+
+// numbers gives zero fields their defaults and holds all of them to their bounds.
+func (c *Config) numbers() error {
+	for _, n := range []struct {
+		name    string
+		v       *int
+		d, most int
+	}{
+		{"seconds", &c.Seconds, defaultSeconds, 24 * 3600},
+		{"rounds", &c.Rounds, defaultRounds, 100},
+		{"clients", &c.Clients, defaultGateways, 1000},
+		{"naive clients", &c.NaiveClients, defaultNaiveClients, 400},
+		{"events", &c.Events, defaultEvents, ledger.MaxBatchEvents},
+		{"loggers", &c.Loggers, defaultLoggers, 1000},
+		{"readings", &c.Readings, defaultReadings, ledger.MaxSegmentReadings},
+	} {
+		if *n.v == 0 {
+			*n.v = n.d
 		}
-		if *v < 1 || *v > most {
-			return fmt.Errorf("%w: %s is %d, from 1 to %d", ErrConfig, name, *v, most)
+		if *n.v < 1 || *n.v > n.most {
+			return fmt.Errorf("%s: %d is not from 1 to %d", n.name, *n.v, n.most)
 		}
-		return nil
 	}
+	return nil
+}
+
+func (c Config) withDefaults() (Config, error) {
 	if c.Say == nil {
 		c.Say = func(string) {}
 	}
 	if c.Profile == nil || c.Dial == nil {
 		return c, fmt.Errorf("%w: no profile or no way to dial", ErrConfig)
 	}
-	return c, errors.Join(
-		number("seconds", &c.Seconds, defaultSeconds, 24*3600),
-		number("rounds", &c.Rounds, defaultRounds, 100),
-		number("clients", &c.Clients, defaultClients, 1000),
-		number("naive clients", &c.NaiveClients, defaultNaiveClients, 400),
-		number("events", &c.Events, defaultEvents, ledger.MaxBatchEvents),
-		number("loggers", &c.Loggers, defaultLoggers, 1000),
-		number("readings", &c.Readings, defaultReadings, ledger.MaxSegmentReadings),
-	)
+	if err := c.numbers(); err != nil {
+		return c, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return c, nil
 }
 
 // bench is one run's state.
@@ -247,12 +263,13 @@ func (b *bench) result(ctx context.Context, kind Kind, m *measured, counted func
 
 // MeasureCapture measures how many events a second the API records.
 func MeasureCapture(ctx context.Context, cfg Config) (result *Result, err error) {
+	cfg.Clients = cmp.Or(cfg.Clients, defaultCompanies)
 	b, err := newBench(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	if err := b.naiveClient(profile.IdentityCompany); err != nil {
+	if err = b.naiveClient(profile.IdentityCompany); err != nil {
 		return nil, err
 	}
 	conns, closeAll, err := b.conns(profile.IdentityCompany, min(b.cfg.Clients, 4))
@@ -270,7 +287,7 @@ func MeasureCapture(ctx context.Context, cfg Config) (result *Result, err error)
 		naive = append(naive, naiveEventSender(b.naive, NewEventLoad(b.run, b.cfg.Clients+i, start), b.log))
 	}
 	var m measured
-	if err := b.alternate(ctx, naive, way, &m); err != nil {
+	if err = b.alternate(ctx, naive, way, &m); err != nil {
 		return nil, err
 	}
 	result, err = b.result(ctx, Capture, &m, func(tx wire.Transaction) bool { return len(tx.Events) > 1 })
@@ -341,7 +358,7 @@ func MeasureReadings(ctx context.Context, cfg Config) (result *Result, err error
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	if err := b.naiveClient(profile.IdentityGateway); err != nil {
+	if err = b.naiveClient(profile.IdentityGateway); err != nil {
 		return nil, err
 	}
 	conns, closeAll, err := b.conns(profile.IdentityGateway, min(b.cfg.Clients, 4))
@@ -354,7 +371,7 @@ func MeasureReadings(ctx context.Context, cfg Config) (result *Result, err error
 		return nil, err
 	}
 	var m measured
-	if err := b.alternate(ctx, naive, way, &m); err != nil {
+	if err = b.alternate(ctx, naive, way, &m); err != nil {
 		return nil, err
 	}
 	result, err = b.result(ctx, Readings, &m, func(tx wire.Transaction) bool { return len(tx.Segments) > 1 })

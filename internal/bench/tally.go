@@ -82,11 +82,11 @@ func (t *Tally[K]) Balance() Balance {
 	defer t.mu.Unlock()
 	b := Balance{Foreign: t.foreign}
 	for _, e := range t.entries {
-		n := uint64(max(e.weight, 0)) //nolint:gosec // not negative
+		n := uint64(max(e.weight, 0))
 		b.Sent += n
 		if e.seen > 0 {
 			b.OnLedger += n
-			b.Doubled += n * uint64(e.seen-1) //nolint:gosec // seen is positive here
+			b.Doubled += n * uint64(e.seen-1)
 			if !e.acked {
 				b.Unacknowledged += n
 			}

@@ -85,7 +85,7 @@ func (w *waits) left() (segments int, readings uint64) {
 	defer w.mu.Unlock()
 	for _, list := range w.sent {
 		for _, s := range list {
-			readings += uint64(max(s.readings, 0)) //nolint:gosec // not negative
+			readings += uint64(max(s.readings, 0))
 		}
 	}
 	return w.pending, readings
@@ -115,9 +115,9 @@ func (b *bench) bind(ctx context.Context, loggers []*Logger, at time.Time) error
 			fmt.Appendf(nil, `{"type":"AssociationEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","parentID":%q,`+
 				`"childEPCs":[%q],"action":"ADD","bizStep":"installing"}`, stamp, pallet, l.ID),
 		} {
-			hash, err := hashOf(body)
-			if err != nil {
-				return err
+			hash, bad := hashOf(body)
+			if bad != nil {
+				return bad
 			}
 			b.events.Sent(hash, 1)
 			list.Events = append(list.Events, body)
@@ -299,7 +299,7 @@ func MeasureVerdict(ctx context.Context, cfg Config) (result *Result, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	if err := b.naiveClient(profile.IdentityGateway); err != nil {
+	if err = b.naiveClient(profile.IdentityGateway); err != nil {
 		return nil, err
 	}
 	conns, closeAll, err := b.conns(profile.IdentityGateway, min(b.cfg.Clients, 4))
@@ -315,7 +315,7 @@ func MeasureVerdict(ctx context.Context, cfg Config) (result *Result, err error)
 		return nil, err
 	}
 	var found measured
-	if err := b.alternate(ctx, naive, way, &found); err != nil {
+	if err = b.alternate(ctx, naive, way, &found); err != nil {
 		return nil, err
 	}
 	sustained := rate(found.way.records, found.way.elapsed)
@@ -360,10 +360,10 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 		return stretch{}, err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is under way any more
-	if err := registerLoggers(ctx, conn, all); err != nil {
+	if err = registerLoggers(ctx, conn, all); err != nil {
 		return stretch{}, err
 	}
-	if err := errors.Join(b.setPolicy(ctx), b.bind(ctx, all, start.Add(-time.Second))); err != nil {
+	if err = errors.Join(b.setPolicy(ctx), b.bind(ctx, all, start.Add(-time.Second))); err != nil {
 		return stretch{}, err
 	}
 	viewer, err := b.cfg.Dial(profile.IdentityDashboard)
@@ -377,7 +377,7 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 	go func() { watching <- watch(watchCtx, waybillv1.NewVerdictServiceClient(viewer), w, opened) }()
 	select {
 	case <-opened:
-	case err := <-watching:
+	case err = <-watching:
 		return stretch{}, err
 	case <-ctx.Done():
 		return stretch{}, context.Cause(ctx)
@@ -398,13 +398,13 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 	wg.Wait()
 	s := stretch{elapsed: time.Since(begun)}
 	for _, p := range pieces {
-		s.records += uint64(max(p.records, 0)) //nolint:gosec // not negative
-		s.failed += uint64(max(p.failed, 0))   //nolint:gosec // not negative
+		s.records += uint64(max(p.records, 0))
+		s.failed += uint64(max(p.failed, 0))
 		if s.why == nil {
 			s.why = p.why
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err = errors.Join(errs...); err != nil {
 		return s, err
 	}
 	err = b.awaitVerdicts(ctx, w, watching)

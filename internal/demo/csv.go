@@ -24,6 +24,8 @@ type Series struct {
 	// Skipped rows held no reading; FirstSkipped says which was the first and why.
 	Skipped      int
 	FirstSkipped string
+	// Ignored names the columns that hold none of the channels.
+	Ignored []string
 }
 
 // ReadSeries reads a CSV file of readings, as api/ingest understands it, whole. It fails with ingest.ErrCSV.
@@ -32,7 +34,7 @@ func ReadSeries(r io.Reader, unit ingest.Unit) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Series{}
+	s := &Series{Ignored: file.Ignored}
 	for _, q := range file.Quantities {
 		s.Channels = append(s.Channels, ledger.Channel{Quantity: q})
 	}

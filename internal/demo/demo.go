@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -231,7 +232,7 @@ func compareStates(ctx context.Context, dir string) States {
 	if out.Equal {
 		out.Digest = states.Peers[0].Digest
 	} else {
-		raw, _ := json.Marshal(states.Peers) //nolint:errcheck // strings always encode
+		raw, _ := json.Marshal(states.Peers)
 		out.Why = string(raw)
 	}
 	return out
@@ -276,16 +277,12 @@ func (l *lines) Track(now func() []Counter) func() {
 }
 
 func sentence(counters []Counter) string {
-	out := ""
+	parts := make([]string, len(counters))
 	for i, c := range counters {
-		if i > 0 {
-			out += ", "
-		}
+		parts[i] = fmt.Sprintf("%d %s", c.Done, c.Name)
 		if c.Total > 0 {
-			out += fmt.Sprintf("%d of %d %s", c.Done, c.Total, c.Name)
-		} else {
-			out += fmt.Sprintf("%d %s", c.Done, c.Name)
+			parts[i] = fmt.Sprintf("%d of %d %s", c.Done, c.Total, c.Name)
 		}
 	}
-	return out
+	return strings.Join(parts, ", ")
 }

@@ -223,8 +223,7 @@ func policyFor(id string, celsius []int32) (ledger.Policy, string, error) {
 			read[i] = int32(other.in(int64(v))) //nolint:gosec // nearer to zero than a temperature in int32, or below it by 273,150
 		}
 		if fits, held := nearest(all, read); 2*held > len(read) {
-			note += fmt.Sprintf("; taken as %s they fit %s: is it --unit %[1]s?", other.unit, fits.ID)
-			break
+			return best, fmt.Sprintf("%s; taken as %s they fit %s: is it --unit %[2]s?", note, other.unit, fits.ID), nil
 		}
 	}
 	return best, note, nil
@@ -356,7 +355,7 @@ func PlayInput(ctx context.Context, s *stack.Stack, files Files, progress Progre
 			progress.Say(clean(f.Path) + ": " + f.Note)
 		}
 	}
-	if err := p.sendInput(ctx, files, report, progress, board); err != nil {
+	if err = p.sendInput(ctx, files, report, progress, board); err != nil {
 		return nil, err
 	}
 	var shipments []string
@@ -591,12 +590,12 @@ func (p *player) readingFile(ctx context.Context, file ReadingFile, tag string, 
 	if row.Shipment, err = epcis.CanonicalEPC(fmt.Sprintf("urn:epc:id:sscc:9520001.%010d", (serial+uint64(n))%10_000_000_000)); err != nil { //nolint:gosec // a file's number is not negative
 		return row, err
 	}
-	if err := p.register(ctx, inputOrg, []*waybillv1.DeviceKey{{Id: row.Device, Algorithm: waybillv1.KeyAlgorithm_KEY_ALGORITHM_ED25519, PublicKey: der}}); err != nil {
+	if err = p.register(ctx, inputOrg, []*waybillv1.DeviceKey{{Id: row.Device, Algorithm: waybillv1.KeyAlgorithm_KEY_ALGORITHM_ED25519, PublicKey: der}}); err != nil {
 		return row, err
 	}
 	goods := fmt.Sprintf("%s/21/%s-%d", policy.Products[0], tag, n)
 	packed, bound, ended := row.From.Add(-aggregateSlack), row.From.Add(-aggregateSlack/2), row.To.Add(aggregateSlack/2)
-	if err := p.capture(ctx, inputOrg, []wire.EventEntry{
+	if err = p.capture(ctx, inputOrg, []wire.EventEntry{
 		{Body: packing("AggregationEvent", "ADD", "packing", row.Shipment, goods, packed)},
 		{Body: packing("AssociationEvent", "ADD", "installing", row.Shipment, row.Device, bound)},
 	}); err != nil {

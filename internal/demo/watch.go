@@ -41,7 +41,7 @@ func (d *dashboard) run(ctx context.Context, after *waybillv1.Position, heard fu
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // a watch lasts until it is stopped
 		}
-		switch status.Code(err) { //nolint:exhaustive // the others do not pass by themselves
+		switch status.Code(err) {
 		case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.DeadlineExceeded:
 		default:
 			return fmt.Errorf("watching verdicts: %w", err)
