@@ -30,6 +30,8 @@ type canned struct {
 	waybillv1.UnimplementedVerdictServiceServer
 	waybillv1.UnimplementedPolicyServiceServer
 	waybillv1.UnimplementedAdminServiceServer
+
+	device []byte // the public key of the device, PKIX DER
 }
 
 const (
@@ -133,12 +135,12 @@ func (canned) SetPolicies(_ context.Context, r *waybillv1.SetPoliciesRequest) (*
 	return out, nil
 }
 
-func (canned) GetDevice(_ context.Context, r *waybillv1.GetDeviceRequest) (*waybillv1.GetDeviceResponse, error) {
+func (c canned) GetDevice(_ context.Context, r *waybillv1.GetDeviceRequest) (*waybillv1.GetDeviceResponse, error) {
 	if r.GetId() == "unknown" {
 		return nil, status.Error(codes.NotFound, "WB_NOT_FOUND: the ledger holds no such device")
 	}
 	return &waybillv1.GetDeviceResponse{Device: &waybillv1.Device{
-		Id: "https://id.gs1.org/8004/9521321logger7", Algorithm: waybillv1.KeyAlgorithm_KEY_ALGORITHM_ED25519, PublicKey: []byte{1, 2, 3},
+		Id: "https://id.gs1.org/8004/9521321logger7", Algorithm: waybillv1.KeyAlgorithm_KEY_ALGORITHM_ED25519, PublicKey: c.device,
 		Owner: "ProducerMSP", RegisteredAt: at(0), TransactionId: cannedTx, NextSequence: 3, LastDigest: strings.Repeat("ab", 32), LastReading: at(2),
 	}}, nil
 }
@@ -212,12 +214,12 @@ func (canned) StreamEvents(s grpc.BidiStreamingServer[waybillv1.StreamEventsRequ
 	}
 }
 
-func cannedAPI(t *testing.T) *grpc.ClientConn {
+func cannedAPI(t *testing.T, device []byte) *grpc.ClientConn {
 	t.Helper()
 	l := bufconn.Listen(1 << 20)
 	s := grpc.NewServer()
 	waybillv1.RegisterCaptureServiceServer(s, canned{})
-	waybillv1.RegisterTelemetryServiceServer(s, canned{})
+	waybillv1.RegisterTelemetryServiceServer(s, canned{device: device})
 	waybillv1.RegisterVerdictServiceServer(s, canned{})
 	waybillv1.RegisterPolicyServiceServer(s, canned{})
 	waybillv1.RegisterAdminServiceServer(s, canned{})

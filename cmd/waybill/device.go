@@ -15,12 +15,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -38,9 +43,10 @@ func (a *app) newDeviceRegisterCommand() *cobra.Command {
 		Use:   "register ID",
 		Short: "Put a device and its public key on the ledger",
 		Long: `Put a device and its public key on the ledger, so that its readings can be recorded. ID is the
-device's GIAI, as EPC URN or Digital Link. --key names the file of its private key (PKCS 8, PEM,
-Ed25519 or ECDSA P-256); if there is no such file, a new Ed25519 key is made and written there,
-readable by you alone. A device that keeps its key to itself gives --public-key instead.`,
+device's GIAI, as EPC URN or Digital Link. --key names the file of its private key (PKCS 8 or SEC 1,
+PEM, Ed25519 or ECDSA P-256); if there is no such file, a new Ed25519 key is made and written there,
+readable by you alone, and removed again if the registration is refused. A device that keeps its key
+to itself gives --public-key instead.`,
 		Example: keyExample,
 		Args:    cobra.ExactArgs(1),
 	}
@@ -49,15 +55,21 @@ readable by you alone. A device that keeps its key to itself gives --public-key 
 	cmd.MarkFlagsOneRequired("key", "public-key")
 	cmd.MarkFlagsMutuallyExclusive("key", "public-key")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		device, made, err := deviceKey(args[0], *key, *public)
-		if err != nil {
-			return err
-		}
-		if made && !a.quiet {
-			fmt.Fprintf(cmd.ErrOrStderr(), "made a new key: %s\n", *key)
+		if epcis.KindOf(args[0]) != epcis.KindGIAI {
+			return fail(exitRefused, ledger.CodeMalformed, "a GIAI is written urn:epc:id:giai:… or https://id.gs1.org/8004/…", "a device is named by a GIAI, %q is none", args[0])
 		}
 		return a.ask(cmd, profile.IdentityRegistrar, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			device, made, err := deviceKey(args[0], *key, *public)
+			if err != nil {
+				return err
+			}
 			r, err := waybillv1.NewTelemetryServiceClient(conn).RegisterDevices(ctx, &waybillv1.RegisterDevicesRequest{Devices: []*waybillv1.DeviceKey{device}})
+			if made {
+				made = a.settleKey(cmd, *key, r, err)
+			}
+			if made && !a.quiet {
+				fmt.Fprintf(cmd.ErrOrStderr(), "made a new key: %s\n", *key)
+			}
 			if err != nil {
 				return err
 			}
@@ -78,6 +90,26 @@ readable by you alone. A device that keeps its key to itself gives --public-key 
 		})
 	}
 	return cmd
+}
+
+// settleKey removes a newly made key whose registration was refused, and tells whether it stays. It
+// stays where the outcome is not known: the device may be registered with it.
+func (a *app) settleKey(cmd *cobra.Command, file string, r *waybillv1.RegisterDevicesResponse, err error) bool {
+	switch {
+	case err != nil:
+		switch status.Code(err) { //nolint:exhaustive // every other code leaves it open whether the device was registered
+		case codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.ResourceExhausted, codes.Unimplemented:
+		default:
+			return true
+		}
+	case len(r.GetResults()) != 1 || r.GetResults()[0].GetStatus() != waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED:
+		return true
+	}
+	if err := os.Remove(file); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "the new key stays: %v\n", err)
+		return true
+	}
+	return false
 }
 
 // deviceKey gives the device as it is registered; made tells that its key is new.
@@ -125,7 +157,9 @@ func algorithmOf(public any) (waybillv1.KeyAlgorithm, error) {
 // maxKeyFile is far above any PEM file of one key.
 const maxKeyFile = 64 << 10
 
-func readPEM(file, want string) ([]byte, error) {
+// readPEM gives the first block of a file that is of one of the types wanted. The curve's parameters,
+// which openssl writes before a key, are passed over.
+func readPEM(file string, want ...string) (*pem.Block, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fail(exitRefused, codeFile, "", "%w", err)
@@ -137,19 +171,38 @@ func readPEM(file, want string) ([]byte, error) {
 	if err != nil {
 		return nil, fail(exitRefused, codeFile, "", "%w", err)
 	}
-	block, _ := pem.Decode(raw)
-	if block == nil || block.Type != want {
-		return nil, fail(exitRefused, codeInvalid, "", "%s holds no PEM block %q", file, want)
+	block, rest := pem.Decode(raw)
+	for block != nil && block.Type == "EC PARAMETERS" {
+		block, rest = pem.Decode(rest)
 	}
-	return block.Bytes, nil
+	switch {
+	case block == nil:
+		return nil, fail(exitRefused, codeInvalid, "", "%s holds no PEM block %q", file, want[0])
+	case !slices.Contains(want, block.Type):
+		hint := ""
+		if slices.Contains(want, pkcs8Block) {
+			hint = "openssl pkcs8 -topk8 -nocrypt -in " + file + " -out key.pem writes a private key as it is wanted"
+		}
+		return nil, fail(exitRefused, codeInvalid, hint, "%s holds a PEM block %q, not %q", file, block.Type, want[0])
+	case block.Headers["DEK-Info"] != "":
+		return nil, fail(exitRefused, codeInvalid, "openssl pkcs8 -topk8 -nocrypt -in "+file+" -out key.pem writes it in the clear", "%s is encrypted", file)
+	}
+	return block, nil
 }
 
+// The PEM types of keys.
+const (
+	publicBlock = "PUBLIC KEY"
+	pkcs8Block  = "PRIVATE KEY"
+	sec1Block   = "EC PRIVATE KEY"
+)
+
 func readPublicKey(file string) (any, error) {
-	der, err := readPEM(file, "PUBLIC KEY")
+	block, err := readPEM(file, publicBlock)
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKIXPublicKey(der)
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
 		return nil, fail(exitRefused, codeInvalid, "", "%s: %w", file, err)
 	}
@@ -157,11 +210,16 @@ func readPublicKey(file string) (any, error) {
 }
 
 func readPrivateKey(file string) (crypto.Signer, error) {
-	der, err := readPEM(file, "PRIVATE KEY")
+	block, err := readPEM(file, pkcs8Block, sec1Block)
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
+	var key any
+	if block.Type == sec1Block {
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	} else {
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	}
 	if err != nil {
 		return nil, fail(exitRefused, codeInvalid, "", "%s: %w", file, err)
 	}
@@ -191,7 +249,7 @@ func makeKey(file string) (crypto.Signer, error) {
 		return nil, fail(exitRefused, codeFile, "", "%w", err)
 	}
 	defer os.Remove(tmp.Name()) //nolint:errcheck // the other name stays
-	err = pem.Encode(tmp, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	err = pem.Encode(tmp, &pem.Block{Type: pkcs8Block, Bytes: der})
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Link(tmp.Name(), file) // fails if the file has appeared meanwhile

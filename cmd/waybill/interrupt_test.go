@@ -24,7 +24,7 @@ func TestInterruptedCommandsSaySo(t *testing.T) {
 		{"verdicts", "watch", "--new"},
 	} {
 		var stdout, stderr bytes.Buffer
-		code := (&app{dialed: cannedAPI(t)}).run(ctx, args, strings.NewReader(""), &stdout, &stderr)
+		code := (&app{dialed: cannedAPI(t, nil)}).run(ctx, args, strings.NewReader(""), &stdout, &stderr)
 		if code != exitInterrupted || !strings.Contains(stderr.String(), codeInterrupted) {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -46,12 +48,14 @@ func (a *app) newReadingsPushCommand() *cobra.Command {
 key, record them, and wait until each is on the ledger for good.
 
 The first row names the columns: a time (RFC 3339, "2026-03-01 07:00:00", or a Unix time) and values
-whose names say what they are (temperature, humidity, shock, light, door), or --channel says it. A
-file of two columns without names is a time and a temperature.
+whose names say what they are (temperature, humidity, shock, light, door, with a unit or without, as
+in "Temp (°F)"; value is a temperature), or --channel says it. Columns that are not recorded are
+named. A file of two columns without names is a time and a temperature.
 
 push goes on where the device's chain of segments stands on the ledger: readings up to the last one
 recorded are left out, so the same file may be pushed again after more was added to it. Rows that
-hold no reading are named and left out, and give exit code 1.`,
+hold no reading, or one that the ledger refuses, such as a time in the future, are named and left
+out, and give exit code 1; all others are recorded.`,
 		Example: keyExample + `
   waybill readings push probe.csv --device urn:epc:id:giai:9521321.logger7 --key logger7.pem --channel probe_a=temperature --unit fahrenheit`,
 		Args: cobra.ExactArgs(1),
@@ -62,7 +66,7 @@ hold no reading are named and left out, and give exit code 1.`,
 	f.StringVar(&p.key, "key", "", "`FILE` of the device's private key (see: waybill device register)")
 	channels := f.StringToString("channel", nil, "what a column measures, `COLUMN=QUANTITY`; quantities: "+strings.Join(quantityWords(), ", "))
 	f.StringVar(&p.format.TimeColumn, "time-column", "", "name of the column of times (default: the one whose name says so)")
-	unit := f.String("unit", string(ingest.Celsius), "unit of the temperatures: celsius, fahrenheit, kelvin")
+	unit := f.String("unit", "", "unit of the temperatures: celsius, fahrenheit, kelvin (default: the one in the column's name, else celsius)")
 	f.IntVar(&p.times, "segment", ingest.DefaultTimes, "how many readings a segment holds at most")
 	for _, name := range []string{"device", "key"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -123,7 +127,16 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 	csv, err := ingest.Open(counted, p.format)
 	if err != nil {
 		_, text := ledger.ParseCode(err.Error())
-		return fail(exitRefused, codeOf(err), "", "%s: %s", file, text)
+		hint := ""
+		if errors.Is(err, ingest.ErrColumns) {
+			hint = "name the columns in the first row, and say what one measures with --channel COLUMN=QUANTITY"
+		}
+		return fail(exitRefused, codeOf(err), hint, "%s: %s", file, text)
+	}
+	if len(csv.Ignored) > 0 && !a.quiet {
+		if err := a.sayIgnored(cmd.ErrOrStderr(), file, csv.Ignored); err != nil {
+			return err
+		}
 	}
 	conn, err := a.connect(profile.IdentityGateway)
 	if err != nil {
@@ -141,7 +154,7 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 		return err
 	}
 
-	push := &pushing{app: a, cmd: cmd, file: file, began: time.Now()}
+	push := &pushing{app: a, cmd: cmd, file: file, began: time.Now(), chain: chain}
 	push.bar = newProgress(cmd.ErrOrStderr(), a.quiet, "readings", sizeOf(in), unitBytes, "segments answered")
 	counted.each = push.bar.add
 	err = client.PushSegments(ctx, conn, client.Config{Patience: cmp.Or(a.timeout, writePatience), OnRetry: push.bar.again}, push.segments(csv.Segments(chain, p.times)), push.answered)
@@ -152,7 +165,21 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 	return push.end()
 }
 
-// standing takes over where the device's chain of segments stands on the ledger.
+// sayIgnored names the columns of a file that are not recorded.
+func (a *app) sayIgnored(w io.Writer, file string, columns []string) error {
+	if a.json {
+		return writeJSON(w, object{{"file", file}, {"columns_not_recorded", columns}})
+	}
+	quoted := make([]string, len(columns))
+	for i, c := range columns {
+		quoted[i] = strconv.Quote(c)
+	}
+	_, err := fmt.Fprintf(w, "%s: not recorded: %s %s (--channel COLUMN=QUANTITY says what one measures)\n", file, map[bool]string{true: "column", false: "columns"}[len(columns) == 1], strings.Join(quoted, ", "))
+	return err
+}
+
+// standing takes over where the device's chain of segments stands on the ledger, and holds that the
+// key is the device's.
 func standing(ctx context.Context, conn grpc.ClientConnInterface, chain *ingest.Chain, device string) error {
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -164,6 +191,13 @@ func standing(ctx context.Context, conn grpc.ClientConnInterface, chain *ingest.
 		return err
 	}
 	d := r.GetDevice()
+	registered, err := x509.ParsePKIXPublicKey(d.GetPublicKey())
+	if err != nil {
+		return fmt.Errorf("%s: the registered key of %s: %w", codeInternal, device, err)
+	}
+	if public, ok := chain.Signer.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(registered) {
+		return fail(exitRefused, ledger.CodeSignature, "give the private key that the device was registered with", "the key is not that of %s", d.GetId())
+	}
 	chain.Device, chain.Next = d.GetId(), d.GetNextSequence()
 	if chain.Next == 0 {
 		return nil
@@ -208,6 +242,7 @@ type pushing struct {
 	file  string
 	bar   *progress
 	began time.Time
+	chain *ingest.Chain
 
 	rows     int // that held no reading
 	readings int
@@ -267,11 +302,16 @@ func (p *pushing) end() error {
 			{"duplicate", p.answers[waybillv1.AnswerStatus_ANSWER_STATUS_DUPLICATE]},
 			{"refused", refusals},
 			{"rows_refused", p.rows},
+			{"left_out", p.chain.Passed},
 			{"seconds", took},
 		})
 	default:
 		fmt.Fprintf(p.cmd.OutOrStdout(), "%s in segments: %d recorded, %d duplicate, %d refused, in %.1f s\n", count(p.readings, "reading"),
 			p.answers[waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED], p.answers[waybillv1.AnswerStatus_ANSWER_STATUS_DUPLICATE], refusals, took)
+	}
+	if p.chain.Passed > 0 && !p.app.quiet && !p.app.json {
+		fmt.Fprintf(p.cmd.OutOrStdout(), "%s left out: the ledger holds the device's readings up to %s\n", count(p.chain.Passed, "reading"),
+			p.chain.After.Time().Format(time.RFC3339Nano))
 	}
 	if refusals > 0 || p.rows > 0 {
 		return refused("refused: %s and %s", count(refusals, "segment"), count(p.rows, "row"))

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -52,6 +57,62 @@ func TestAKeyIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".key-*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestARefusedRegistrationLeavesNoKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "logger.pem")
+	for _, id := range []string{"urn:epc:id:giai:9521321.logger7", "urn:epc:id:sgtin:9521321.000001.1001", "logger7"} {
+		var stdout, stderr strings.Builder
+		code := (&app{dialed: cannedAPI(t, nil)}).run(t.Context(), []string{"device", "register", id, "--key", file}, strings.NewReader(""), &stdout, &stderr)
+		if _, err := os.Stat(file); code != exitRefused || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: exit code %d, %s; the key: %v", id, code, stderr.String(), err)
+		}
+	}
+	if _, err := makeKey(file); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr strings.Builder
+	code := (&app{dialed: cannedAPI(t, nil)}).run(t.Context(), []string{"device", "register", "urn:epc:id:giai:9521321.logger7", "--key", file}, strings.NewReader(""), &stdout, &stderr)
+	if _, err := os.Stat(file); code != exitRefused || err != nil {
+		t.Errorf("exit code %d; a key that was there before: %v", code, err)
+	}
+}
+
+func TestAKeyIsReadAsOpenSSLWritesIt(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sec1, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parameters := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})
+	file := filepath.Join(t.TempDir(), "ec.pem")
+	write := func(raw []byte) {
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(append(parameters, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...))
+	if got, err := readPrivateKey(file); err != nil || !key.PublicKey.Equal(got.Public()) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"encrypted":            {Type: "ENCRYPTED PRIVATE KEY", Bytes: sec1},
+		"encrypted, old style": {Type: "EC PRIVATE KEY", Headers: map[string]string{"DEK-Info": "AES-128-CBC,00"}, Bytes: sec1},
+		"RSA":                  {Type: "RSA PRIVATE KEY", Bytes: sec1},
+	} {
+		write(pem.EncodeToMemory(block))
+		_, err := readPrivateKey(file)
+		if f, ok := errors.AsType[*failure](err); !ok || f.code != codeInvalid || !strings.Contains(f.hint, "openssl pkcs8") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	write(parameters)
+	if _, err := readPrivateKey(file); err == nil {
+		t.Error("parameters were read as a key")
 	}
 }
 

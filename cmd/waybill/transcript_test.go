@@ -53,8 +53,13 @@ func TestTranscriptsAreWhatTheCommandSays(t *testing.T) {
 // is, standard error behind "! ", the exit code in brackets. Lines beginning with # are kept.
 func replay(t *testing.T, transcript string) string {
 	t.Helper()
-	keyFile := filepath.Join(t.TempDir(), "logger.pem")
-	if _, err := makeKey(keyFile); err != nil {
+	dir := t.TempDir()
+	keyFile, otherFile := filepath.Join(dir, "logger.pem"), filepath.Join(dir, "other.pem")
+	if _, err := makeKey(otherFile); err != nil {
+		t.Fatal(err)
+	}
+	device, _, err := deviceKey("urn:epc:id:giai:9521321.logger7", keyFile, "")
+	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
@@ -76,11 +81,11 @@ func replay(t *testing.T, transcript string) string {
 			}
 			stdin = bytes.NewReader(raw)
 		}
-		command = strings.ReplaceAll(command, "$KEY", keyFile)
+		command = strings.NewReplacer("$KEY", keyFile, "$OTHER", otherFile, "$NEW", filepath.Join(dir, "new.pem")).Replace(command)
 		var stdout, stderr bytes.Buffer
 		a := &app{}
 		if strings.Contains(transcript, "# with an API") {
-			a.dialed = cannedAPI(t)
+			a.dialed = cannedAPI(t, device.GetPublicKey())
 		}
 		code := a.run(context.Background(), strings.Fields(command), stdin, &stdout, &stderr)
 		fmt.Fprintln(&out, line)

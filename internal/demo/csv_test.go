@@ -34,10 +34,29 @@ func TestReadSeriesTakesEveryChannelAndCountsWhatItPassesOver(t *testing.T) {
 	}
 }
 
+func TestReadSeriesTakesAFileAsPushingReadingsDoes(t *testing.T) {
+	in := "time,Temp (°F),pressure_hPa\n2099-01-01T00:00:00Z,68,1\n"
+	for i := range 12 {
+		in += fmt.Sprintf("2026-01-01T01:%02d:00Z,50,1\n", i)
+	}
+	s, err := ReadSeries(strings.NewReader(in), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Times) != 12 || s.Skipped != 1 || !strings.Contains(s.FirstSkipped, ledger.CodeTimeFuture) || s.celsius()[0] != 10_000 || !slices.Equal(s.Ignored, []string{"pressure_hPa"}) {
+		t.Errorf("%d times of %d, passed over %s, not recorded %q", len(s.Times), s.celsius()[0], s.FirstSkipped, s.Ignored)
+	}
+	if _, err := ReadSeries(strings.NewReader(in), ingest.Celsius); !errors.Is(err, ingest.ErrCSV) {
+		t.Errorf("a unit that the header contradicts: %v", err)
+	}
+}
+
 func TestReadSeriesRefusesWhatIsNotReadings(t *testing.T) {
 	for name, in := range map[string]string{
 		"empty":             "",
 		"other columns":     "name,colour,size\nbox,red,4\n",
+		"a pressure":        "time,pressure_hPa\n2013-07-04 00:00:00,1013\n",
+		"decimal commas":    "time,temperature\n2013-07-04 00:00:00,5,1\n",
 		"mostly unreadable": "time,value\nyesterday,4\n2013-07-04 00:00:00,4\n",
 	} {
 		t.Run(name, func(t *testing.T) {
