@@ -279,6 +279,7 @@ type ReadingRow struct {
 	Readings int       `json:"readings"`
 	Skipped  int       `json:"skipped"`
 	Why      string    `json:"why_skipped,omitempty"`
+	Ignored  []string  `json:"columns_not_recorded,omitempty"`
 	Segments int       `json:"segments"`
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
@@ -568,7 +569,7 @@ func (p *player) readingFile(ctx context.Context, file ReadingFile, tag string, 
 	series, policy := file.Series, file.Policy
 	last := len(series.Times) - 1
 	row := ReadingRow{
-		File: file.Path, Policy: policy.ID, Readings: len(series.Times) * len(series.Channels), Skipped: series.Skipped, Why: series.FirstSkipped,
+		File: file.Path, Policy: policy.ID, Readings: len(series.Times) * len(series.Channels), Skipped: series.Skipped, Why: series.FirstSkipped, Ignored: series.Ignored,
 		From: series.Times[0].Time(), To: series.Times[last].Time(), Note: file.Note,
 	}
 	public, key, err := ed25519.GenerateKey(rand.Reader)
@@ -763,6 +764,9 @@ func (row ReadingRow) write(w io.Writer) {
 	fmt.Fprintf(w, "  how many\t%d in %d segments, %s to %s\n", row.Readings, row.Segments, row.From.Format(time.RFC3339), row.To.Format(time.RFC3339))
 	if row.Skipped > 0 {
 		fmt.Fprintf(w, "  rows passed over\t%d; the first: %s\n", row.Skipped, clean(row.Why))
+	}
+	if len(row.Ignored) > 0 {
+		fmt.Fprintf(w, "  columns not recorded\t%s\n", clean(strings.Join(row.Ignored, ", ")))
 	}
 	if row.Fault != nil {
 		fmt.Fprintf(w, "  refused\t%s: %s\n", row.Fault.Code, clean(row.Fault.Message))
