@@ -26,7 +26,8 @@ removed again. With --profile FILE (or --dir and --org, with --running) what run
 what was recorded.
 
 With --json the result is one object; rates are records (events or readings) a second, latencies
-milliseconds. Exit code 1 means that something was lost, doubled or failed.`
+milliseconds. Exit code 1 means that something was lost or doubled, or failed on its way through the
+API; failures of the naive way are told and are its own.`
 
 type benchFlags struct {
 	seconds, rounds       int
@@ -84,6 +85,9 @@ func (a *app) newBenchKind(f *benchFlags, kind bench.Kind, what string, measure 
 	}
 	more(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
 		ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
 		if a.timeout > 0 {
 			ctx, cancel = context.WithTimeout(ctx, a.timeout)
@@ -106,10 +110,29 @@ func (a *app) newBenchKind(f *benchFlags, kind bench.Kind, what string, measure 
 	return cmd
 }
 
-// bench measures on what the flags name, or on a network of its own.
-func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, measure func(context.Context, bench.Config) (*bench.Result, error)) (r *bench.Result, err error) {
+// asked is the run that the flags ask for.
+func (f *benchFlags) asked() bench.Config {
 	cfg := f.config
 	cfg.Seconds, cfg.Records, cfg.Rounds, cfg.Clients, cfg.NaiveClients = f.seconds, f.records, f.rounds, f.clients, f.naiveClients
+	return cfg
+}
+
+// check refuses numbers that no run can have, before anything is started. A zero that was asked for is one of them.
+func (f *benchFlags) check(cmd *cobra.Command) error {
+	for _, name := range []string{"seconds", "rounds", "clients", "naive-clients", "events", "loggers", "readings"} {
+		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "0" {
+			return usage("--%s is 0", name)
+		}
+	}
+	if err := f.asked().Check(); err != nil {
+		return usage("%w", err)
+	}
+	return nil
+}
+
+// bench measures on what the flags name, or on a network of its own.
+func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, measure func(context.Context, bench.Config) (*bench.Result, error)) (r *bench.Result, err error) {
+	cfg := f.asked()
 	cfg.Say = sayer(cmd.ErrOrStderr(), a.quiet, time.Now())
 	if a.profile != "" || f.running {
 		if cfg.Profile, err = a.loadProfile(); err != nil {
@@ -125,6 +148,9 @@ func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, meas
 	s, err := stack.Up(ctx, stack.Options{
 		Dir: dir, NetworkDir: filepath.Join(dir, "network"), Servers: []stack.Server{{Organisation: a.org}}, Say: cfg.Say,
 	})
+	if errors.Is(err, context.Canceled) && !f.keep {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (logs are kept in %s)", err, dir)
 	}

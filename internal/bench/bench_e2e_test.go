@@ -65,7 +65,8 @@ func TestEndToEndTheLedgerHoldsWhatEachBenchSentOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Log("\n" + text.String())
-			if !r.OK() || r.Records == 0 || r.NaiveRatePerS <= 0 || r.Ratio <= 1 || r.P50MS <= 0 || r.P99MS < r.P50MS || r.Transactions == 0 {
+			if !r.OK() || r.Records == 0 || r.NaiveRatePerS <= 0 || r.Ratio <= 1 || r.P50MS <= 0 || r.P99MS < r.P50MS || r.Transactions == 0 ||
+				r.Check.Failed != r.Failed+r.Naive.Failed {
 				t.Errorf("%+v", r)
 			}
 			if kind == bench.Verdict && r.Verdicts == 0 {

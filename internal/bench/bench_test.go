@@ -166,6 +166,49 @@ func TestRunEndsWithTheErrorThatStoppedIt(t *testing.T) {
 	}
 }
 
+func TestFailuresOfTheWarmUpCount(t *testing.T) {
+	boom := errors.New("boom")
+	calls := 0
+	fine := func(ctx context.Context) (piece, error) {
+		return piece{records: 1}, sleepUntil(ctx, time.Now().Add(10*time.Millisecond))
+	}
+	failing := func(ctx context.Context) (piece, error) {
+		if calls++; calls == 1 {
+			return piece{failed: 4, why: boom}, nil
+		}
+		return fine(ctx)
+	}
+	b := &bench{cfg: Config{Seconds: 1, Rounds: 1, Say: func(string) {}}}
+	var m measured
+	if err := b.alternate(t.Context(), []sender{fine}, []sender{failing}, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.warmWay.failed != 4 || !errors.Is(m.warmWay.why, boom) || m.way.failed != 0 || m.warmNaive.failed != 0 || m.way.records == 0 {
+		t.Fatalf("way %+v, warm-up %+v and naive %+v", m.way, m.warmWay, m.warmNaive)
+	}
+}
+
+func TestNumbersOfARunAreHeldToTheirBounds(t *testing.T) {
+	if err := (Config{}).Check(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	for _, c := range []Config{{Seconds: -5}, {Rounds: 101}, {Clients: -1}, {NaiveClients: 401}, {Events: -1}, {Loggers: 1001}, {Readings: 1 << 30}} {
+		if c.Check() == nil {
+			t.Errorf("%+v is accepted", c)
+		}
+	}
+}
+
+func TestLatenciesThatWereNotMeasuredAreNotTold(t *testing.T) {
+	var b bytes.Buffer
+	if err := (&Result{Bench: Verdict, P50MS: 1, Naive: Way{Records: 1}}).WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(b.String(), "p50_ms") != 1 || strings.Count(b.String(), "p99_ms") != 1 {
+		t.Errorf("%s", b.String())
+	}
+}
+
 func TestResultIsOneJSONObjectWithThePromisedFields(t *testing.T) {
 	var b bytes.Buffer
 	r := Result{Bench: Capture, Records: 5, Machine: ThisMachine()}

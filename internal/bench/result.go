@@ -37,10 +37,11 @@ type Result struct {
 	Ratio         float64 `json:"ratio"`
 	P50MS         float64 `json:"p50_ms"`
 	P99MS         float64 `json:"p99_ms"`
-	Failed        uint64  `json:"failed"`
-	Lost          uint64  `json:"lost"`
-	Doubled       uint64  `json:"doubled"`
-	Machine       Machine `json:"machine"`
+	// Failed counts the measured way's failures, warm-up included.
+	Failed  uint64  `json:"failed"`
+	Lost    uint64  `json:"lost"`
+	Doubled uint64  `json:"doubled"`
+	Machine Machine `json:"machine"`
 
 	// Naive is the naive way in the same run.
 	Naive Way `json:"naive"`
@@ -71,11 +72,13 @@ type Way struct {
 	Records  uint64  `json:"records"`
 	Seconds  float64 `json:"seconds"`
 	RatePerS float64 `json:"rate_per_s"`
-	P50MS    float64 `json:"p50_ms"`
-	P99MS    float64 `json:"p99_ms"`
-	Failed   uint64  `json:"failed"`
-	CPU      *CPU    `json:"cpu,omitempty"`
-	Load     string  `json:"load"`
+	// P50MS and P99MS are absent where this way's latencies are not measured: it gives no verdicts.
+	P50MS float64 `json:"p50_ms,omitempty"`
+	P99MS float64 `json:"p99_ms,omitempty"`
+	// Failed counts this way's failures, warm-up included.
+	Failed uint64 `json:"failed"`
+	CPU    *CPU   `json:"cpu,omitempty"`
+	Load   string `json:"load"`
 }
 
 // CPU is processor time.
@@ -161,6 +164,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "  %-22s %s transactions in %s blocks\n", "on the ledger", grouped(float64(r.Transactions)), grouped(float64(r.Blocks)))
 	fmt.Fprintf(&b, "  %-22s failed %d, lost %d, doubled %d (all %s %s of the run, naive way included, against every block)\n",
 		"check", r.Failed, r.Lost, r.Doubled, grouped(float64(r.Check.Sent)), unit)
+	if r.Naive.Failed > 0 {
+		fmt.Fprintf(&b, "  %-22s failed %d\n", "the naive way", r.Naive.Failed)
+	}
 	if r.FirstError != "" {
 		fmt.Fprintf(&b, "  %-22s %s\n", "first failure", r.FirstError)
 	}

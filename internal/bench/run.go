@@ -177,16 +177,23 @@ type measured struct {
 	way, naive         stretch
 	latency, naiveTime Histogram
 	rounds             []Round
+	// warmWay and warmNaive are load whose rate does not count, but whose failures do.
+	warmWay, warmNaive stretch
 }
 
 // alternate lets the naive and the measured way take turns, after a warm-up of both.
 func (b *bench) alternate(ctx context.Context, naive, way []sender, m *measured) error {
 	var cold Histogram
 	b.cfg.Say(fmt.Sprintf("warming up: %s of each way", warmUp))
-	for _, senders := range [][]sender{naive, way} {
-		if _, err := run(ctx, senders, warmUp, &cold); err != nil {
+	for _, w := range []struct {
+		senders []sender
+		to      *stretch
+	}{{naive, &m.warmNaive}, {way, &m.warmWay}} {
+		s, err := run(ctx, w.senders, warmUp, &cold)
+		if err != nil {
 			return err
 		}
+		w.to.add(s)
 	}
 	total := time.Duration(b.cfg.Seconds) * time.Second
 	for i := range b.cfg.Rounds {
@@ -218,7 +225,7 @@ func (b *bench) result(ctx context.Context, kind Kind, m *measured, counted func
 		MaxMS: millis(m.latency.Max()), Machine: ThisMachine(), Rounds: m.rounds,
 		Naive: Way{
 			Records: m.naive.records, Seconds: round1(m.naive.elapsed.Seconds()), RatePerS: rate(m.naive.records, m.naive.elapsed),
-			P50MS: millis(m.naiveTime.Quantile(0.5)), P99MS: millis(m.naiveTime.Quantile(0.99)), Failed: m.naive.failed,
+			P50MS: millis(m.naiveTime.Quantile(0.5)), P99MS: millis(m.naiveTime.Quantile(0.99)), Failed: m.naive.failed + m.warmNaive.failed,
 			CPU: cpuOf(m.naive),
 		},
 		CPU: cpuOf(m.way),
@@ -226,10 +233,10 @@ func (b *bench) result(ctx context.Context, kind Kind, m *measured, counted func
 	if r.NaiveRatePerS > 0 {
 		r.Ratio = round1(r.RatePerS / r.NaiveRatePerS)
 	}
-	if m.way.why != nil {
-		r.FirstError = m.way.why.Error()
-	} else if m.naive.why != nil {
-		r.FirstError = "the naive way: " + m.naive.why.Error()
+	if why := cmp.Or(m.warmWay.why, m.way.why); why != nil {
+		r.FirstError = why.Error()
+	} else if why := cmp.Or(m.warmNaive.why, m.naive.why); why != nil {
+		r.FirstError = "the naive way: " + why.Error()
 	}
 	if err := b.log.settle(); err != nil {
 		return nil, err
@@ -257,7 +264,7 @@ func (b *bench) result(ctx context.Context, kind Kind, m *measured, counted func
 	} else {
 		r.Check.Foreign += segments.Foreign
 	}
-	r.Failed, r.Lost, r.Doubled = m.way.failed, r.Check.Lost, r.Check.Doubled
+	r.Failed, r.Lost, r.Doubled = m.way.failed+m.warmWay.failed, r.Check.Lost, r.Check.Doubled
 	return r, nil
 }
 

@@ -328,7 +328,8 @@ func MeasureVerdict(ctx context.Context, cfg Config) (result *Result, err error)
 		return nil, err
 	}
 	segments, readings := w.left()
-	m := &measured{way: offered, naive: found.naive, rounds: found.rounds}
+	found.warmWay.add(found.way) // its rate is not what is told
+	m := &measured{way: offered, naive: found.naive, rounds: found.rounds, warmWay: found.warmWay, warmNaive: found.warmNaive}
 	result, err = b.result(ctx, Verdict, m, func(tx wire.Transaction) bool { return len(tx.Verdicts) > 0 })
 	if err != nil {
 		return nil, err
