@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/fabric"
@@ -78,6 +79,7 @@ func table() []told {
 		{is: fabric.ErrClosed, grpc: codes.Unavailable, code: codeStopping},
 		{is: context.Canceled, grpc: codes.Canceled, code: codeCancelled},
 		{is: context.DeadlineExceeded, grpc: codes.DeadlineExceeded, code: codeDeadline},
+		{is: readmodel.ErrUnavailable, grpc: codes.Unavailable, code: "WB_STORE_UNAVAILABLE"},
 		{is: fabric.ErrUnavailable, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
 		{is: fabric.ErrDeadline, grpc: codes.Unavailable, code: codeDeadline},
 		{is: fabric.ErrNotFound, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},

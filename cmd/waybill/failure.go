@@ -145,7 +145,7 @@ func exitOf(code string) int {
 	case codeUsage:
 		return exitUsage
 	case codeUnavailable, "WB_DEADLINE", "WB_TOO_MANY", "WB_BUSY", "WB_STOPPING", "WB_UNKNOWN_OUTCOME", "WB_ENDORSEMENT_MISMATCH",
-		"WB_READ_CONFLICT", "WB_SERVICE_IDENTITY", "WB_SLOW_READER":
+		"WB_READ_CONFLICT", "WB_SERVICE_IDENTITY", "WB_SLOW_READER", "WB_STORE_UNAVAILABLE":
 		return exitUnavailable
 	case codeInternal, "WB_STATE_FOLDER":
 		return exitInternal
@@ -164,6 +164,8 @@ func hintOf(code string) string {
 		"WB_STORE_FOREIGN":     "the state folder was made on another ledger: remove <dir>/serve/<org> to have it built again from this one, or name another --dir",
 		"WB_STORE_CORRUPT":     "remove <dir>/serve/<org> to have it built again from the ledger",
 		"WB_STORE_NEWER":       "run the newer program, or remove <dir>/serve/<org> to have it built again from the ledger",
+		"WB_STORE_UNAVAILABLE": "does the database of --store answer? `psql` with the same URL says why not",
+		"WB_STORE_LOCATION":    "name the database as postgres://user@host/database?sslmode=verify-full",
 		"WB_PROFILE_INVALID":   "mend the connection profile, or let `waybill network up` write a new one",
 	}[code]
 }

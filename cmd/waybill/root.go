@@ -26,6 +26,7 @@ type app struct {
 	timeout  time.Duration
 
 	dialed  *grpc.ClientConn // a test's connection to the API
+	ledger  verifiedLedger   // a test's ledger
 	started bool             // a command's own code has begun: errors from here on are not about the command line
 }
 
@@ -93,7 +94,7 @@ func (a *app) newRootCommand() *cobra.Command {
 	}
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newReadingsCommand(), a.newPoliciesCommand())
 	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand(), a.newStatusCommand())
-	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newBenchCommand())
+	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newStoreCommand(), a.newBenchCommand())
 	add("local", a.newConvertCommand(), a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root

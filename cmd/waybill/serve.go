@@ -71,6 +71,7 @@ type serveConfig struct {
 	identity  string
 	roles     []string
 	dir       string // state folder of this organisation's server
+	store     readmodel.Config
 	listen    string
 	metrics   string
 	drain     time.Duration
@@ -97,9 +98,14 @@ requests with WB_UNAVAILABLE. The first signal ends it cleanly: accepted work is
 most --drain; a second one ends it at once.
 
 It writes one line to standard output once every role works, and logs to standard error.
-/metrics, /livez and /readyz answer on the metrics address.`,
+/metrics, /livez and /readyz answer on the metrics address.
+
+The read model is a file of the state folder, or in the PostgreSQL database that --store names: any
+number of servers of any organisations of one channel may share it. A password is better kept in
+PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine can see.`,
 		Example: `  waybill serve --org carrier
   waybill serve --org producer --role api --role readmodel
+  waybill serve --org producer --store 'postgres://waybill@db.example.com/waybill?sslmode=verify-full'
   waybill serve --profile /etc/waybill/producer.yaml --dir /var/lib/waybill --log json`,
 		Args: cobra.NoArgs,
 	}
@@ -110,6 +116,7 @@ It writes one line to standard output once every role works, and logs to standar
 	f.StringVar(&c.metrics, "metrics", "", "`ADDRESS` of metrics and health (default: the profile's; off: none)")
 	f.DurationVar(&c.drain, "drain", 20*time.Second, "how long a clean end may take to finish accepted work")
 	f.DurationVar(&c.takeover, "takeover", 0, "with --partition: judge other partitions' shipments too when their verdict is this late; 0 for never")
+	location := f.String("store", "", storeHelp)
 	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
 	format := f.String("log", "text", "form of the log: text, json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -136,6 +143,9 @@ It writes one line to standard output once every role works, and logs to standar
 			c.identity = profile.IdentityService
 		}
 		c.dir = filepath.Join(a.dir, "serve", c.profile.Organisation)
+		if c.store, err = storeConfig(c.dir, *location); err != nil {
+			return err
+		}
 		c.ready = func(api, metrics string) { a.sayReady(cmd.OutOrStdout(), c, api, metrics) }
 		if os.Getenv("GOGC") == "" {
 			// As with the network's processes (network/adr/003): little is held, much is allocated an event.
@@ -245,9 +255,9 @@ func (s *service) open(ctx context.Context) error {
 		s.submit = submit.New(s.client, submit.Config{RetryFor: retryFor, DrainFor: s.drain, Hooks: submitMetrics(s.registry)})
 	}
 	if s.has(roleAPI) || s.has(roleReadModel) {
-		if s.store, err = readmodel.Open(ctx, readmodel.Config{
-			Path: filepath.Join(s.dir, "readmodel.db"), Metrics: s.registry, Logger: s.log.With("part", roleReadModel),
-		}); err != nil {
+		c := s.serveConfig.store
+		c.Metrics, c.Logger = s.registry, s.log.With("part", roleReadModel)
+		if s.store, err = readmodel.Open(ctx, c); err != nil {
 			return err
 		}
 	}
