@@ -326,7 +326,7 @@ func (f *File) read(row []string) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	switch err := ledger.CheckReadingTime(at, ledger.MillisOf(f.now())); {
+	switch err = ledger.CheckReadingTime(at, ledger.MillisOf(f.now())); {
 	case errors.Is(err, ledger.ErrFuture): // the contract speaks of a transaction, of which there is none yet
 		return Reading{}, coded(fmt.Errorf("%w: %s; set the device's clock", ledger.ErrFuture, at.Time().Format(time.RFC3339Nano)))
 	case err != nil:

@@ -14,7 +14,8 @@ import (
 type rows struct {
 	in   *bufio.Reader
 	csv  *csv.Reader
-	rest []byte // of the line that csv reads
+	text []byte // the line that csv reads
+	rest []byte // what csv has not read of it
 	line int    // number of the row last read, from 1
 }
 
@@ -66,7 +67,8 @@ func (r *rows) next() ([]string, error) {
 		if bytes.IndexByte(line, '\r') >= 0 {
 			return nil, errLineEnds
 		}
-		r.rest = append(line[:len(line):len(line)], '\n')
+		r.text = append(append(r.text[:0], line...), '\n')
+		r.rest = r.text
 		row, err := r.csv.Read()
 		if errors.Is(err, io.EOF) {
 			continue

@@ -97,9 +97,9 @@ to itself gives --public-key instead.`,
 func (a *app) settleKey(cmd *cobra.Command, file string, r *waybillv1.RegisterDevicesResponse, err error) bool {
 	switch {
 	case err != nil:
-		switch status.Code(err) { //nolint:exhaustive // every other code leaves it open whether the device was registered
+		switch status.Code(err) {
 		case codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.ResourceExhausted, codes.Unimplemented:
-		default:
+		default: // the device may have been registered all the same
 			return true
 		}
 	case len(r.GetResults()) != 1 || r.GetResults()[0].GetStatus() != waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED:

@@ -134,7 +134,7 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 		return fail(exitRefused, codeOf(err), hint, "%s: %s", file, text)
 	}
 	if len(csv.Ignored) > 0 && !a.quiet {
-		if err := a.sayIgnored(cmd.ErrOrStderr(), file, csv.Ignored); err != nil {
+		if err = a.sayIgnored(cmd.ErrOrStderr(), file, csv.Ignored); err != nil {
 			return err
 		}
 	}
