@@ -93,7 +93,7 @@ func (a *app) newBenchKind(f *benchFlags, kind bench.Kind, what string, measure 
 			ctx, cancel = context.WithTimeout(ctx, a.timeout)
 		}
 		defer cancel()
-		result, err := a.bench(ctx, cmd, f, measure)
+		result, err := a.bench(ctx, cmd, f, kind, measure)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (f *benchFlags) check(cmd *cobra.Command) error {
 }
 
 // bench measures on what the flags name, or on a network of its own.
-func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, measure func(context.Context, bench.Config) (*bench.Result, error)) (r *bench.Result, err error) {
+func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, kind bench.Kind, measure func(context.Context, bench.Config) (*bench.Result, error)) (r *bench.Result, err error) {
 	cfg := f.asked()
 	cfg.Say = sayer(cmd.ErrOrStderr(), a.quiet, time.Now())
 	if a.profile != "" || f.running {
@@ -146,7 +146,7 @@ func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, meas
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
 	}
 	s, err := stack.Up(ctx, stack.Options{
-		Dir: dir, NetworkDir: filepath.Join(dir, "network"), Servers: []stack.Server{{Organisation: a.org}}, Say: cfg.Say,
+		Dir: dir, NetworkDir: filepath.Join(dir, "network"), Servers: []stack.Server{{Organisation: a.org, Roles: serverRoles(kind)}}, Say: cfg.Say,
 	})
 	if errors.Is(err, context.Canceled) && !f.keep {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -175,6 +175,15 @@ func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, meas
 	default:
 	}
 	return r, err
+}
+
+// serverRoles are those of a server that a bench starts: one that captures is, as in the demo, not the
+// one that judges; what judges is measured by the others.
+func serverRoles(kind bench.Kind) []string {
+	if kind == bench.Capture {
+		return []string{roleAPI, roleReadModel}
+	}
+	return roles()
 }
 
 // sayer writes lines with the seconds since the start.
