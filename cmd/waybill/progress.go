@@ -41,24 +41,33 @@ func newProgress(w io.Writer, quiet bool, name string, total int64, unit, extraU
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 		p.out = p.bars // which writes above the bar
-		p.bar = p.bars.AddBar(total,
+		// A bar made with its total ends when that is reached, though answers still come: this one ends in finish.
+		p.bar = p.bars.AddBar(0,
 			mpb.PrependDecorators(decor.Name(name+" ")),
 			mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
 				return fmt.Sprintf("%s of %s", amount(s.Current, unit), quantity(s.Total, unit))
 			}), decor.Any(func(decor.Statistics) string {
 				return fmt.Sprintf(", %d %s", p.extra.Load(), extraUnit)
 			}), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
+		p.bar.SetTotal(total, false)
 		return p
 	}
 	p.wait.Go(func() {
 		tick := time.NewTicker(progressEvery)
 		defer tick.Stop()
-		for {
+		line := func() string {
+			return fmt.Sprintf("%s: %s of %s, %d %s\n", name, amount(p.done.Load(), unit), quantity(total, unit), p.extra.Load(), extraUnit)
+		}
+		for said := ""; ; {
 			select {
 			case <-p.stop:
+				if last := line(); said != "" && last != said {
+					fmt.Fprint(w, last)
+				}
 				return
 			case <-tick.C:
-				fmt.Fprintf(w, "%s: %s of %s, %d %s\n", name, amount(p.done.Load(), unit), quantity(total, unit), p.extra.Load(), extraUnit)
+				said = line()
+				fmt.Fprint(w, said)
 			}
 		}
 	})
@@ -106,7 +115,9 @@ func (p *progress) finish() {
 	close(p.stop)
 	p.wait.Wait()
 	if p.bars != nil {
-		if !p.bar.Completed() {
+		if p.done.Load() >= p.total {
+			p.bar.SetTotal(-1, true)
+		} else {
 			p.bar.Abort(false)
 		}
 		p.bars.Wait()
