@@ -205,11 +205,12 @@ func TestDevicesAreAnsweredEachForItself(t *testing.T) {
 		{Algorithm: ed, PublicKey: der},
 		{Id: loggerID + "3", Algorithm: ed, PublicKey: []byte("nonsense")},
 		{Id: loggerID + "4", Algorithm: ed, PublicKey: der},
+		{Id: "urn:epc:id:sgtin:9521321.000001.1001", Algorithm: ed, PublicKey: der},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []waybillv1.AnswerStatus{duplicateStatus, refusedStatus, refusedStatus, refusedStatus, recordedStatus} {
+	for i, want := range []waybillv1.AnswerStatus{duplicateStatus, refusedStatus, refusedStatus, refusedStatus, recordedStatus, refusedStatus} {
 		if got := a.GetResults()[i]; got.GetStatus() != want || got.GetIndex() != uint64(i) || (want == refusedStatus) != (got.GetCode() != "") {
 			t.Errorf("device %d: %v, want %s", i, got, want)
 		}

@@ -547,6 +547,13 @@ func TestDevicesKeepTheirKeyAndOwner(t *testing.T) {
 	if err := ledger.CheckDevice(d); err != nil {
 		t.Error(err)
 	}
+	for _, id := range []string{"https://id.gs1.org/01/09521321000012/21/1001", "urn:example:logger7"} {
+		other := d
+		other.ID = id
+		if err := ledger.CheckDevice(other); !errors.Is(err, ledger.ErrMalformed) {
+			t.Errorf("%s is no GIAI: %v", id, err)
+		}
+	}
 }
 
 func TestSendersAreChecked(t *testing.T) {
