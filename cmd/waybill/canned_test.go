@@ -216,9 +216,15 @@ func (canned) StreamEvents(s grpc.BidiStreamingServer[waybillv1.StreamEventsRequ
 
 func cannedAPI(t *testing.T, device []byte) *grpc.ClientConn {
 	t.Helper()
+	return cannedAPIWith(t, device, canned{})
+}
+
+// cannedAPIWith answers about events as capture does.
+func cannedAPIWith(t *testing.T, device []byte, capture waybillv1.CaptureServiceServer) *grpc.ClientConn {
+	t.Helper()
 	l := bufconn.Listen(1 << 20)
 	s := grpc.NewServer()
-	waybillv1.RegisterCaptureServiceServer(s, canned{})
+	waybillv1.RegisterCaptureServiceServer(s, capture)
 	waybillv1.RegisterTelemetryServiceServer(s, canned{device: device})
 	waybillv1.RegisterVerdictServiceServer(s, canned{})
 	waybillv1.RegisterPolicyServiceServer(s, canned{})

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,7 @@ type captured struct {
 	results []*waybillv1.EventResult // by index
 	fault   *fault                   // the document was refused whole
 	err     error                    // it was not answered to its end
+	sent    bool                     // some of it went to the API
 }
 
 func (a *app) capture(cmd *cobra.Command, api waybillv1.CaptureServiceClient, files []string, parallel int) error {
@@ -126,6 +128,7 @@ type captureSum struct {
 	Documents  int     `json:"documents"`
 	Faulty     int     `json:"documents_refused"`
 	Unanswered int     `json:"documents_unanswered"`
+	Uncertain  int     `json:"documents_uncertain"` // of those unanswered: events of theirs may be on the ledger
 	Recorded   int     `json:"recorded"`
 	Duplicate  int     `json:"duplicate"`
 	Refused    int     `json:"refused"`
@@ -183,6 +186,9 @@ func (s *captureSum) add(a *app, cmd *cobra.Command, out captured) error {
 		fmt.Fprintln(stderr, printable(out.fault.String()))
 	case out.err != nil:
 		s.Unanswered++
+		if out.sent {
+			s.Uncertain++
+		}
 	default:
 		s.Documents++
 	}
@@ -200,6 +206,9 @@ func (s *captureSum) print(a *app, cmd *cobra.Command, files int, took time.Dura
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d recorded, %d duplicate, %d refused, from %d of %s in %.1f s\n",
 		s.Recorded, s.Duplicate, s.Refused, s.Documents, count(files, "document"), s.Seconds)
+	if s.Uncertain > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "not answered to the end: %s; more of its events may be on the ledger: capture again, nothing is recorded twice\n", count(s.Uncertain, "document"))
+	}
 	if len(s.findings) == 0 {
 		return
 	}
@@ -219,6 +228,7 @@ type documentCapture struct {
 	bar      *progress
 
 	results []*waybillv1.EventResult
+	sent    atomic.Bool
 	shown   int64 // how much of the document the bar counts as sent
 }
 
@@ -248,7 +258,7 @@ func (d *documentCapture) run(ctx context.Context) captured {
 		out.fault, err = d.attempt(ctx, in)
 		return err
 	})
-	out.results = d.results
+	out.results, out.sent = d.results, d.sent.Load()
 	var read *failure
 	switch {
 	case errors.As(err, &read) && read.code == codeFile:
@@ -366,6 +376,7 @@ func (d *documentCapture) send(stream waybillv1.CaptureService_StreamEventsClien
 		if err := stream.Send(&waybillv1.StreamEventsRequest{Part: &waybillv1.StreamEventsRequest_DocumentPart{DocumentPart: part}}); err != nil {
 			return err // the receiving side learns the reason
 		}
+		d.sent.Store(true)
 		if gone += int64(n); gone > d.shown {
 			d.bar.add(gone - d.shown)
 			d.shown = gone

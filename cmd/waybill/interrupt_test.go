@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -28,6 +30,32 @@ func TestInterruptedCommandsSaySo(t *testing.T) {
 		if code != exitInterrupted || !strings.Contains(stderr.String(), codeInterrupted) {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
 		}
+	}
+}
+
+// interrupting cuts the command off as soon as it has a document's first part.
+type interrupting struct {
+	canned
+	cut context.CancelFunc
+}
+
+func (i interrupting) StreamEvents(s grpc.BidiStreamingServer[waybillv1.StreamEventsRequest, waybillv1.StreamEventsResponse]) error {
+	_, err := s.Recv()
+	i.cut()
+	<-s.Context().Done()
+	return err
+}
+
+func TestAnInterruptedCaptureSaysThatEventsMayBeRecorded(t *testing.T) {
+	for _, args := range [][]string{{"capture", "testdata/two.jsonld"}, {"--json", "capture", "testdata/two.jsonld"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var stdout, stderr bytes.Buffer
+		code := (&app{dialed: cannedAPIWith(t, nil, interrupting{cut: cancel})}).run(ctx, args, strings.NewReader(""), &stdout, &stderr)
+		said := strings.Contains(stdout.String(), "may be on the ledger") || strings.Contains(stderr.String(), `"documents_uncertain":1`)
+		if code != exitInterrupted || !said {
+			t.Errorf("%v: exit code %d, %q, %q", args, code, stdout.String(), stderr.String())
+		}
+		cancel()
 	}
 }
 
