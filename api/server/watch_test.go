@@ -127,10 +127,7 @@ func TestWatchingGivesSignsOfLifeAndCanBeginNow(t *testing.T) {
 
 func TestWatchingAfterAPositionBeyondTheLedgerIsRefused(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits.Heartbeat = time.Millisecond })
-	height, err := r.ledger.Height(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	height := ledgerHeight(t, r)
 	conn := r.connect(ledger.RoleReader)
 	for _, block := range []uint64{height + farBehind, 999_999_999, 1 << 62, math.MaxUint64} {
 		after := &waybillv1.Position{Block: block}
@@ -292,4 +289,13 @@ func TestVerdictsAndShipmentsAreAskedFor(t *testing.T) {
 	wants(t, err, codes.NotFound, "WB_NOT_FOUND")
 	_, err = api.ListVerdicts(t.Context(), &waybillv1.ListVerdictsRequest{Filter: &waybillv1.VerdictFilter{AtLeast: 77}})
 	wants(t, err, codes.InvalidArgument, "WB_ARGUMENT")
+}
+
+func ledgerHeight(t *testing.T, r *rig) uint64 {
+	t.Helper()
+	height, err := r.ledger.Height(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return height
 }

@@ -315,7 +315,7 @@ func (d *segmentReader) skipSeries(n int) error {
 	if _, err := d.uvarint(math.MaxUint64); err != nil { // the step
 		return err
 	}
-	for left := uint64(max(n-1, 0)); left > 0; { //nolint:gosec // not negative
+	for left := uint64(max(n-1, 0)); left > 0; {
 		token, err := d.uvarint(math.MaxUint64)
 		if err != nil {
 			return err

@@ -197,7 +197,7 @@ func demoProgress(w io.Writer, quiet bool, start time.Time) demo.Progress {
 	if quiet {
 		return demo.Lines(io.Discard, start, time.Hour)
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits an int
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return demo.Bars(w, start)
 	}
 	return demo.Lines(w, start, progressEvery)

@@ -252,8 +252,13 @@ func (a *app) sayChecked(out io.Writer, w storeWork, r readmodel.Checked) error 
 	digest := hex.EncodeToString(r.Digest[:])
 	if a.json {
 		return writeJSON(out, object{
-			{"store", w.cfg.Location()}, {"height", r.Height}, {"ledger_height", w.height}, {"rows", r.Rows},
-			{"differences", r.Differences}, {"digest", digest}, {"wanted", hex.EncodeToString(r.Wanted[:])},
+			{"store", w.cfg.Location()},
+			{"height", r.Height},
+			{"ledger_height", w.height},
+			{"rows", r.Rows},
+			{"differences", r.Differences},
+			{"digest", digest},
+			{"wanted", hex.EncodeToString(r.Wanted[:])},
 		})
 	}
 	if a.quiet {

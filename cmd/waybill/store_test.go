@@ -78,7 +78,7 @@ func TestStoreIsBuiltCheckedSpoiltAndMended(t *testing.T) {
 		t.Errorf("check of a spoilt store: exit %d\n%s\n%s", code, out, stderr)
 	}
 	code, out, _ = r.run(t, "check", "--json")
-	if first := strings.SplitN(out, "\n", 2)[0]; code != exitRefused || first != `{"change":"altered","table":"verdicts","key":"pos=3/0","fields":["level"]}` {
+	if first, _, _ := strings.Cut(out, "\n"); code != exitRefused || first != `{"change":"altered","table":"verdicts","key":"pos=3/0","fields":["level"]}` {
 		t.Errorf("check for programs: exit %d, %s", code, out)
 	}
 	code, out, stderr = r.run(t, "rebuild")
