@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -74,7 +75,7 @@ func compareTable(ctx context.Context, t table, c *Comparison, have, want querie
 	}
 	const every = 1000
 	for h.ok || w.ok {
-		order := 0
+		var order int
 		switch {
 		case !h.ok:
 			order = 1
@@ -142,13 +143,13 @@ func (s *Store) Digest(ctx context.Context) ([32]byte, error) {
 // cursor walks the rows of a table in the order of its key.
 type cursor struct {
 	rows   *sql.Rows
-	values []any // of the present row: nil, int64, string or []byte
+	values []any // of the present row: nil, int64, float64, string or []byte
 	to     []any
 	ok     bool
 }
 
 func openCursor(ctx context.Context, q querier, t table) (*cursor, error) {
-	rows, err := q.QueryContext(ctx, t.ordered())
+	rows, err := q.QueryContext(ctx, t.ordered()) //nolint:rowserrcheck // next asks for it
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +158,7 @@ func openCursor(ctx context.Context, q querier, t table) (*cursor, error) {
 		c.to[i] = &c.values[i]
 	}
 	if err := c.next(); err != nil {
-		return nil, errors.Join(err, rows.Close())
+		return nil, errors.Join(err, rows.Close()) //nolint:sqlclosecheck // whoever has the cursor closes it
 	}
 	return c, nil
 }
@@ -194,6 +195,10 @@ func compareValue(a, b any) int {
 		if y, ok := b.(int64); ok {
 			return cmp.Compare(x, y)
 		}
+	case float64:
+		if y, ok := b.(float64); ok {
+			return cmp.Compare(x, y)
+		}
 	case string:
 		if y, ok := b.(string); ok {
 			return cmp.Compare(x, y)
@@ -217,12 +222,14 @@ func rank(v any) int {
 		return 0
 	case int64:
 		return 1
-	case string:
+	case float64:
 		return 2
-	case []byte:
+	case string:
 		return 3
+	case []byte:
+		return 4
 	}
-	return 4
+	return 5
 }
 
 func keyText(t table, values []any) string {
@@ -274,6 +281,8 @@ func (d *dump) row(values []any) {
 		switch v := v.(type) {
 		case int64:
 			d.buf = binary.BigEndian.AppendUint64(append(d.buf, 'i'), uint64(v)) //nolint:gosec // the bits
+		case float64:
+			d.buf = binary.BigEndian.AppendUint64(append(d.buf, 'f'), math.Float64bits(v))
 		case string:
 			d.text('s', v)
 		case []byte:

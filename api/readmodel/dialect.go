@@ -69,5 +69,5 @@ func (a asker) QueryRowContext(ctx context.Context, query string, args ...any) *
 }
 
 func (a asker) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return a.on.QueryContext(ctx, a.dialect.bind(query), args...) //nolint:sqlclosecheck,rowserrcheck // the caller closes and checks them
+	return a.on.QueryContext(ctx, a.dialect.bind(query), args...)
 }

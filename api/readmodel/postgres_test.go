@@ -46,7 +46,7 @@ func TestNoErrorAndNoNameHoldsThePassword(t *testing.T) {
 
 // A server without TLS must not be spoken to by one who demands it.
 func TestTLSIsDemandedAsTheURLSays(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func TestTLSIsDemandedAsTheURLSays(t *testing.T) {
 				return
 			}
 			request := make([]byte, 8)
-			io.ReadFull(c, request) //nolint:errcheck // what came is looked at
-			c.Write([]byte{'N'})    //nolint:errcheck // no TLS here
+			io.ReadFull(c, request)
+			c.Write([]byte{'N'})
 			rest := make([]byte, 256)
 			n, _ := c.Read(rest)
 			mu.Lock()
@@ -88,8 +88,10 @@ func TestTwoProcessesMayTakeBlocksIntoOneDatabase(t *testing.T) {
 	cfg := onPostgres(t)
 	c := newChain(1)
 	for n := range 30 {
-		c.add(tx(fmt.Sprint("a", n), wire.Transaction{Events: []wire.RecordedEvent{recorded(t, objectEvent(fmt.Sprintf("2026-03-01T10:00:%02dZ", n), bottle, stepShip))},
-			Items: []ledger.ItemState{{EPC: bottle, LastAt: ledger.Millis(n)}}}))
+		c.add(tx(fmt.Sprint("a", n), wire.Transaction{
+			Events: []wire.RecordedEvent{recorded(t, objectEvent(fmt.Sprintf("2026-03-01T10:00:%02dZ", n), bottle, stepShip))},
+			Items:  []ledger.ItemState{{EPC: bottle, LastAt: ledger.Millis(n)}},
+		}))
 	}
 	var wait sync.WaitGroup
 	for range 3 {

@@ -82,7 +82,7 @@ func (s *Store) Check(ctx context.Context, src Source, scratch string, begin fun
 			return err
 		}
 		if c.Height > 0 {
-			if err := sameLedger(ctx, src, c.Progress); err != nil {
+			if err = sameLedger(ctx, src, c.Progress); err != nil {
 				return err
 			}
 		}
@@ -90,12 +90,12 @@ func (s *Store) Check(ctx context.Context, src Source, scratch string, begin fun
 		if begin != nil {
 			cfg.Watch = begin(c.Height)
 		}
-		fresh, err := Open(ctx, cfg)
-		if err != nil {
+		var fresh *Store
+		if fresh, err = Open(ctx, cfg); err != nil {
 			return err
 		}
 		defer fresh.Close() //nolint:errcheck // it goes with its folder
-		if err := fresh.CatchUp(ctx, src, c.Height); err != nil {
+		if err = fresh.CatchUp(ctx, src, c.Height); err != nil {
 			return err
 		}
 		return fresh.snapshot(ctx, func(want querier) error {
@@ -168,7 +168,7 @@ func Rebuild(ctx context.Context, cfg Config, src Source, height uint64, found f
 		}
 	}()
 	r.From, _ = fresh.Changed()
-	if err := fresh.CatchUp(ctx, src, height); err != nil {
+	if err = fresh.CatchUp(ctx, src, height); err != nil {
 		if !errors.Is(err, ErrForeign) {
 			return r, err
 		}
@@ -212,18 +212,18 @@ func Rebuild(ctx context.Context, cfg Config, src Source, height uint64, found f
 // compareStores brings the two stores to the same height and compares them.
 func compareStores(ctx context.Context, old, fresh *Store, src Source, found func(Difference) error, watch func(rows int64)) (c Comparison, err error) {
 	for {
-		have, err := old.Progress(ctx)
-		if err != nil {
+		var have Progress
+		if have, err = old.Progress(ctx); err != nil {
 			return c, err
 		}
 		at, _ := fresh.Changed()
 		if have.Height < at {
 			if have.Height > 0 {
-				if err := sameLedger(ctx, src, have); err != nil {
+				if err = sameLedger(ctx, src, have); err != nil {
 					return c, err
 				}
 			}
-			if err := old.CatchUp(ctx, src, at); err != nil {
+			if err = old.CatchUp(ctx, src, at); err != nil {
 				return c, err
 			}
 		}
@@ -255,7 +255,7 @@ func openBeside(ctx context.Context, cfg Config, old *Store) (*Store, error) {
 		cfg.Path += rebuildSuffix
 		fresh, err := Open(ctx, cfg)
 		if errors.Is(err, ErrCorrupt) {
-			if err := removeSQLite(cfg.Path); err != nil {
+			if err = removeSQLite(cfg.Path); err != nil {
 				return nil, err
 			}
 			return Open(ctx, cfg)

@@ -23,11 +23,7 @@ type kind struct {
 
 func onSQLite(tb testing.TB) Config {
 	tb.Helper()
-	dir, err := os.MkdirTemp(tb.TempDir(), "store")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return Config{Path: filepath.Join(dir, "store.db")}
+	return Config{Path: filepath.Join(tb.TempDir(), "store.db")}
 }
 
 // onPostgres gives a schema of its own in the database that WAYBILL_TEST_POSTGRES names.
@@ -42,7 +38,7 @@ func onPostgres(tb testing.TB) Config {
 		tb.Fatal(err)
 	}
 	suffix := make([]byte, 8)
-	rand.Read(suffix) //nolint:errcheck // never fails
+	rand.Read(suffix)
 	schema := "test_" + hex.EncodeToString(suffix)
 	if _, err := db.ExecContext(tb.Context(), "CREATE SCHEMA "+schema); err != nil {
 		tb.Fatal(err)
