@@ -177,7 +177,7 @@ func Rebuild(ctx context.Context, cfg Config, src Source, height uint64, found f
 			return r, err
 		}
 		r.From = 0
-		if err := fresh.CatchUp(ctx, src, height); err != nil {
+		if err = fresh.CatchUp(ctx, src, height); err != nil {
 			return r, err
 		}
 	}
