@@ -48,7 +48,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) error {
 	}
 	doc, err := epcis.ParseDocument(body, s.cfg.Limits)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	if doc.Type == "" {
 		return invalid("the body is neither an EPCISDocument nor an EPCISQueryDocument")
@@ -58,7 +58,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) error {
 	}
 	id, err := s.cfg.Capturer.Start(r.Context(), Capture{Document: doc, Behaviour: behaviour})
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	w.Header().Set("Location", s.base(r)+"/capture/"+url.PathEscape(id))
 	w.Header().Set("GS1-Capture-Error-Behaviour", string(behaviour))
@@ -107,13 +107,13 @@ func showJob(j Job) jobJSON {
 func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
 	j, err := s.cfg.Capturer.Job(r.Context(), r.PathValue("captureID"))
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	switch negotiate(strings.Join(r.Header.Values("Accept"), ",")) {
 	case mediaXML:
 		var b bytes.Buffer
 		b.WriteString(xml.Header)
-		if err := xml.NewEncoder(&b).Encode(showJob(j)); err != nil {
+		if err = xml.NewEncoder(&b).Encode(showJob(j)); err != nil {
 			return fmt.Errorf("WB_INTERNAL: %w", err)
 		}
 		return write(w, http.StatusOK, "application/xml", b.Bytes())
@@ -136,7 +136,7 @@ func (s *Server) listJobs(w http.ResponseWriter, r *http.Request) error {
 	}
 	jobs, next, err := s.cfg.Capturer.Jobs(r.Context(), cursor, perPage)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	list := make([]jobJSON, 0, len(jobs))
 	for _, j := range jobs {
@@ -164,17 +164,17 @@ func (s *Server) postEvent(w http.ResponseWriter, r *http.Request) error {
 	}
 	doc, err := epcis.ParseDocument(body, s.cfg.Limits)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	if doc.Type != "" || len(doc.Events) != 1 {
 		return invalid("the body is not one event; documents go to /capture")
 	}
-	if err := doc.Events[0].Err; err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+	if err = doc.Events[0].Err; err != nil {
+		return err
 	}
 	rec, err := s.cfg.Capturer.Record(r.Context(), doc.Events[0])
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	out, err := bareEvent(rec, identifier)
 	if err != nil {

@@ -47,7 +47,7 @@ func (n *notifier) run(ctx context.Context) error {
 		subs, err := n.all(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				return ctx.Err() //nolint:wrapcheck // the end that was asked for
+				return ctx.Err()
 			}
 			n.s.cfg.Log.ErrorContext(ctx, "subscriptions cannot be read", "error", err)
 		} else {
@@ -57,7 +57,7 @@ func (n *notifier) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return ctx.Err()
 		case <-n.wake:
 		case <-timer.C:
 		case key := <-ended:
@@ -110,6 +110,14 @@ func (n *notifier) reconcile(ctx context.Context, subs map[string]Subscription, 
 			if err := n.serve(own, sub); err != nil && own.Err() == nil {
 				n.s.cfg.Log.ErrorContext(ctx, "subscription is not served", "query", sub.Query, "subscription", sub.ID, "error", err)
 			}
+			// What failed is tried again, though not at once.
+			timer := time.NewTimer(n.s.cfg.Delivery.Refresh)
+			defer timer.Stop()
+			select {
+			case <-own.Done():
+				return
+			case <-timer.C:
+			}
 			select {
 			case ended <- key:
 			case <-own.Done():
@@ -135,14 +143,14 @@ func (n *notifier) serve(ctx context.Context, sub Subscription) error {
 	f := feed{s: n.s, q: q, schedule: sub.Schedule, reportIfEmpty: sub.ReportIfEmpty, progress: p, batch: n.s.cfg.Delivery.Batch}
 	f.report = func(ctx context.Context, records []Record) error {
 		d := results{queryName: sub.Query, subscriptionID: sub.ID, identifier: identifier, records: records, at: now()}
-		body, err := d.bytes()
-		if err != nil {
-			return err
+		body, failed := d.bytes()
+		if failed != nil {
+			return failed
 		}
 		return n.deliver(ctx, sub, body)
 	}
 	f.save = func(ctx context.Context, p Progress) error {
-		return n.s.cfg.Subscriptions.SaveProgress(ctx, sub.Query, sub.ID, p) //nolint:wrapcheck // logged as it is
+		return n.s.cfg.Subscriptions.SaveProgress(ctx, sub.Query, sub.ID, p)
 	}
 	err = f.run(ctx)
 	if errors.Is(err, ErrNotFound) {
@@ -160,7 +168,7 @@ func (n *notifier) deliver(ctx context.Context, sub Subscription, body []byte) e
 			return nil
 		}
 		if ctx.Err() != nil {
-			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return ctx.Err()
 		}
 		n.s.cfg.Log.WarnContext(ctx, "webhook did not take a report", "query", sub.Query, "subscription", sub.ID, "attempt", attempt, "error", err)
 		// Spread over the second half of the wait, so that receivers of one host do not
@@ -170,7 +178,7 @@ func (n *notifier) deliver(ctx context.Context, sub Subscription, body []byte) e
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return ctx.Err()
 		case <-timer.C:
 		}
 		wait = min(2*wait, n.s.cfg.Delivery.MaxBackoff)
@@ -198,7 +206,7 @@ func (n *notifier) post(ctx context.Context, sub Subscription, body []byte) erro
 	if err != nil {
 		return fmt.Errorf("calling webhook: %w", err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	const most = 64 << 10 // enough to use the connection again
 	_, _ = io.CopyN(io.Discard, res.Body, most)
 	if res.StatusCode < 200 || res.StatusCode > 299 {
@@ -252,13 +260,13 @@ func (f *feed) run(ctx context.Context) error {
 func (f *feed) until(ctx context.Context, at time.Time) error {
 	if at.IsZero() {
 		<-ctx.Done()
-		return ctx.Err() //nolint:wrapcheck // the end that was asked for
+		return ctx.Err()
 	}
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the end that was asked for
+		return ctx.Err()
 	case <-timer.C:
 		return nil
 	}

@@ -157,6 +157,6 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.code)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) //nolint:errcheck // the caller has gone
+		_, _ = w.Write(body)
 	}
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -42,7 +43,7 @@ func (s *Server) postQuery(w http.ResponseWriter, r *http.Request) error {
 		return bodyFailed(err)
 	}
 	var q queryJSON
-	if err := json.Unmarshal(body, &q); err != nil {
+	if err = json.Unmarshal(body, &q); err != nil {
 		return newProblem(http.StatusBadRequest, excQueryValid, "The query is not valid", "the body is not a JSON object with name and query")
 	}
 	if !validName(q.Name) || q.Name == simpleEventQuery {
@@ -51,15 +52,15 @@ func (s *Server) postQuery(w http.ResponseWriter, r *http.Request) error {
 	if len(q.Query) == 0 {
 		return newProblem(http.StatusBadRequest, excQueryValid, "The query is not valid", "the member query is missing")
 	}
-	if _, err := query.ParseJSON(q.Query, c); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+	if _, err = query.ParseJSON(q.Query, c); err != nil {
+		return err
 	}
 	definition, err := withContext(q.Query, r.Header, c.JSON())
 	if err != nil {
 		return err
 	}
 	if err := s.cfg.Queries.CreateQuery(r.Context(), NamedQuery{Name: q.Name, Definition: definition}); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	w.Header().Set("Location", s.base(r)+"/queries/"+url.PathEscape(q.Name))
 	w.WriteHeader(http.StatusCreated)
@@ -96,7 +97,7 @@ func withContext(definition json.RawMessage, h http.Header, c []byte) (json.RawM
 func (s *Server) getQuery(w http.ResponseWriter, r *http.Request) error {
 	q, err := s.cfg.Queries.Query(r.Context(), r.PathValue("queryName"))
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	return writeJSON(w, r, http.StatusOK, []queryJSON{{Name: q.Name, Query: q.Definition}})
 }
@@ -109,7 +110,7 @@ func (s *Server) listQueries(w http.ResponseWriter, r *http.Request) error {
 	}
 	queries, err := s.cfg.Queries.Queries(r.Context(), cursor, perPage+1)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	next := ""
 	if len(queries) > perPage {
@@ -128,7 +129,7 @@ func (s *Server) listQueries(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) deleteQuery(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("queryName")
 	if err := s.cfg.Queries.DeleteQuery(r.Context(), name); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	s.mu.Lock()
 	if c, ok := s.gone[name]; ok {
@@ -145,16 +146,16 @@ func (s *Server) deleteQuery(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) queryEvents(w http.ResponseWriter, r *http.Request) error {
 	named, err := s.cfg.Queries.Query(r.Context(), r.PathValue("queryName"))
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	q, err := query.ParseJSON(named.Definition, nil)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return s.socket(w, r, named, q)
 	}
-	ctx, cancel := withTimeout(r, s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	values, err := url.ParseQuery(r.URL.RawQuery)
@@ -168,7 +169,7 @@ func (s *Server) queryEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	page, err := query.ParseValues(values, nil)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	q.PerPage, q.NextPageToken = page.PerPage, page.NextPageToken
 	return s.answer(w, r, q, values, named.Name)

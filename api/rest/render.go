@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -153,9 +152,4 @@ func newCollection(members []string) collection {
 		members = []string{}
 	}
 	return collection{Context: epcis.DefaultContext, Type: "Collection", Member: members}
-}
-
-// detached lets work go on for a while when the request is over.
-func detached(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }

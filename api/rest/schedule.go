@@ -154,7 +154,7 @@ type scheduleJSON struct {
 
 // MarshalJSON writes the fields as the standard names them.
 func (s *Schedule) MarshalJSON() ([]byte, error) {
-	return json.Marshal(scheduleJSON{s.Second, s.Minute, s.Hour, s.DayOfMonth, s.Month, s.DayOfWeek}) //nolint:wrapcheck // plain text cannot fail
+	return json.Marshal(scheduleJSON{s.Second, s.Minute, s.Hour, s.DayOfMonth, s.Month, s.DayOfWeek})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes, and validates it. Fields are text.

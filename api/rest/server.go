@@ -211,7 +211,7 @@ func write(w http.ResponseWriter, status int, kind string, body []byte) error {
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:errcheck // the caller has gone
+	_, _ = w.Write(body) //nolint:gosec // JSON and XML with their types, never HTML
 	return nil
 }
 
@@ -221,7 +221,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) error 
 	}
 	body, err := json.Marshal(v)
 	if err != nil {
-		return err //nolint:wrapcheck // an internal error as it is
+		return err
 	}
 	return write(w, status, "application/json", body)
 }
@@ -255,12 +255,12 @@ func (s *Server) selection(w http.ResponseWriter, r *http.Request, path url.Valu
 	}
 	q, err := query.ParseValues(values, c)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	if path != nil {
 		more, err := query.ParseValues(path, c)
 		if err != nil {
-			return err //nolint:wrapcheck // the table of errors knows it
+			return err
 		}
 		q.Predicates = append(q.Predicates, more.Predicates...)
 	}
@@ -283,7 +283,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *query.Query, 
 	}
 	records, next, err := s.cfg.Events.Select(r.Context(), q, cursor, perPage)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	d.records = records
 	body, err := d.bytes()
@@ -326,7 +326,7 @@ func (s *Server) getEvent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if d.records, err = s.cfg.Events.Event(r.Context(), id); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	if len(d.records) == 0 {
 		return notFound("there is no event with this id")
@@ -375,7 +375,7 @@ func (s *Server) listValues(of Resource) handler {
 		}
 		list, err := s.cfg.Events.Values(r.Context(), of, cursor, perPage+1)
 		if err != nil {
-			return err //nolint:wrapcheck // the table of errors knows it
+			return err
 		}
 		next := ""
 		if len(list) > perPage {
@@ -395,7 +395,7 @@ func (s *Server) known(r *http.Request, of Resource) (string, error) {
 	}
 	ok, err := s.cfg.Events.HasValue(r.Context(), of, v)
 	if err != nil {
-		return "", err //nolint:wrapcheck // the table of errors knows it
+		return "", err
 	}
 	if !ok {
 		return "", notFound("no event has this value")

@@ -17,11 +17,6 @@ const (
 	socketWrite = 30 * time.Second
 )
 
-// withTimeout bounds the work on a request.
-func withTimeout(r *http.Request, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), d)
-}
-
 // controls reads the subscription that the URL of a WebSocket asks for.
 func controls(values url.Values) (schedule *Schedule, from time.Time, reportIfEmpty bool, err error) {
 	var s Schedule
@@ -80,7 +75,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 	if err != nil {
 		return err
 	}
-	if err := subscribable(q); err != nil {
+	if err = subscribable(q); err != nil {
 		return err
 	}
 	_, identifier, err := s.epcFormat(r.Header.Get("GS1-EPC-Format"))
@@ -89,8 +84,8 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 	}
 	// Asked for before the query is looked up once more, so that no deletion is missed.
 	gone := s.goneOf(named.Name)
-	if _, err := s.cfg.Queries.Query(r.Context(), named.Name); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+	if _, err = s.cfg.Queries.Query(r.Context(), named.Name); err != nil {
+		return err
 	}
 	at := now()
 	if from.IsZero() {
@@ -98,7 +93,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 	}
 	position, err := s.cfg.Events.PositionAt(r.Context(), from)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	select {
 	case s.sockets <- struct{}{}:
@@ -108,7 +103,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 	}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
-		return nil //nolint:nilerr // Accept has answered
+		return nil // Accept has answered
 	}
 	defer conn.CloseNow() //nolint:errcheck // it is gone either way
 	ctx := conn.CloseRead(r.Context())
@@ -130,14 +125,14 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 				return
 			case <-ping.C:
 				pingCtx, done := context.WithTimeout(ctx, socketWrite)
-				err := conn.Ping(pingCtx)
+				lost := conn.Ping(pingCtx)
 				done()
-				if err != nil {
-					cancel(err)
+				if lost != nil {
+					cancel(lost)
 					return
 				}
 				// Another process may have deleted it.
-				if _, err := s.cfg.Queries.Query(ctx, named.Name); errors.Is(err, ErrNotFound) {
+				if _, missing := s.cfg.Queries.Query(ctx, named.Name); errors.Is(missing, ErrNotFound) {
 					cancel(deleted)
 					return
 				}
@@ -149,23 +144,23 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 		progress: Progress{Position: position, LastRun: at}, save: func(context.Context, Progress) error { return nil },
 	}
 	f.report = func(ctx context.Context, records []Record) error {
-		body, err := results{queryName: named.Name, identifier: identifier, records: records, at: now()}.bytes()
-		if err != nil {
-			return err
+		body, failed := results{queryName: named.Name, identifier: identifier, records: records, at: now()}.bytes()
+		if failed != nil {
+			return failed
 		}
 		ctx, done := context.WithTimeout(ctx, socketWrite)
 		defer done()
-		return conn.Write(ctx, websocket.MessageText, body) //nolint:wrapcheck // only ends the socket
+		return conn.Write(ctx, websocket.MessageText, body)
 	}
 	err = f.run(ctx)
 	switch {
 	case errors.Is(context.Cause(ctx), deleted):
-		_ = conn.Close(websocket.StatusNormalClosure, deleted.Error()) //nolint:errcheck // it is gone either way
+		_ = conn.Close(websocket.StatusNormalClosure, deleted.Error())
 	case errors.Is(context.Cause(ctx), stopped):
-		_ = conn.Close(websocket.StatusGoingAway, stopped.Error()) //nolint:errcheck // it is gone either way
+		_ = conn.Close(websocket.StatusGoingAway, stopped.Error())
 	case ctx.Err() == nil:
 		s.cfg.Log.ErrorContext(r.Context(), "socket subscription ended", "query", named.Name, "error", err)
-		_ = conn.Close(websocket.StatusInternalError, "") //nolint:errcheck // it is gone either way
+		_ = conn.Close(websocket.StatusInternalError, "")
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (s *Server) postSubscription(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	if err := subscribable(q); err != nil {
+	if err = subscribable(q); err != nil {
 		return err
 	}
 	body, err := readBody(w, r, maxSubscription)
@@ -89,7 +89,7 @@ func (s *Server) postSubscription(w http.ResponseWriter, r *http.Request) error 
 		return bodyFailed(err)
 	}
 	var in subscriptionRequest
-	if err := json.Unmarshal(body, &in); err != nil {
+	if err = json.Unmarshal(body, &in); err != nil {
 		if errors.Is(err, errSchedule) {
 			return badSubscription(err.Error())
 		}
@@ -104,7 +104,7 @@ func (s *Server) postSubscription(w http.ResponseWriter, r *http.Request) error 
 	case len(in.SignatureToken) > maxSignatureToken:
 		return badSubscription("the signatureToken is too long")
 	}
-	if err := s.cfg.Targets.check(in.Dest); err != nil {
+	if err = s.cfg.Targets.check(in.Dest); err != nil {
 		return badSubscription(err.Error())
 	}
 	format, _, err := s.epcFormat(r.Header.Get("GS1-EPC-Format"))
@@ -121,11 +121,11 @@ func (s *Server) postSubscription(w http.ResponseWriter, r *http.Request) error 
 	}
 	position, err := s.cfg.Events.PositionAt(r.Context(), sub.InitialRecordTime)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	p := Progress{Position: position, LastRun: at}
 	if err := s.cfg.Subscriptions.CreateSubscription(r.Context(), sub, p); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	s.notify.changed()
 	w.Header().Set("Location", s.base(r)+"/queries/"+url.PathEscape(name)+"/subscriptions/"+url.PathEscape(sub.ID))
@@ -144,7 +144,7 @@ func subscribable(q *query.Query) error {
 func (s *Server) named(ctx context.Context, name string) (*query.Query, error) {
 	n, err := s.cfg.Queries.Query(ctx, name)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the table of errors knows it
+		return nil, err
 	}
 	q, err := query.ParseJSON(n.Definition, nil)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *Server) named(ctx context.Context, name string) (*query.Query, error) {
 func (s *Server) getSubscription(w http.ResponseWriter, r *http.Request) error {
 	sub, p, err := s.cfg.Subscriptions.Subscription(r.Context(), r.PathValue("queryName"), r.PathValue("subscriptionID"))
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	return writeJSON(w, r, http.StatusOK, showSubscription(sub, p))
 }
@@ -165,7 +165,7 @@ func (s *Server) getSubscription(w http.ResponseWriter, r *http.Request) error {
 // deleteSubscription serves DELETE …/subscriptions/{subscriptionID}.
 func (s *Server) deleteSubscription(w http.ResponseWriter, r *http.Request) error {
 	if err := s.cfg.Subscriptions.DeleteSubscription(r.Context(), r.PathValue("queryName"), r.PathValue("subscriptionID")); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	s.notify.changed()
 	w.WriteHeader(http.StatusNoContent)
@@ -176,7 +176,7 @@ func (s *Server) deleteSubscription(w http.ResponseWriter, r *http.Request) erro
 func (s *Server) listSubscriptions(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("queryName")
 	if _, err := s.cfg.Queries.Query(r.Context(), name); err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	values, perPage, cursor, err := s.page(r)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Server) listSubscriptions(w http.ResponseWriter, r *http.Request) error
 	}
 	subs, err := s.cfg.Subscriptions.Subscriptions(r.Context(), name, cursor, perPage+1)
 	if err != nil {
-		return err //nolint:wrapcheck // the table of errors knows it
+		return err
 	}
 	next := ""
 	if len(subs) > perPage {
@@ -198,7 +198,7 @@ func (s *Server) listSubscriptions(w http.ResponseWriter, r *http.Request) error
 			continue
 		}
 		if err != nil {
-			return err //nolint:wrapcheck // the table of errors knows it
+			return err
 		}
 		list = append(list, showSubscription(sub, p))
 	}

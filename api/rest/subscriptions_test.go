@@ -137,6 +137,7 @@ func TestAFailingWebhookIsTriedAgainWithGrowingPauses(t *testing.T) {
 		ask("POST", "/events", objectEvent("urn:uuid:1", sgtin+"1", "shipping"))
 		ask("POST", "/events", objectEvent("urn:uuid:2", sgtin+"2", "shipping"))
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if want := []string{"urn:uuid:1", "urn:uuid:2"}; !slices.Equal(delivered, want) {
 			t.Errorf("delivered %v, want %v", delivered, want)
 		}
@@ -220,6 +221,7 @@ func TestAScheduledSubscriptionReportsAtItsTimes(t *testing.T) {
 		ask("POST", "/events", objectEvent("urn:uuid:1", sgtin+"1", "shipping"))
 		ask("POST", "/events", objectEvent("urn:uuid:2", sgtin+"2", "receiving"))
 		time.Sleep(50 * time.Hour)
+		synctest.Wait()
 		if len(got) != 3 {
 			t.Fatalf("%d reports: %v", len(got), got)
 		}
@@ -248,12 +250,13 @@ func TestUnsubscribingEndsTheReports(t *testing.T) {
 		ask("POST", "/queries", `{"name":"q","query":{}}`)
 		w := ask("POST", "/queries/q/subscriptions", stream)
 		synctest.Wait()
-		if w := ask("DELETE", w.Header().Get("Location"), ""); w.Code != http.StatusNoContent {
-			t.Fatal(w.Code)
+		if gone := ask("DELETE", w.Header().Get("Location"), ""); gone.Code != http.StatusNoContent {
+			t.Fatal(gone.Code)
 		}
 		synctest.Wait()
 		ask("POST", "/events", objectEvent("urn:uuid:1", sgtin+"1", "shipping"))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if reports != 0 {
 			t.Errorf("%d reports", reports)
 		}

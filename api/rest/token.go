@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -75,10 +76,7 @@ func (s *Server) linkNext(h http.Header, r *http.Request, values url.Values, per
 		return
 	}
 	expires := time.Now().Add(s.cfg.TokenLife)
-	v := url.Values{}
-	for name, list := range values {
-		v[name] = list
-	}
+	v := maps.Clone(values)
 	v.Set("perPage", strconv.Itoa(perPage))
 	v.Set("nextPageToken", s.token(scope(r, values), next, expires))
 	h.Set("Link", "<"+s.base(r)+r.URL.EscapedPath()+"?"+v.Encode()+`>; rel="next"`)
@@ -92,8 +90,8 @@ func (s *Server) page(r *http.Request) (values url.Values, perPage int, cursor s
 	}
 	perPage = s.cfg.PerPage
 	if text := values.Get("perPage"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 32)
-		if err != nil || n < 1 {
+		n, malformed := strconv.ParseInt(text, 10, 32)
+		if malformed != nil || n < 1 {
 			return nil, 0, "", badQuery("perPage is a whole number from 1")
 		}
 		perPage = min(int(n), maxPerPage)

@@ -226,7 +226,7 @@ func (s *Store) Select(_ context.Context, q *query.Query, cursor string, limit i
 	}
 	result, err := q.Select(events, nil)
 	if err != nil {
-		return nil, "", err //nolint:wrapcheck // the server knows it
+		return nil, "", err
 	}
 	var page []rest.Record
 	for _, e := range result[min(skip, len(result)):] {
@@ -361,7 +361,7 @@ func (s *Store) Wait(ctx context.Context, position string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return ctx.Err()
 		case <-more:
 		}
 	}
