@@ -12,7 +12,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/waybill
 TOOLS := $(CACHE)/tools/$(shell { $(GO) version; cat network/tools/go.mod network/tools/go.sum; } | sha256sum | cut -c1-16)
 
 # Packages whose tests start a real Fabric network: they run one after the other.
-E2E := ./network ./gateway ./internal/e2e
+E2E := ./network ./gateway ./internal/e2e ./internal/demo ./internal/bench
 
 # A throw-away PostgreSQL for the tests of the read model: on a socket in a folder of its own, no port.
 POSTGRES     := $(or $(TMPDIR),/tmp)/waybill-postgres-$(shell id -u)
