@@ -51,6 +51,9 @@ type Config struct {
 	// URN spells a GS1 identifier as an EPC URN. Nil, and the format is refused:
 	// it takes the lengths of company prefixes, which a Digital Link does not tell.
 	URN func(string) (string, error)
+	// MasterData answers the parameters WD_…, HASATTR_… and EQATTR_… of subscriptions,
+	// which are matched here and not by Events. Nil knows nothing.
+	MasterData query.MasterData
 	// VendorVersion goes out with discovery; empty for none.
 	VendorVersion string
 	// Targets says which addresses webhooks may have.

@@ -284,7 +284,7 @@ func (f *feed) drain(ctx context.Context) (reported bool, err error) {
 		}
 		var matched []Record
 		for _, r := range records {
-			if f.q.Matches(answered(r)) {
+			if f.q.MatchesWith(answered(r), f.s.cfg.MasterData) {
 				matched = append(matched, r)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/api/rest"
 	"github.com/waybill-dev/waybill/api/rest/resttest"
 	"github.com/waybill-dev/waybill/epcis"
@@ -113,6 +114,29 @@ func TestAWebhookGetsEachMatchingEventOnceInOrderAndSigned(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
+}
+
+// below knows one hierarchy of places.
+type below struct{ child, parent string }
+
+func (b below) Below(id, ancestor string) bool { return id == b.child && ancestor == b.parent }
+
+func (below) Attribute(string, query.Name) []string { return nil }
+
+func TestSubscriptionsKnowTheMasterData(t *testing.T) {
+	g := newRig(t, func(c *rest.Config) {
+		c.MasterData = below{"https://id.gs1.org/414/0012345111112", "https://id.gs1.org/414/0614141000012"}
+	})
+	g.post("/queries", `{"name":"q","query":{"WD_bizLocation":["https://id.gs1.org/414/0614141000012"]}}`).want(t, http.StatusCreated)
+	c, err := g.dial("/queries/q/events?stream=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	g.post("/events", objectEvent("urn:uuid:1", sgtin+"1", "shipping")).want(t, http.StatusCreated)
+	if got := idsOf(t, read(t, c)); !slices.Equal(got, []string{"urn:uuid:1"}) {
+		t.Errorf("%v", got)
+	}
 }
 
 func TestAFailingWebhookIsTriedAgainWithGrowingPauses(t *testing.T) {
