@@ -62,7 +62,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## run the linters, on Go and on the p
 
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/gofumpt ## regenerate api/gen and format
 	cd api/proto && PATH="$(TOOLS):$$PATH" $(TOOLS)/buf generate
-	$(TOOLS)/gofumpt -l -w $$(git ls-files '*.go')
+	$(TOOLS)/gofumpt -l -w $$(git ls-files '*.go' ':!api/gen')
 
 check: generate ## regenerate and want an empty diff
 	git diff --exit-code
