@@ -134,7 +134,6 @@ type projection struct {
 	rows      [tableCount][]any // values of the columns, row after row
 	totals    map[string]int64
 	contexts  map[ledger.Digest]bool
-	words     map[word]bool
 	errors    []declaration
 	items     map[string]ledger.ItemState
 	devices   map[string]*deviceChange
@@ -166,7 +165,7 @@ type shipmentChange struct {
 
 func newProjection(s *Store) *projection {
 	return &projection{
-		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}, words: map[word]bool{},
+		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{},
 		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
 	}
 }
@@ -271,7 +270,9 @@ func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d detail
 	p.add(tEvents, pos, e.Hash[:], d.eventType, int64(d.eventTime), d.bizStep, d.disposition, d.action, d.eventID, d.readPoint, d.bizLocation,
 		flag(d.declaresError), t.MSPID, int64(t.At), t.TxID)
 	p.body(pos, e)
-	p.entry(pos, t, d, 0)
+	for _, x := range d.epcs {
+		p.add(tEPCs, x.epc, pos, x.roles)
+	}
 	for _, a := range d.associations {
 		p.add(tAssociations, a.device, int64(d.eventTime), e.Hash[:], a.container, flag(a.binds))
 	}
@@ -279,29 +280,6 @@ func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d detail
 		p.shipmentStarts(id, d.eventTime)
 	}
 	p.totals["events"]++
-}
-
-// entry makes an event, or a declaration of error, one that queries answer with.
-func (p *projection) entry(pos int64, t Recorded, d details, mark int) {
-	if d.err != nil {
-		return
-	}
-	p.add(tEntries, pos, d.instant, int64(t.At))
-	for _, x := range d.epcs {
-		p.add(tEPCs, x.epc, pos, x.roles|mark)
-	}
-	for _, term := range d.index.terms {
-		p.add(tTerms, term, pos)
-	}
-	for _, n := range d.index.numbers {
-		p.add(tNumbers, n.field, n.value, pos)
-	}
-	for _, w := range d.index.words {
-		if w.value = storable(w.value); !p.words[w] {
-			p.words[w] = true
-			p.add(tVocabulary, int(w.resource), w.value)
-		}
-	}
 }
 
 func (p *projection) body(pos int64, e wire.RecordedEvent) {
@@ -323,7 +301,6 @@ func (p *projection) restatement(pos int64, t Recorded, e wire.RecordedEvent, d 
 	p.body(pos, e)
 	if d.declaresError {
 		// Only who recorded an event may declare it in error; another's declaration is kept as its word.
-		p.entry(pos, t, d, declarationRole)
 		p.errors = append(p.errors, declaration{event: e.Hash, mspID: storable(t.MSPID)})
 	}
 	p.totals["restatements"]++
@@ -479,10 +456,8 @@ type details struct {
 	eventType, bizStep, disposition, action, eventID, readPoint, bizLocation string
 
 	eventTime     ledger.Millis
-	instant       int64 // the event time in microseconds
 	declaresError bool
 	epcs          []epcRoles
-	index         index
 	associations  []association
 	shipments     []string
 	err           error
@@ -490,7 +465,7 @@ type details struct {
 
 type epcRoles struct {
 	epc   string
-	roles int // bits, see quantityShift
+	roles int // bit set of 1 << epcis.Role
 }
 
 type association struct {
@@ -505,8 +480,7 @@ func detailsOf(e wire.RecordedEvent) details {
 	}
 	d := details{
 		eventType: string(ev.Type), bizStep: string(ev.BizStep), disposition: string(ev.Disposition), action: string(ev.Action),
-		eventID: ev.EventID, eventTime: ledger.MillisOf(ev.EventTime.Instant), instant: ev.EventTime.Instant.UnixMicro(),
-		declaresError: ev.IsErrorDeclaration(),
+		eventID: ev.EventID, eventTime: ledger.MillisOf(ev.EventTime.Instant), declaresError: ev.IsErrorDeclaration(),
 	}
 	if ev.ReadPoint != nil {
 		d.readPoint = ev.ReadPoint.ID
@@ -514,13 +488,16 @@ func detailsOf(e wire.RecordedEvent) details {
 	if ev.BizLocation != nil {
 		d.bizLocation = ev.BizLocation.ID
 	}
-	var classes []int64
-	d.epcs, classes = objectsOf(ev)
-	id := ev.EventID
-	if id == "" {
-		id = epcis.Hash(e.Hash).String()
+	seen := map[string]int{}
+	for _, i := range ev.Items() {
+		at, ok := seen[i.Canonical]
+		if !ok {
+			at = len(d.epcs)
+			seen[i.Canonical] = at
+			d.epcs = append(d.epcs, epcRoles{epc: i.Canonical})
+		}
+		d.epcs[at].roles |= 1 << i.Role
 	}
-	d.index = indexOf(ev, id, classes)
 	d.associations, d.shipments = shipmentsOf(ev)
 	return d
 }
