@@ -95,7 +95,7 @@ func writeProfile(t *Topology, p paths, ports map[string]int, org Organisation) 
 		GenesisBlock:  p.genesis(),
 		Identities:    map[string]profile.Identity{},
 		API: profile.API{
-			Address: address(ports["api."+org.Name+"/grpc"]), MetricsAddress: address(ports["api."+org.Name+"/metrics"]),
+			Address: address(ports["api."+org.Name+"/grpc"]), RESTAddress: address(ports["api."+org.Name+"/rest"]), MetricsAddress: address(ports["api."+org.Name+"/metrics"]),
 			ServerCert: filepath.Join(layout.api(), certFile), ServerKey: filepath.Join(layout.api(), keyFile),
 			ClientCAs: []string{layout.caCert()}, RootCA: layout.tlsCACert(),
 		},

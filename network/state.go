@@ -95,9 +95,20 @@ func loadState(p paths) (*Topology, state, error) {
 	if err != nil {
 		return nil, state{}, err
 	}
+	missing := false
 	for _, e := range t.endpoints() {
 		if s.Ports[e.key()] == 0 {
-			return nil, state{}, fmt.Errorf("%w: %s has no port for %s", ErrState, p.state(), e.key())
+			if !e.external {
+				return nil, state{}, fmt.Errorf("%w: %s has no port for %s", ErrState, p.state(), e.key())
+			}
+			missing = true
+		}
+	}
+	if missing { // an API server of a newer version listens on more
+		with := t.clone()
+		with.Ports = s.Ports
+		if s.Ports, err = choosePorts(with); err != nil {
+			return nil, state{}, err
 		}
 	}
 	return t, s, nil

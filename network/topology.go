@@ -391,7 +391,7 @@ func (t *Topology) endpoints() []endpoint {
 		if org.Peers > 0 {
 			add(false, chaincodeName(org.Name), "listen")
 		}
-		add(true, "api."+org.Name, "grpc", "metrics")
+		add(true, "api."+org.Name, "grpc", "rest", "metrics")
 	}
 	return all
 }

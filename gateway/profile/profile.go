@@ -131,6 +131,8 @@ type Identity struct {
 type API struct {
 	// Address is the host:port of the gRPC API.
 	Address string `yaml:"address,omitempty" json:"address,omitempty"`
+	// RESTAddress is the host:port of the EPCIS REST binding, over HTTPS with the same certificates.
+	RESTAddress string `yaml:"restAddress,omitempty" json:"restAddress,omitempty"`
 	// MetricsAddress is the host:port of the metrics and health endpoint.
 	MetricsAddress string `yaml:"metricsAddress,omitempty" json:"metricsAddress,omitempty"`
 	// ServerCert and ServerKey are the server's TLS certificate and key files.
@@ -344,6 +346,9 @@ func (p *Profile) faults() []string {
 	}
 	if p.API.Address != "" {
 		address(fault, "api.address", p.API.Address)
+	}
+	if p.API.RESTAddress != "" {
+		address(fault, "api.restAddress", p.API.RESTAddress)
 	}
 	if p.API.MetricsAddress != "" {
 		address(fault, "api.metricsAddress", p.API.MetricsAddress)
