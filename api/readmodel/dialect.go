@@ -13,6 +13,8 @@ type dialect struct {
 	name string
 	// clustered ends the definition of a table that is stored in the order of its primary key.
 	clustered string
+	// place is the type of a primary key that is a position.
+	place string
 	// blob and text are the types of bytes and of text that compares byte by byte.
 	blob, text string
 	// numbered says that parameters are $1, $2 and so on.
@@ -23,13 +25,15 @@ type dialect struct {
 	reading sql.TxOptions
 	// rows bounds the rows of one statement. Each size of statement is planned anew, so there are few.
 	rows []int
+	// parameters bounds the parameters of one statement.
+	parameters int
 	// copies says that rows without conflict can be streamed into a table.
 	copies bool
 }
 
 // rewrite turns the statements of a migration into the database's own.
 func (d dialect) rewrite(statements string) string {
-	return strings.NewReplacer("/*clustered*/", d.clustered, " BLOB", " "+d.blob, " TEXT", " "+d.text).Replace(statements)
+	return strings.NewReplacer("/*clustered*/", d.clustered, " BLOB", " "+d.blob, " TEXT", " "+d.text, " BIGINT PRIMARY KEY", " "+d.place+" PRIMARY KEY").Replace(statements)
 }
 
 // bind turns the question marks of a statement into the database's parameters. No statement of this

@@ -18,9 +18,9 @@ import (
 
 func postgresDialect(cockroach bool) dialect {
 	d := dialect{
-		name: "PostgreSQL", blob: "BYTEA", text: `TEXT COLLATE "C"`, numbered: true, lock: " FOR UPDATE",
+		name: "PostgreSQL", place: "BIGINT", blob: "BYTEA", text: `TEXT COLLATE "C"`, numbered: true, lock: " FOR UPDATE",
 		reading: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
-		rows:    []int{512, 64, 8, 1}, copies: true,
+		rows:    []int{512, 64, 8, 1}, parameters: 10_000, copies: true,
 	}
 	if cockroach {
 		// Its text compares byte by byte as it is, and its collated text is another type.
@@ -34,6 +34,8 @@ const (
 	// Connections are made anew now and then, so that they follow a database that has moved.
 	connectionLife = 30 * time.Minute
 	connectionIdle = 5 * time.Minute
+	// firstLook is how many facts make it worth looking at the tables.
+	firstLook = 2_000
 )
 
 // IsPostgres reports whether a store's location is the connection URL of a PostgreSQL database.
@@ -172,6 +174,25 @@ func unreachable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// look has the database look at its tables when they have grown twice as large: it plans by what they
+// hold, and does not notice by itself that they were empty a minute ago. That it fails is no harm.
+func (s *Store) look(ctx context.Context, conn *sql.Conn, facts int) {
+	if s.cfg.Postgres == "" {
+		return
+	}
+	if s.analyse -= facts; s.analyse > 0 {
+		return
+	}
+	s.nextLook = max(2*s.nextLook, firstLook)
+	s.analyse = s.nextLook
+	for _, t := range s.tables {
+		if _, err := conn.ExecContext(ctx, "ANALYZE "+t.name); err != nil {
+			s.log.Warn("the database could not look at a table", "table", t.name, "error", err)
+			return
+		}
+	}
 }
 
 // copyRows streams rows into a table within the transaction that conn has open.

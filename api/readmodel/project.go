@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -18,25 +19,41 @@ import (
 // before are skipped; a block that leaves a gap is ErrGap, one that does not continue the chain that
 // the store was built from is ErrForeign. Nothing has changed if it fails.
 func (s *Store) Apply(ctx context.Context, blocks ...Block) error {
-	read := make([]parsedBlock, len(blocks))
-	for i, b := range blocks {
-		read[i] = parse(b)
+	var b batch
+	for _, block := range blocks {
+		b.add(parse(block))
 	}
-	return s.apply(ctx, read)
+	return s.apply(ctx, b)
 }
 
-func (s *Store) apply(ctx context.Context, blocks []parsedBlock) error {
+// batch is blocks in order, with their rows if these were made beforehand.
+type batch struct {
+	blocks     []parsedBlock
+	facts      int
+	projection *projection
+}
+
+func (b *batch) add(block parsedBlock) {
+	b.blocks = append(b.blocks, block)
+	b.facts += block.facts()
+	if b.projection != nil && b.projection.block(block) != nil {
+		b.projection = nil // it is tried again where the error is told
+	}
+}
+
+func (s *Store) apply(ctx context.Context, b batch) error {
 	// A database may give another transaction the preference; the same work succeeds soon after.
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
-		err := s.applyOnce(ctx, blocks)
+		err := s.applyOnce(ctx, b)
+		b.projection = nil // it is used up
 		if err == nil || attempt == attempts || !preferred(err) || ctx.Err() != nil {
 			return s.failed(err)
 		}
 	}
 }
 
-func (s *Store) applyOnce(ctx context.Context, blocks []parsedBlock) error {
+func (s *Store) applyOnce(ctx context.Context, all batch) error {
 	start := time.Now()
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
@@ -52,9 +69,11 @@ func (s *Store) applyOnce(ctx context.Context, blocks []parsedBlock) error {
 	if err != nil {
 		return err
 	}
-	p := newProjection(s)
-	taken, facts := 0, 0
-	for _, b := range blocks {
+	p, taken, facts := all.projection, 0, 0
+	if p == nil || len(all.blocks) > 0 && all.blocks[0].Number != at.Height {
+		p, all.projection = newProjection(s), nil
+	}
+	for _, b := range all.blocks {
 		fresh, err := follows(at, b.Block)
 		if err != nil {
 			return err
@@ -62,8 +81,10 @@ func (s *Store) applyOnce(ctx context.Context, blocks []parsedBlock) error {
 		if !fresh {
 			continue
 		}
-		if err := p.block(b); err != nil {
-			return fmt.Errorf("block %d: %w", b.Number, err)
+		if all.projection == nil {
+			if err := p.block(b); err != nil {
+				return fmt.Errorf("block %d: %w", b.Number, err)
+			}
 		}
 		at.Height, at.Hash = b.Number+1, b.Hash
 		if b.Number == 0 {
@@ -87,6 +108,7 @@ func (s *Store) applyOnce(ctx context.Context, blocks []parsedBlock) error {
 	s.metrics.facts.Add(float64(facts))
 	s.metrics.commits.Observe(time.Since(start).Seconds())
 	s.advance(at.Height)
+	s.look(ctx, conn, facts)
 	if s.cfg.Watch != nil {
 		s.cfg.Watch(at.Height, facts)
 	}
@@ -132,8 +154,11 @@ func parse(b Block) parsedBlock {
 type projection struct {
 	store     *Store
 	rows      [tableCount][]any // values of the columns, row after row
+	objects   []objectRow
+	terms     []termRow
 	totals    map[string]int64
 	contexts  map[ledger.Digest]bool
+	words     map[word]bool
 	errors    []declaration
 	items     map[string]ledger.ItemState
 	devices   map[string]*deviceChange
@@ -165,7 +190,7 @@ type shipmentChange struct {
 
 func newProjection(s *Store) *projection {
 	return &projection{
-		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{},
+		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}, words: map[word]bool{},
 		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
 	}
 }
@@ -270,9 +295,7 @@ func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d detail
 	p.add(tEvents, pos, e.Hash[:], d.eventType, int64(d.eventTime), d.bizStep, d.disposition, d.action, d.eventID, d.readPoint, d.bizLocation,
 		flag(d.declaresError), t.MSPID, int64(t.At), t.TxID)
 	p.body(pos, e)
-	for _, x := range d.epcs {
-		p.add(tEPCs, x.epc, pos, x.roles)
-	}
+	p.entry(pos, t, d, 0)
 	for _, a := range d.associations {
 		p.add(tAssociations, a.device, int64(d.eventTime), e.Hash[:], a.container, flag(a.binds))
 	}
@@ -280,6 +303,29 @@ func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d detail
 		p.shipmentStarts(id, d.eventTime)
 	}
 	p.totals["events"]++
+}
+
+// entry makes an event, or a declaration of error, one that queries answer with.
+func (p *projection) entry(pos int64, t Recorded, d details, mark int) {
+	if d.err != nil {
+		return
+	}
+	p.add(tEntries, pos, d.instant, int64(t.At))
+	for _, x := range d.epcs {
+		p.objects = append(p.objects, objectRow{x.epc, pos, x.roles | mark})
+	}
+	for _, term := range d.index.terms {
+		p.terms = append(p.terms, termRow{term, pos})
+	}
+	for _, n := range d.index.numbers {
+		p.add(tNumbers, n.field, n.value, pos)
+	}
+	for _, w := range d.index.words {
+		if w.value = storable(w.value); !p.words[w] {
+			p.words[w] = true
+			p.add(tVocabulary, int(w.resource), w.value)
+		}
+	}
 }
 
 func (p *projection) body(pos int64, e wire.RecordedEvent) {
@@ -301,6 +347,7 @@ func (p *projection) restatement(pos int64, t Recorded, e wire.RecordedEvent, d 
 	p.body(pos, e)
 	if d.declaresError {
 		// Only who recorded an event may declare it in error; another's declaration is kept as its word.
+		p.entry(pos, t, d, declarationRole)
 		p.errors = append(p.errors, declaration{event: e.Hash, mspID: storable(t.MSPID)})
 	}
 	p.totals["restatements"]++
@@ -374,6 +421,7 @@ func (p *projection) write(w writer, at Progress) error {
 		}
 	}
 	p.add(tPosition, 1, int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock
+	p.sortIndexes()
 	for id, t := range p.store.tables {
 		if err := w.insert(t, p.rows[id]); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
@@ -393,29 +441,62 @@ func (p *projection) write(w writer, at Progress) error {
 }
 
 func (p *projection) foldItems(w writer) error {
-	had, err := w.count("items", "epc", p.itemOrder)
-	if err != nil {
-		return err
-	}
-	p.totals["items"] += int64(len(p.itemOrder)) - had
 	for _, epc := range p.itemOrder {
 		i := p.items[epc]
 		p.add(tItems, i.EPC, int(i.Status), i.Custodian, i.Container, i.Place, i.Disposition, i.BizStep, i.LastEvent[:], int64(i.LastAt),
 			int64(i.CommissionedAt), i.CommissionedBy[:], int64(i.EndedAt), i.EndedBy[:])
 	}
-	return nil
+	return p.insertNew(w, tItems, "items")
 }
 
 func (p *projection) foldShipments(w writer) error {
-	had, err := w.count("shipments", "id", p.shipmentOrder)
-	if err != nil {
-		return err
-	}
-	p.totals["shipments"] += int64(len(p.shipmentOrder)) - had
 	for _, id := range p.shipmentOrder {
 		sh := p.shipments[id]
 		p.add(tShipments, id, int64(sh.startedAt), sh.endedAt, sh.verdicts, sh.latest, sh.level, sh.worst)
 	}
+	return p.insertNew(w, tShipments, "shipments")
+}
+
+// termRow and objectRow are rows of the tables with the most rows.
+type (
+	termRow   struct{ term, pos int64 }
+	objectRow struct {
+		epc   string
+		pos   int64
+		roles int
+	}
+)
+
+// sortIndexes makes rows in the order of their key: where they are spread over a large index,
+// neighbours then share its pages.
+func (p *projection) sortIndexes() {
+	slices.SortFunc(p.terms, func(a, b termRow) int { return cmp.Or(cmp.Compare(a.term, b.term), cmp.Compare(a.pos, b.pos)) })
+	p.rows[tTerms] = make([]any, 0, 2*len(p.terms))
+	for _, r := range p.terms {
+		p.rows[tTerms] = append(p.rows[tTerms], r.term, r.pos)
+	}
+	slices.SortFunc(p.objects, func(a, b objectRow) int { return cmp.Or(cmp.Compare(a.epc, b.epc), cmp.Compare(a.pos, b.pos)) })
+	p.rows[tEPCs] = make([]any, 0, 3*len(p.objects))
+	for _, r := range p.objects {
+		p.rows[tEPCs] = append(p.rows[tEPCs], r.epc, r.pos, r.roles)
+	}
+}
+
+// insertNew writes the rows whose keys are not there yet, counts them, and leaves the others to be merged.
+func (p *projection) insertNew(w writer, table int, total string) error {
+	t := p.store.tables[table]
+	fresh, err := w.insertNew(t, p.rows[table])
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.name, err)
+	}
+	p.totals[total] += int64(len(fresh))
+	var known []any
+	for row := range slices.Chunk(p.rows[table], len(t.columns)) {
+		if key, ok := row[0].(string); !ok || !fresh[key] {
+			known = append(known, row...)
+		}
+	}
+	p.rows[table] = known
 	return nil
 }
 
@@ -456,8 +537,10 @@ type details struct {
 	eventType, bizStep, disposition, action, eventID, readPoint, bizLocation string
 
 	eventTime     ledger.Millis
+	instant       int64 // the event time in microseconds
 	declaresError bool
 	epcs          []epcRoles
+	index         index
 	associations  []association
 	shipments     []string
 	err           error
@@ -465,7 +548,7 @@ type details struct {
 
 type epcRoles struct {
 	epc   string
-	roles int // bit set of 1 << epcis.Role
+	roles int // bits, see quantityShift
 }
 
 type association struct {
@@ -480,7 +563,8 @@ func detailsOf(e wire.RecordedEvent) details {
 	}
 	d := details{
 		eventType: string(ev.Type), bizStep: string(ev.BizStep), disposition: string(ev.Disposition), action: string(ev.Action),
-		eventID: ev.EventID, eventTime: ledger.MillisOf(ev.EventTime.Instant), declaresError: ev.IsErrorDeclaration(),
+		eventID: ev.EventID, eventTime: ledger.MillisOf(ev.EventTime.Instant), instant: ev.EventTime.Instant.UnixMicro(),
+		declaresError: ev.IsErrorDeclaration(),
 	}
 	if ev.ReadPoint != nil {
 		d.readPoint = ev.ReadPoint.ID
@@ -488,16 +572,13 @@ func detailsOf(e wire.RecordedEvent) details {
 	if ev.BizLocation != nil {
 		d.bizLocation = ev.BizLocation.ID
 	}
-	seen := map[string]int{}
-	for _, i := range ev.Items() {
-		at, ok := seen[i.Canonical]
-		if !ok {
-			at = len(d.epcs)
-			seen[i.Canonical] = at
-			d.epcs = append(d.epcs, epcRoles{epc: i.Canonical})
-		}
-		d.epcs[at].roles |= 1 << i.Role
+	var classes []int64
+	d.epcs, classes = objectsOf(ev)
+	id := ev.EventID
+	if id == "" {
+		id = epcis.Hash(e.Hash).String()
 	}
+	d.index = indexOf(ev, id, classes)
 	d.associations, d.shipments = shipmentsOf(ev)
 	return d
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
@@ -171,15 +172,22 @@ func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (Rows[Even
 		}
 		var w where
 		from, column := "events e", "e.pos"
-		if f.EPC != "" {
-			from, column = "event_epcs x JOIN events e ON e.pos = x.pos", "x.pos"
-			w.add("x.epc = ?", f.EPC)
-		}
+		var terms []int64
 		if f.Type != "" {
+			terms = append(terms, term(aType, 0, f.Type))
 			w.add("e.event_type = ?", f.Type)
 		}
 		if f.BizStep != "" {
+			terms = append(terms, term(aWord, uint8(query.BizStep), f.BizStep))
 			w.add("e.biz_step = ?", f.BizStep)
+		}
+		switch {
+		case f.EPC != "":
+			from, column = "event_epcs x JOIN events e ON e.pos = x.pos", "x.pos"
+			w.add("x.epc = ?", storable(bounded(f.EPC)))
+		case len(terms) > 0:
+			from, column = "event_terms t JOIN events e ON e.pos = t.pos", "t.pos"
+			w.add("t.term IN (?, ?)", terms[len(terms)-1], overflow())
 		}
 		w.times("e.event_time", f.Time)
 		switch {
@@ -327,7 +335,7 @@ func (s *Store) Item(ctx context.Context, epc string, limit int) (Item, error) {
 		if item.Findings, err = selectFindings(ctx, tx, "WHERE item = ? AND pos IN (SELECT pos FROM findings WHERE item = ? ORDER BY pos DESC LIMIT ?)", epc, epc, limit); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM event_epcs WHERE epc = ?`, epc).Scan(&item.Events)
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM event_epcs WHERE epc = ? AND roles < ?`, storable(bounded(epc)), declarationRole).Scan(&item.Events)
 	})
 	return item, err
 }

@@ -20,7 +20,7 @@ func (s *Store) CatchUp(ctx context.Context, src Source, height uint64) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(running, bounded{src, height}) }()
+	go func() { ended <- s.Run(running, upTo{src, height}) }()
 	for {
 		at, more := s.Changed()
 		if at >= height {
@@ -38,13 +38,13 @@ func (s *Store) CatchUp(ctx context.Context, src Source, height uint64) error {
 	}
 }
 
-// bounded is a source of the blocks below a height; it waits at its end, as a ledger does.
-type bounded struct {
+// upTo is a source of the blocks below a height; it waits at its end, as a ledger does.
+type upTo struct {
 	Source
 	height uint64
 }
 
-func (b bounded) Blocks(ctx context.Context, from uint64) iter.Seq2[Block, error] {
+func (b upTo) Blocks(ctx context.Context, from uint64) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		if from < b.height {
 			for block, err := range b.Source.Blocks(ctx, from) {

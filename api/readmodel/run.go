@@ -73,23 +73,28 @@ func (s *Store) stream(ctx context.Context, src Source) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	const ahead = 16 // blocks decoded while others are written; their bodies are in memory
-	queue := make(chan parsedBlock, min(ahead, s.cfg.BatchBlocks))
+	queue, batches := make(chan parsedBlock, min(ahead, s.cfg.BatchBlocks)), make(chan batch)
 	var ended error
-	var reader sync.WaitGroup
-	reader.Go(func() {
+	var stages sync.WaitGroup
+	stages.Go(func() {
 		defer close(queue)
 		ended = enqueue(reading, src, at, queue)
+	})
+	stages.Go(func() {
+		defer close(batches)
+		s.gather(queue, batches)
 	})
 	// What was read is written though the stream has broken: a stream that breaks often must not keep
 	// the store from coming forward.
 	var failed error
-	for first := range queue {
-		if failed = s.apply(ctx, s.gather(first, queue)); failed != nil {
-			stop()
-			break
+	for b := range batches {
+		if failed == nil {
+			if failed = s.apply(ctx, b); failed != nil {
+				stop()
+			}
 		}
 	}
-	reader.Wait()
+	stages.Wait()
 	if failed != nil {
 		return lastingOf(failed)
 	}
@@ -134,20 +139,27 @@ func (s *Store) start(ctx context.Context, src Source) (uint64, error) {
 	return at.Height - 1, nil
 }
 
-// gather adds to the first block what waits behind it, within the bounds of one transaction.
-func (s *Store) gather(first parsedBlock, queue <-chan parsedBlock) []parsedBlock {
-	batch, facts := []parsedBlock{first}, first.facts()
-	for len(batch) < s.cfg.BatchBlocks && facts < s.cfg.BatchFacts {
-		select {
-		case b, ok := <-queue:
-			if !ok {
-				return batch
+// gather puts blocks together, and makes their rows, while the writer is busy with those before, within
+// the bounds of one transaction. It ends when the queue does.
+func (s *Store) gather(queue <-chan parsedBlock, batches chan<- batch) {
+	for first := range queue {
+		next := batch{projection: newProjection(s)}
+		next.add(first)
+		for full := false; !full; {
+			more := queue
+			if len(next.blocks) >= s.cfg.BatchBlocks || next.facts >= s.cfg.BatchFacts {
+				more = nil
 			}
-			batch = append(batch, b)
-			facts += b.facts()
-		default:
-			return batch
+			select {
+			case b, ok := <-more:
+				if !ok {
+					batches <- next
+					return
+				}
+				next.add(b)
+			case batches <- next:
+				full = true
+			}
 		}
 	}
-	return batch
 }

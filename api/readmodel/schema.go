@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -55,35 +54,40 @@ func migrate(ctx context.Context, db *sql.DB, d dialect) (int, error) {
 	if _, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_version (one SMALLINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)`); err != nil {
 		return 0, err
 	}
+	if _, err := db.ExecContext(ctx, `INSERT INTO schema_version (one, version) VALUES (1, 0) ON CONFLICT (one) DO NOTHING`); err != nil {
+		return 0, err
+	}
 	for {
-		var version int
-		err := db.QueryRowContext(ctx, `SELECT version FROM schema_version`).Scan(&version)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return 0, err
-		}
-		if version > len(steps) {
-			return 0, fmt.Errorf("%w: its schema has version %d, this program knows %d", ErrNewer, version, len(steps))
-		}
-		if version == len(steps) {
-			return version, nil
-		}
-		if err := step(ctx, db, d, steps[version]); err != nil {
-			return 0, fmt.Errorf("migration %s: %w", steps[version].name, err)
+		version, err := step(ctx, db, d, steps)
+		if err != nil || version == len(steps) {
+			return version, err
 		}
 	}
 }
 
-func step(ctx context.Context, db *sql.DB, d dialect, m migration) error {
+// step goes one version further in one transaction and gives the version reached. It locks the
+// version, since several processes may open a store at once.
+func step(ctx context.Context, db *sql.DB, d dialect, steps []migration) (version int, err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
-	if _, err := tx.ExecContext(ctx, d.rewrite(m.sql)); err != nil {
-		return err
+	if err := tx.QueryRowContext(ctx, `SELECT version FROM schema_version`+d.lock).Scan(&version); err != nil {
+		return 0, err
 	}
-	if _, err := tx.ExecContext(ctx, d.bind(`INSERT INTO schema_version (one, version) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET version = excluded.version`), m.version); err != nil {
-		return err
+	switch {
+	case version < 0 || version > len(steps):
+		return 0, fmt.Errorf("%w: its schema has version %d, this program knows %d", ErrNewer, version, len(steps))
+	case version == len(steps):
+		return version, nil
 	}
-	return tx.Commit()
+	next := steps[version]
+	if _, err := tx.ExecContext(ctx, d.rewrite(next.sql)); err != nil {
+		return 0, fmt.Errorf("migration %s: %w", next.name, err)
+	}
+	if _, err := tx.ExecContext(ctx, d.bind(`UPDATE schema_version SET version = ?`), next.version); err != nil {
+		return 0, err
+	}
+	return next.version, tx.Commit()
 }

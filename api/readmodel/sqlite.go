@@ -14,8 +14,8 @@ import (
 
 func sqliteDialect() dialect {
 	return dialect{
-		name: "SQLite", clustered: "WITHOUT ROWID", blob: "BLOB", text: "TEXT",
-		reading: sql.TxOptions{ReadOnly: true}, rows: []int{64, 8, 1},
+		name: "SQLite", clustered: "WITHOUT ROWID", place: "INTEGER", blob: "BLOB", text: "TEXT",
+		reading: sql.TxOptions{ReadOnly: true}, rows: []int{512, 64, 8, 1}, parameters: 2_000,
 	}
 }
 

@@ -83,10 +83,13 @@ type Store struct {
 	log        *slog.Logger
 	dialect    dialect
 	tables     [tableCount]table
+	bounds     selectBounds
 	write      *sql.DB // one connection
 	read       *sql.DB
 	schema     int    // version
 	schemaName string // on PostgreSQL
+	analyse    int    // facts to take in before the database looks at its tables
+	nextLook   int    // how many after that
 
 	metrics metrics
 
@@ -102,7 +105,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) { return openIn(ctx, 
 // openIn opens the store in another schema of its database than the one that the URL names.
 func openIn(ctx context.Context, cfg Config, schemaName string) (*Store, error) {
 	cfg = cfg.withDefaults()
-	s := &Store{cfg: cfg, log: cfg.Logger, tables: tables(), schemaName: schemaName, changed: make(chan struct{})}
+	s := &Store{cfg: cfg, log: cfg.Logger, tables: tables(), bounds: defaultBounds(), schemaName: schemaName, changed: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
 		s.Close() //nolint:errcheck // the error that counts is the one above
 		return nil, fmt.Errorf("read model %s: %w", cfg.Location(), err)

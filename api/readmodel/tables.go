@@ -17,6 +17,10 @@ type table struct {
 const (
 	tContexts = iota
 	tEvents
+	tEntries
+	tTerms
+	tNumbers
+	tVocabulary
 	tBodies
 	tEPCs
 	tRestatements
@@ -40,6 +44,10 @@ func tables() [tableCount]table {
 	}
 	define(tContexts, "contexts", "digest context", 1, "(digest) DO NOTHING")
 	define(tEvents, "events", "pos hash event_type event_time biz_step disposition action event_id read_point biz_location declared_in_error msp_id recorded_at tx_id", 1, "")
+	define(tEntries, "entries", "pos event_time recorded_at", 1, "")
+	define(tTerms, "event_terms", "term pos", 2, "")
+	define(tNumbers, "event_numbers", "field value pos", 3, "")
+	define(tVocabulary, "vocabulary", "resource value", 2, "(resource, value) DO NOTHING")
 	define(tBodies, "bodies", "pos context body", 1, "")
 	define(tEPCs, "event_epcs", "epc pos roles", 2, "")
 	define(tRestatements, "restatements", "pos hash body_digest event_id declares_error msp_id recorded_at tx_id", 1, "")

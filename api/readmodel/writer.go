@@ -3,8 +3,6 @@ package readmodel
 import (
 	"context"
 	"database/sql"
-	"slices"
-	"strings"
 )
 
 // writer writes rows within one database transaction.
@@ -26,7 +24,7 @@ func (w writer) insert(t table, values []any) error {
 		return copyRows(w.ctx, w.conn, t, values)
 	}
 	for _, size := range w.store.dialect.rows {
-		if len(values) < size*width {
+		if len(values) < size*width || size*width > w.store.dialect.parameters {
 			continue
 		}
 		statement := t.insert(size)
@@ -58,21 +56,28 @@ func (w writer) exec(statement string, args ...any) error {
 	return err
 }
 
-// count tells how many of the keys, each listed once, are in a column that is a primary key.
-func (w writer) count(table, column string, keys []string) (int64, error) {
-	const atOnce = 200
-	var total int64
-	for part := range slices.Chunk(keys, atOnce) {
-		args := make([]any, atOnce)
-		for i := range args {
-			args[i] = part[min(i, len(part)-1)] // one more of the same counts nothing, and the statement stays the same
+// insertNew writes the rows whose key, a text in the first column, is not there yet, and gives the keys
+// that were written. It asks no question that a database might answer by reading the whole table.
+func (w writer) insertNew(t table, values []any) (fresh map[string]bool, err error) {
+	fresh = map[string]bool{}
+	t.merge = "(" + t.columns[0] + ") DO NOTHING RETURNING " + t.columns[0]
+	width := len(t.columns)
+	for _, size := range w.store.dialect.rows {
+		if len(values) < size*width || size*width > w.store.dialect.parameters {
+			continue
 		}
-		var n int64
-		question := "SELECT COUNT(*) FROM " + table + " WHERE " + column + " IN (?" + strings.Repeat(", ?", atOnce-1) + ")"
-		if err := (asker{w.store.dialect, w.tx}).QueryRowContext(w.ctx, question, args...).Scan(&n); err != nil {
-			return 0, err
+		statement := t.insert(size)
+		for len(values) >= size*width {
+			err := each(w.ctx, asker{w.store.dialect, w.tx}, func(rows *sql.Rows) error {
+				var key string
+				defer func() { fresh[key] = true }()
+				return rows.Scan(&key)
+			}, statement, values[:size*width]...)
+			if err != nil {
+				return nil, err
+			}
+			values = values[size*width:]
 		}
-		total += n
 	}
-	return total, nil
+	return fresh, nil
 }

@@ -1,0 +1,393 @@
+package readmodel
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/api/query"
+	"github.com/waybill-dev/waybill/api/query/querytest"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
+)
+
+// archive is a ledger of generated events, and the same events in memory as queries are to see them.
+type archive struct {
+	chain  *chain
+	events []*epcis.Event
+	places map[*epcis.Event]Position
+}
+
+func newArchive(t testing.TB, seeds, perBlock int) archive {
+	t.Helper()
+	a := archive{chain: newChain(1), places: map[*epcis.Event]Position{}}
+	generator := rapid.Custom(querytest.Event)
+	seen := map[ledger.Digest]int{}
+	var content wire.Transaction
+	at := noon
+	flush := func() {
+		a.chain.add(Recorded{TxID: fmt.Sprint("tx", at), MSPID: "ProducerMSP", At: at, Transaction: content})
+		content = wire.Transaction{}
+	}
+	var events, restatements []*epcis.Event
+	for seed := range seeds {
+		raw := generator.Example(seed)
+		e := recorded(t, string(raw))
+		parsed, err := epcis.ParseEvent(e.Context, e.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = Entry{Hash: e.Hash, RecordedAt: at, Event: parsed}.filled()
+		switch {
+		case seen[e.Hash] == 0:
+			content.Events, events = append(content.Events, e), append(events, parsed)
+		case parsed.IsErrorDeclaration() && seen[e.Hash] == 1:
+			content.Restatements, restatements = append(content.Restatements, e), append(restatements, parsed)
+		default:
+			continue
+		}
+		seen[e.Hash]++
+		if len(content.Events)+len(content.Restatements) == perBlock || seed == seeds-1 {
+			block := uint64(len(a.chain.all()))
+			flush()
+			for i, e := range slices.Concat(events, restatements) {
+				a.events = append(a.events, e)
+				a.places[e] = Position{block, uint32(i)}
+			}
+			events, restatements = nil, nil
+			at += ledger.Millis(seed%3) * 1000 // several blocks may have one time
+		}
+	}
+	return a
+}
+
+// pages reads a whole result, page by page.
+func pages(t interface{ Fatalf(string, ...any) }, ctx testing.TB, s *Store, q *query.Query, limit int) ([]Entry, error) {
+	var all []Entry
+	cursor := ""
+	for n := 0; ; n++ {
+		page, err := s.Select(ctx.Context(), q, nil, cursor, limit)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Entries) > limit {
+			t.Fatalf("a page of %d has %d entries", limit, len(page.Entries))
+		}
+		all = append(all, page.Entries...)
+		if cursor = page.Next; cursor == "" {
+			return all, nil
+		}
+		if n > 10_000 {
+			t.Fatalf("the pages have no end")
+		}
+	}
+}
+
+// describe is an event with all that it holds.
+func describe(e *epcis.Event) string {
+	b, err := e.MarshalJSON()
+	return fmt.Sprint(string(b), err)
+}
+
+func (a archive) difference(got []Entry, want []*epcis.Event) string {
+	var have, wanted []Position
+	for _, e := range got {
+		have = append(have, e.Position)
+	}
+	for _, e := range want {
+		wanted = append(wanted, a.places[e])
+	}
+	if slices.Equal(have, wanted) {
+		return ""
+	}
+	return fmt.Sprintf("got %v, want %v", have, wanted)
+}
+
+// narrow are bounds under which a small store takes every way that a large one takes.
+func narrow() []selectBounds {
+	return []selectBounds{
+		{enumerated: 1_000, looked: 1_000, counted: 10_000, chunk: 16},
+		{enumerated: 3, looked: 1_000, counted: 10_000, chunk: 5},
+		{enumerated: 0, looked: 10, counted: 10_000, chunk: 4},
+	}
+}
+
+func TestQueriesAnswerAsAPlainFilterDoes(t *testing.T) {
+	a := newArchive(t, 400, 7)
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		if err := s.Apply(t.Context(), a.chain.all()...); err != nil {
+			t.Fatal(err)
+		}
+		checkQuery := func(rt interface{ Fatalf(string, ...any) }, text []byte, q *query.Query, limit int) (found int) {
+			want, wantErr := q.Select(a.events, nil)
+			got, err := pages(rt, t, s, q, limit)
+			if (wantErr != nil) != (err != nil) {
+				rt.Fatalf("%s: got %v, want %v", text, err, wantErr)
+			}
+			if wantErr != nil {
+				var faults query.Faults
+				if !errors.As(err, &faults) || !faults.Has(query.CodeTooLarge) {
+					rt.Fatalf("%s: got %v, want %v", text, err, wantErr)
+				}
+				return 0
+			}
+			if difference := a.difference(got, want); difference != "" {
+				rt.Fatalf("%s, order %+v, pages of %d, %+v: %s", text, q.Order, limit, s.bounds, difference)
+			}
+			return len(want)
+		}
+		t.Run("no parameter", func(t *testing.T) {
+			all, err := pages(t, t, s, &query.Query{}, 50)
+			if err != nil || len(all) != len(a.events) {
+				t.Fatalf("%d of %d entries, %v", len(all), len(a.events), err)
+			}
+			for i, e := range all {
+				if got, want := describe(e.filled()), describe(a.events[i]); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}
+		})
+		t.Run("each parameter", func(t *testing.T) {
+			hits := 0
+			for n, name := range querytest.Names() {
+				value := rapid.Custom(func(rt *rapid.T) any {
+					rapid.Bool().Draw(rt, "some values are always the same")
+					return querytest.Value(rt, name)
+				})
+				for seed := range 3 {
+					text := fmt.Appendf(nil, `{"@context":%s,%q:%s}`, querytest.Context, name, mustJSON(t, value.Example(seed)))
+					q, err := query.ParseJSON(text, nil)
+					if err != nil {
+						t.Fatalf("%s: %v", text, err)
+					}
+					s.bounds = narrow()[(n+seed)%3]
+					if checkQuery(t, text, q, 25) > 0 {
+						hits++
+					}
+				}
+			}
+			if hits < len(querytest.Names()) {
+				t.Errorf("only %d queries found anything", hits)
+			}
+		})
+		t.Run("together", func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				text := querytest.Query(rt, 3)
+				q, err := query.ParseJSON(text, nil)
+				if err != nil {
+					rt.Fatal(err, string(text))
+				}
+				if rapid.Bool().Draw(rt, "all") {
+					q.Predicates = q.Predicates[:min(1, len(q.Predicates))]
+				}
+				q.Order.Field = rapid.SampledFrom([]query.OrderField{query.OrderNone, query.OrderEventTime, query.OrderRecordTime, query.OrderExtension}).Draw(rt, "order")
+				q.Order.Descending = q.Order.Field != query.OrderNone && rapid.Bool().Draw(rt, "descending")
+				q.Order.Name = query.Name{Namespace: querytest.Namespace, Local: rapid.SampledFrom([]string{"a", "b", "size", "note"}).Draw(rt, "field")}
+				if rapid.Bool().Draw(rt, "limited") {
+					q.EventCountLimit = rapid.IntRange(1, 60).Draw(rt, "eventCountLimit")
+				}
+				if rapid.IntRange(0, 4).Draw(rt, "counted") == 0 {
+					q.MaxEventCount = rapid.IntRange(1, 200).Draw(rt, "maxEventCount")
+				}
+				s.bounds = rapid.SampledFrom(narrow()).Draw(rt, "bounds")
+				checkQuery(rt, text, q, rapid.IntRange(1, 40).Draw(rt, "limit"))
+			})
+		})
+	})
+}
+
+func TestPagesDoNotChangeWhileEventsAreRecorded(t *testing.T) {
+	a := newArchive(t, 120, 5)
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		blocks := a.chain.all()
+		half := len(blocks) / 2
+		if err := s.Apply(t.Context(), blocks[:half]...); err != nil {
+			t.Fatal(err)
+		}
+		q := &query.Query{Order: query.Order{Field: query.OrderEventTime, Descending: true}}
+		want, err := pages(t, t, s, q, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []Entry
+		cursor := ""
+		for {
+			page, err := s.Select(t.Context(), q, nil, cursor, 7)
+			if err != nil || page.At.Height != uint64(half) {
+				t.Fatalf("at %d, %v", page.At.Height, err)
+			}
+			got = append(got, page.Entries...)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+			if err := s.Apply(t.Context(), blocks...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(got) != len(want) || !slices.EqualFunc(got, want, func(a, b Entry) bool { return a.Position == b.Position }) {
+			t.Errorf("%d entries, want %d", len(got), len(want))
+		}
+	})
+}
+
+func TestAQueryThatLooksAtTooMuchSaysSo(t *testing.T) {
+	a := newArchive(t, 60, 5)
+	s := open(t, onSQLite(t))
+	if err := s.Apply(t.Context(), a.chain.all()...); err != nil {
+		t.Fatal(err)
+	}
+	s.bounds.counted, s.bounds.chunk = 10, 5
+	for _, q := range []*query.Query{
+		{Order: query.Order{Field: query.OrderExtension}}, {MaxEventCount: 30},
+	} {
+		if _, err := s.Select(t.Context(), q, nil, "", 5); !errors.Is(err, ErrTooComplex) {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	for _, cursor := range []string{"x", "AQ", strings.Repeat("A", 39)} {
+		if _, err := s.Select(t.Context(), &query.Query{}, nil, cursor, 5); !errors.Is(err, ErrCursor) {
+			t.Errorf("cursor %q: %v", cursor, err)
+		}
+	}
+}
+
+func TestAnEventWithMoreTermsThanAreKeptIsFoundAllTheSame(t *testing.T) {
+	var ids []string
+	for n := range maxTerms + 1 {
+		ids = append(ids, fmt.Sprintf(`{"type":"po","bizTransaction":"urn:epcglobal:cbv:bt:5200001000008:%d"}`, n))
+	}
+	body := `{"type":"ObjectEvent","eventTime":"2026-03-01T10:00:00Z","eventTimeZoneOffset":"+00:00","epcList":["` + bottle + `"],"action":"OBSERVE","bizTransactionList":[` + strings.Join(ids, ",") + `]}`
+	c := newChain(1)
+	c.add(tx("a", wire.Transaction{Events: []wire.RecordedEvent{recorded(t, body), recorded(t, objectEvent("2026-03-01T11:00:00Z", bottle, stepShip))}}))
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		if err := s.Apply(t.Context(), c.all()...); err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range map[string]int{
+			`{"EQ_bizTransaction_po":["urn:epcglobal:cbv:bt:5200001000008:7"]}`: 1, `{"EQ_action":["OBSERVE"]}`: 2, `{"EQ_bizStep":["receiving"]}`: 0,
+			`{"GE_quantity":3}`: 0,
+		} {
+			q, err := query.ParseJSON([]byte(text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found, err := s.Select(t.Context(), q, nil, "", 10); err != nil || len(found.Entries) != want {
+				t.Errorf("%s: %d, %v", text, len(found.Entries), err)
+			}
+		}
+		for _, f := range []EventFilter{{Type: "ObjectEvent"}, {BizStep: stepShip}, {EPC: bottle, Type: "ObjectEvent", BizStep: stepShip}} {
+			if found, err := s.Events(t.Context(), f, Page{Limit: 10}); err != nil || len(found.Rows) == 0 {
+				t.Errorf("%+v: %+v, %v", f, found, err)
+			}
+		}
+	})
+}
+
+func TestResourcesAreListedOnceEach(t *testing.T) {
+	a := newArchive(t, 150, 9)
+	want := map[Resource]map[string]bool{}
+	add := func(r Resource, s string) {
+		if want[r] == nil {
+			want[r] = map[string]bool{}
+		}
+		if s != "" {
+			want[r][s] = true
+		}
+	}
+	for _, e := range a.events {
+		add(EventTypes, string(e.Type))
+		add(BizSteps, string(e.BizStep))
+		add(Dispositions, string(e.Disposition))
+		for _, i := range e.Items() {
+			add(EPCs, query.CanonicalID(i.EPC))
+		}
+		if e.ReadPoint != nil {
+			add(ReadPoints, query.CanonicalID(e.ReadPoint.ID))
+		}
+		if e.BizLocation != nil {
+			add(BizLocations, query.CanonicalID(e.BizLocation.ID))
+		}
+	}
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		if err := s.Apply(t.Context(), a.chain.all()...); err != nil {
+			t.Fatal(err)
+		}
+		for r, values := range want {
+			var got []string
+			for {
+				after := ""
+				if len(got) > 0 {
+					after = got[len(got)-1]
+				}
+				page, err := s.Values(t.Context(), r, after, 2)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(page) == 0 {
+					break
+				}
+				got = append(got, page...)
+			}
+			sorted := make([]string, 0, len(values))
+			for v := range values {
+				sorted = append(sorted, v)
+			}
+			slices.Sort(sorted)
+			if !slices.Equal(got, sorted) {
+				t.Errorf("%d: got %q, want %q", r, got, sorted)
+			}
+			for v := range values {
+				if has, err := s.HasValue(t.Context(), r, v); err != nil || !has {
+					t.Errorf("%d %q: %v, %v", r, v, has, err)
+				}
+			}
+			if has, err := s.HasValue(t.Context(), r, "urn:nothing"); err != nil || has {
+				t.Errorf("%d has nothing: %v", r, err)
+			}
+		}
+	})
+}
+
+func TestSpellingsOfOneNumberAreOneTerm(t *testing.T) {
+	negative := math.Copysign(0, -1)
+	if zero, minus := query.NewOperand("0"), (query.Operand{Text: "-0", Number: &negative}); spelling(zero) != spelling(minus) {
+		t.Error("zero has two spellings")
+	}
+	if a, b := query.NewOperand("2024-01-01T00:00:00Z"), query.NewOperand("2024-01-01T01:00:00+01:00"); spelling(a) != spelling(b) || a.Time == nil || !a.Time.Equal(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Error("one moment has two spellings")
+	}
+}
+
+func TestLongTextsKeepTheirOrderOfDigestAndPrefix(t *testing.T) {
+	long := "https://example.com/" + strings.Repeat("x", 5_000)
+	short := bounded(long)
+	if len(short) > ledger.MaxIdentifierBytes || short == bounded(long+"y") || !strings.HasPrefix(short, long[:900]) || bounded(bottle) != bottle {
+		t.Errorf("%d bytes", len(short))
+	}
+	from, until := span(long)
+	if from > short || until <= short {
+		t.Error("a prefix of a long text does not span it")
+	}
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSpace(b.Bytes())
+}
