@@ -107,12 +107,12 @@ type IdentitySpec struct {
 }
 
 // Roles lists the roles that an identity may hold; package ledger says what each allows.
-func Roles() []string { return []string{"recorder", "gateway", "scorer", "registrar", "reader"} }
+func Roles() []string { return []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor"} }
 
 // DefaultIdentities are the client identities of an organisation that names none.
 func DefaultIdentities() []IdentitySpec {
 	return []IdentitySpec{
-		{Name: profile.IdentityService, Roles: []string{"recorder", "gateway", "scorer", "registrar"}},
+		{Name: profile.IdentityService, Roles: []string{"recorder", "gateway", "scorer", "registrar", "anchor"}},
 		{Name: profile.IdentityCompany, Roles: []string{"recorder"}},
 		{Name: profile.IdentityGateway, Roles: []string{"gateway"}},
 		{Name: profile.IdentityDashboard, Roles: []string{"reader"}},

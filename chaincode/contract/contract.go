@@ -35,7 +35,7 @@ const fnMetadata = contractapi.SystemContractName + ":GetMetadata"
 // New makes the chaincode. Its clock is the peer's: a transaction whose time is too far from it is
 // refused. Faults of the program itself go to the log.
 func New(clock func() time.Time, log *slog.Logger) (shim.Chaincode, error) {
-	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock))
+	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock), newAnchor(clock))
 	if err != nil {
 		return nil, fmt.Errorf("contracts: %w", err)
 	}
@@ -54,9 +54,9 @@ type chaincode struct {
 func arguments(function string) (int, bool) {
 	switch function {
 	case wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts,
-		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy:
+		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy, wire.FnAnchorRoots, wire.FnGetAnchorHead:
 		return 1, true
-	case wire.FnGetSegment:
+	case wire.FnGetSegment, wire.FnGetAnchor:
 		return 2, true
 	case wire.FnGetVerdict:
 		return 3, true

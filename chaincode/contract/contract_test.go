@@ -61,9 +61,9 @@ func newChannel(t fatal) *channel {
 	}
 	c.code = code
 	for _, msp := range []string{"A", "B"} {
-		c.identity(t, msp, msp, "recorder,gateway,scorer,registrar")
+		c.identity(t, msp, msp, "recorder,gateway,scorer,registrar,anchor")
 	}
-	for _, role := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "none"} {
+	for _, role := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "none"} {
 		c.identity(t, role, "A", role)
 	}
 	return c
@@ -110,7 +110,7 @@ func (c *channel) submit(t fatal, who, function string, batch []byte) ([]wire.An
 }
 
 // query runs a function that reads.
-func query[T wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict](t fatal, c *channel, function string, args ...string) T {
+func query[T wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
 	t.Helper()
 	raw := make([][]byte, len(args))
 	for i, a := range args {
@@ -155,7 +155,7 @@ func events(t fatal, entries ...wire.EventEntry) []byte {
 	return data
 }
 
-func encode[T wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch](t fatal, v T) []byte {
+func encode[T wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
 	t.Helper()
 	data, err := wire.Encode(v)
 	if err != nil {
@@ -215,13 +215,14 @@ func TestExportedMethodsAreTheTransactionFunctions(t *testing.T) {
 		"Traceability": {"GetEvent", "GetItem", "RecordEvents"},
 		"Telemetry":    {"GetDevice", "GetSegment", "RecordSegments", "RegisterDevices"},
 		"Scoring":      {"GetPolicy", "GetVerdict", "RecordVerdicts", "SetPolicies"},
+		"Anchor":       {"AnchorRoots", "GetAnchor", "GetAnchorHead"},
 	}
 	// What contractapi asks of a contract and does not expose.
 	framework := []string{
 		"GetAfterTransaction", "GetBeforeTransaction", "GetEvaluateTransactions", "GetInfo", "GetName",
 		"GetTransactionContextHandler", "GetUnknownTransaction",
 	}
-	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}} {
+	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}, &contract.Anchor{}} {
 		kind := reflect.TypeOf(c)
 		var got []string
 		for method := range kind.Methods() {
@@ -250,7 +251,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 		t.Fatal(err, response.GetMessage())
 	}
 	seen := 0
-	for _, name := range []string{"traceability", "telemetry", "scoring"} {
+	for _, name := range []string{"traceability", "telemetry", "scoring", "anchor"} {
 		for _, tx := range metadata.Contracts[name].Transactions {
 			seen++
 			tag := "SUBMIT"
@@ -262,7 +263,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 			}
 		}
 	}
-	if seen != 11 {
+	if seen != 14 {
 		t.Errorf("%d functions", seen)
 	}
 }
@@ -310,13 +311,14 @@ func writers(t fatal) map[string]struct {
 		wire.FnRecordSegments:  {"gateway", encode(t, wire.SegmentBatch{Segments: []wire.SignedSegment{signed(t, 1, reading(0, ledger.Digest{}, 0))}})},
 		wire.FnSetPolicies:     {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
 		wire.FnRecordVerdicts:  {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
+		wire.FnAnchorRoots:     {"anchor", encode(t, wire.RootBatch{Roots: []wire.SignedRoot{{Root: ledger.Root{Height: 1}}}})},
 	}
 }
 
 func TestEveryFunctionRefusesTheWrongRole(t *testing.T) {
 	c := newChannel(t)
 	for function, w := range writers(t) {
-		for _, who := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "none", "nobody"} {
+		for _, who := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "none", "nobody"} {
 			stub, response := c.simulate(who, "tx", function, w.batch)
 			if allowed := response.GetStatus() == shim.OK; allowed != (who == w.role) {
 				t.Errorf("%s by %s: %d %s", function, who, response.GetStatus(), response.GetMessage())

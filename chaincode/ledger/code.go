@@ -27,10 +27,11 @@ const (
 	CodeUnknownDevice = "WB_UNKNOWN_DEVICE"
 	CodeTimeFuture    = "WB_TIME_FUTURE"
 	CodeClockSkew     = "WB_CLOCK_SKEW"
+	CodeAnchorOrder   = "WB_ANCHOR_ORDER"
 )
 
 // coded pairs a refusal with its code; the first match counts.
-func coded() [14]struct {
+func coded() [15]struct {
 	err  error
 	code string
 } {
@@ -51,6 +52,7 @@ func coded() [14]struct {
 		{ErrDevice, CodeUnknownDevice},
 		{ErrFuture, CodeTimeFuture},
 		{ErrSkew, CodeClockSkew},
+		{ErrAnchorOrder, CodeAnchorOrder},
 		{ErrMalformed, CodeMalformed},
 	}
 }

@@ -21,6 +21,7 @@ const (
 	RoleScorer    Role = "scorer"    // writes verdicts
 	RoleRegistrar Role = "registrar" // registers devices and policies
 	RoleReader    Role = "reader"    // reads through the API
+	RoleAnchor    Role = "anchor"    // signs roots of the proof log for its organisation
 )
 
 // Actor is who signed a transaction: the organisation's MSP, the certificate's subject and its roles.
@@ -76,6 +77,7 @@ var (
 	ErrDevice       = errors.New("the device is not registered")
 	ErrFuture       = errors.New("the time lies in the future")
 	ErrSkew         = errors.New("the transaction's time is too far from the peer's")
+	ErrAnchorOrder  = errors.New("the root does not follow the organisation's last one")
 )
 
 // Status answers one input of a batch.

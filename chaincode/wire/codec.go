@@ -53,7 +53,8 @@ type message interface {
 	EventBatch | Answers | DeviceBatch | SegmentBatch | PolicyBatch | VerdictBatch | Summary |
 		RecordedEvent | StoredSegment | storedItem | ledger.ItemState |
 		ledger.EventRecord | ledger.SegmentRecord | ledger.Device | ledger.Policy | ledger.Verdict |
-		ledger.Finding | PolicyRef | EventClaim
+		ledger.Finding | PolicyRef | EventClaim |
+		RootBatch | rootStatement | ledger.Anchor | ledger.AnchorHead
 }
 
 // Encode gives the one encoding of a value: the version byte and its CBOR.

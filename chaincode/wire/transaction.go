@@ -63,6 +63,11 @@ func ReadTransaction(payload []byte, writes iter.Seq2[string, []byte]) (Transact
 			return tx, err
 		}
 	}
+	for _, ref := range summary.Anchors {
+		if err := add(&tx.Anchors, r, func() (string, error) { return RootKey(ref.Height, ref.MSPID) }); err != nil {
+			return tx, err
+		}
+	}
 	return tx, r.derived(&tx)
 }
 

@@ -106,6 +106,7 @@ type Summary struct {
 	Segments     []SegmentRef `cbor:"4,keyasint,omitempty"`
 	Policies     []PolicyRef  `cbor:"5,keyasint,omitempty"`
 	Verdicts     []VerdictRef `cbor:"6,keyasint,omitempty"`
+	Anchors      []AnchorRef  `cbor:"7,keyasint,omitempty"`
 }
 
 // EventRef names a recorded event and where its body lies in the transaction's pack.
@@ -142,6 +143,7 @@ type Transaction struct {
 	Segments     []RecordedSegment
 	Policies     []ledger.Policy
 	Verdicts     []ledger.Verdict
+	Anchors      []ledger.Anchor
 	Findings     []ledger.Finding
 	Items        []ledger.ItemState
 }
