@@ -56,7 +56,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) error {
 	if got := doc.Format; (got == epcis.XML) != (contentType(r) == mediaXML) {
 		return unsupported("the body is " + got.String() + ", which is not what its Content-Type says")
 	}
-	id, err := s.cfg.Capturer.Start(r.Context(), Capture{Document: doc, Behaviour: behaviour})
+	id, err := s.cfg.Capturer.Start(r.Context(), Capture{Document: doc, Raw: body, Behaviour: behaviour})
 	if err != nil {
 		return err
 	}

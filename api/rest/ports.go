@@ -27,6 +27,11 @@ var (
 	ErrTooLarge = errors.New("WB_QUERY_TOO_LARGE: the result has too many events")
 	// ErrTooComplex says that the query would cost too much: 413.
 	ErrTooComplex = errors.New("WB_QUERY_TOO_COMPLEX: the query takes too long")
+	// ErrBusy says that there is too much work under way; nothing was taken over: 503.
+	ErrBusy = errors.New("WB_BUSY: the server has as much work as it takes; try again")
+	// ErrUnavailable says that what the work needs does not answer, such as the ledger's
+	// peers or the store: 503. What was sent may be sent again.
+	ErrUnavailable = errors.New("WB_UNAVAILABLE: the server cannot work at the moment; try again")
 	// ErrInvalid says that what was sent is refused, and the caller may be told why:
 	// 400 with the text of the error.
 	ErrInvalid = errors.New("WB_INVALID: the request is not valid")
@@ -37,7 +42,7 @@ type Record struct {
 	// Event is the event as sent, read in its context. It is not changed.
 	Event *epcis.Event
 	Hash  epcis.Hash
-	// RecordTime is when it was recorded.
+	// RecordTime is when it was recorded; zero where that is not known yet.
 	RecordTime time.Time
 }
 
@@ -53,7 +58,9 @@ const (
 // Capture is a document to record.
 type Capture struct {
 	// Document holds every event, those with faults too.
-	Document  *epcis.Document
+	Document *epcis.Document
+	// Raw is the document as it was sent, for who takes it over beyond this process.
+	Raw       []byte
 	Behaviour ErrorBehaviour
 }
 
@@ -72,9 +79,17 @@ type Job struct {
 // JobError is an event that was not recorded, or a reason why none was.
 type JobError struct {
 	// Conflict tells that an event with the id has other content.
-	Conflict bool
-	// Detail begins with the stable code and names the event by its path.
-	Detail string
+	Conflict bool `json:"conflict,omitempty"`
+	// Code is the stable code; empty: Detail begins with it.
+	Code string `json:"code,omitempty"`
+	// Index is the event's number in the document from 0; nil when it is none of one event.
+	Index *int `json:"index,omitempty"`
+	// EventID is the event's id as sent, or its hash if it has none and one can be had.
+	EventID string `json:"eventID,omitempty"`
+	// Path is where the fault lies in the document.
+	Path string `json:"path,omitempty"`
+	// Detail says what is wrong; after the code, if Code is empty.
+	Detail string `json:"detail,omitempty"`
 }
 
 // Capturer records events. Its methods are safe for concurrent use.
@@ -194,6 +209,15 @@ type Subscriptions interface {
 	SaveProgress(ctx context.Context, queryName, id string, p Progress) error
 }
 
+// Tokens keeps the page tokens that were ended before their time. Its methods are
+// safe for concurrent use.
+type Tokens interface {
+	// EndToken ends a token, named by a digest of it, until it would end by itself. ErrBusy.
+	EndToken(ctx context.Context, digest []byte, expires time.Time) error
+	// TokenEnded tells whether a token was ended.
+	TokenEnded(ctx context.Context, digest []byte) (bool, error)
+}
+
 // Action is what a request wants, for Config.Authorize.
 type Action uint8
 
@@ -201,9 +225,9 @@ type Action uint8
 const (
 	// Discover asks what the server can do.
 	Discover Action = iota
-	// Read asks for events, resources and queries.
+	// Read asks for events, resources, queries and capture jobs.
 	Read
-	// Write captures events and sees capture jobs.
+	// Write captures events.
 	Write
 	// Manage creates and deletes named queries and subscriptions.
 	Manage

@@ -80,8 +80,8 @@ func (m methods) allow() string {
 func (s *Server) routes() {
 	route := func(path string, m methods) { s.mux.Handle(path, s.dispatch(m)) }
 	route("/{$}", methods{get: s.topLevel, read: Discover})
-	route("/capture", methods{get: s.listJobs, post: s.capture, read: Write, write: Write, discovery: s.captureDiscovery})
-	route("/capture/{captureID}", methods{get: s.getJob, read: Write})
+	route("/capture", methods{get: s.listJobs, post: s.capture, read: Read, write: Write, discovery: s.captureDiscovery})
+	route("/capture/{captureID}", methods{get: s.getJob, read: Read})
 	route("/events", methods{get: s.listEvents, post: s.postEvent, read: Read, write: Write})
 	route("/events/{eventID}", methods{get: s.getEvent, read: Read})
 	for _, of := range []Resource{EventTypes, EPCs, BizSteps, BizLocations, ReadPoints, Dispositions} {

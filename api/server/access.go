@@ -29,7 +29,7 @@ type rule struct {
 
 // rules has an entry for every method that the server offers; a method without one is refused.
 func rules() map[string]rule {
-	readers := []ledger.Role{ledger.RoleReader, ledger.RoleRecorder, ledger.RoleGateway, ledger.RoleScorer, ledger.RoleRegistrar}
+	readers := Readers()
 	record := []ledger.Role{ledger.RoleRecorder}
 	push := []ledger.Role{ledger.RoleGateway}
 	register := []ledger.Role{ledger.RoleRegistrar}

@@ -140,7 +140,11 @@ func (c *Certificates) get() *certificates {
 // call, so that who is refused is told so by a code, and a connection outlives neither its
 // certificate nor the trust in its CA.
 func (c *Certificates) credentials() credentials.TransportCredentials {
-	base := &tls.Config{
+	return credentials.NewTLS(c.tls())
+}
+
+func (c *Certificates) tls() *tls.Config {
+	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		ClientAuth:             tls.RequireAnyClientCert,
 		SessionTicketsDisabled: true, // each connection proves the caller's certificate anew
@@ -151,7 +155,6 @@ func (c *Certificates) credentials() credentials.TransportCredentials {
 			return c.verify(state.PeerCertificates, c.get().known)
 		},
 	}
-	return credentials.NewTLS(base)
 }
 
 func (c *Certificates) verify(chain []*x509.Certificate, roots *x509.CertPool) error {
@@ -216,8 +219,12 @@ func (c *Certificates) caller(ctx context.Context) (caller, error) {
 	if !ok || len(info.State.PeerCertificates) == 0 {
 		return caller{}, refuse(codes.Unauthenticated, codeNoCert, "a client certificate is required")
 	}
-	leaf := info.State.PeerCertificates[0]
-	if err := c.verify(info.State.PeerCertificates, c.get().callers); err != nil {
+	return c.callerOf(info.State.PeerCertificates)
+}
+
+func (c *Certificates) callerOf(chain []*x509.Certificate) (caller, error) {
+	leaf := chain[0]
+	if err := c.verify(chain, c.get().callers); err != nil {
 		return caller{}, refuse(codes.PermissionDenied, codeForeign, "%s issued the client certificate of %s, and this server serves its own organisation; call the server of yours",
 			leaf.Issuer.CommonName, leaf.Subject.CommonName)
 	}

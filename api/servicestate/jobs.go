@@ -1,0 +1,201 @@
+package servicestate
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waybill-dev/waybill/api/rest"
+)
+
+// Work is a job that this process is to do.
+type Work struct {
+	rest.Job
+	// Sending says that events of it may have been recorded already.
+	Sending bool
+}
+
+// partBytes is the size of a piece of a document.
+const partBytes = 512 << 10
+
+const jobColumns = `id, created, finished, running, success, behaviour, errors, sending`
+
+func scanJob(scan func(...any) error) (w Work, err error) {
+	var created, finished int64
+	var running, success, sending int
+	var behaviour string
+	var errs []byte
+	if err := scan(&w.ID, &created, &finished, &running, &success, &behaviour, &errs, &sending); err != nil {
+		return w, err
+	}
+	w.Created, w.Finished, w.Running, w.Success, w.Sending = timeOf(created), timeOf(finished), running != 0, success != 0, sending != 0
+	w.Behaviour = rest.ErrorBehaviour(behaviour)
+	if err := json.Unmarshal(errs, &w.Errors); err != nil {
+		return w, fmt.Errorf("%w: the errors of job %s: %w", ErrOpen, w.ID, err)
+	}
+	return w, nil
+}
+
+// CreateJob keeps a document that is to be recorded. ErrBusy when there are too many.
+func (s *Store) CreateJob(ctx context.Context, behaviour rest.ErrorBehaviour, document []byte) (id string, err error) {
+	at := time.Now()
+	id = newID(at)
+	err = s.change(ctx, func(tx *sql.Tx) error {
+		var jobs int
+		var bytes int64
+		if err := s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); err != nil {
+			return s.failed(err)
+		}
+		if jobs >= s.cfg.MaxJobs || bytes+int64(len(document)) > s.cfg.MaxJobBytes {
+			return rest.ErrBusy
+		}
+		if _, err := s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
+			VALUES (?, ?, ?, 0, 1, 1, 0, ?, ?, ?, '', 0)`, s.cfg.Organisation, id, millis(at), string(behaviour), len(document), []byte("[]")); err != nil {
+			return err
+		}
+		for part := 0; len(document) > 0; part++ {
+			piece := document[:min(len(document), partBytes)]
+			document = document[len(piece):]
+			if _, err := s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return id, err
+}
+
+// Job gives one job; rest.ErrNotFound.
+func (s *Store) Job(ctx context.Context, id string) (rest.Job, error) {
+	w, err := scanJob(s.row(ctx, s.db, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id = ?`, s.cfg.Organisation, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return rest.Job{}, rest.ErrNotFound
+	}
+	return w.Job, s.failed(err)
+}
+
+// Jobs gives up to limit jobs, the newest first, that are older than the one named by before; empty
+// for all.
+func (s *Store) Jobs(ctx context.Context, before string, limit int) (jobs []rest.Job, err error) {
+	if before == "" {
+		before = "~" // after every id
+	}
+	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
+		w, err := scanJob(rows.Scan)
+		jobs = append(jobs, w.Job)
+		return err
+	}, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`, s.cfg.Organisation, before, limit)
+	return jobs, err
+}
+
+// ClaimJob takes the oldest job over that runs and that nobody works on; ok is false if there is none.
+// KeepJob, FinishJob or LeaveJob must follow.
+func (s *Store) ClaimJob(ctx context.Context) (w Work, ok bool, err error) {
+	err = s.change(ctx, func(tx *sql.Tx) error {
+		now := time.Now()
+		var err error
+		w, err = scanJob(s.row(ctx, tx, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND running = 1 AND lease < ? ORDER BY id LIMIT 1`+s.lock,
+			s.cfg.Organisation, now.UnixMilli()).Scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			ok = false
+			return nil
+		}
+		if err != nil {
+			return s.failed(err)
+		}
+		ok = true
+		_, err = s.exec(ctx, tx, `UPDATE service_jobs SET owner = ?, lease = ? WHERE org = ? AND id = ?`, s.owner, now.Add(s.cfg.Lease).UnixMilli(), s.cfg.Organisation, w.ID)
+		return err
+	})
+	return w, ok && err == nil, err
+}
+
+// JobDocument gives the document of a job that runs.
+func (s *Store) JobDocument(ctx context.Context, id string) (document []byte, err error) {
+	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
+		var data []byte
+		if err := rows.Scan(&data); err != nil {
+			return err
+		}
+		document = append(document, data...)
+		return nil
+	}, `SELECT data FROM service_job_parts WHERE org = ? AND id = ? ORDER BY part`, s.cfg.Organisation, id)
+	return document, err
+}
+
+// ErrLost says that another process has taken the job over.
+var ErrLost = errors.New("WB_JOB_LOST: another process does the job")
+
+// KeepJob keeps the job with this process and says how far it is: that events of it are about to be recorded,
+// and the errors so far. ErrLost.
+func (s *Store) KeepJob(ctx context.Context, id string, sending bool, errs []rest.JobError) error {
+	text, err := json.Marshal(some(errs))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOpen, err)
+	}
+	return s.mine(s.exec(ctx, s.db, `UPDATE service_jobs SET lease = ?, sending = ?, success = ?, errors = ? WHERE org = ? AND id = ? AND owner = ? AND running = 1`,
+		time.Now().Add(s.cfg.Lease).UnixMilli(), flag(sending), flag(len(errs) == 0), text, s.cfg.Organisation, id, s.owner))
+}
+
+// ExtendJob keeps the job with this process. ErrLost.
+func (s *Store) ExtendJob(ctx context.Context, id string) error {
+	return s.mine(s.exec(ctx, s.db, `UPDATE service_jobs SET lease = ? WHERE org = ? AND id = ? AND owner = ? AND running = 1`,
+		time.Now().Add(s.cfg.Lease).UnixMilli(), s.cfg.Organisation, id, s.owner))
+}
+
+func (s *Store) mine(n int64, err error) error {
+	if err == nil && n == 0 {
+		return ErrLost
+	}
+	return err
+}
+
+func some(errs []rest.JobError) []rest.JobError {
+	if errs == nil {
+		return []rest.JobError{}
+	}
+	return errs
+}
+
+// FinishJob ends a job and lets its document go; jobs beyond Config.KeepJobs are forgotten. ErrLost.
+func (s *Store) FinishJob(ctx context.Context, id string, errs []rest.JobError) error {
+	text, err := json.Marshal(some(errs))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOpen, err)
+	}
+	org := s.cfg.Organisation
+	return s.change(ctx, func(tx *sql.Tx) error {
+		if err := s.mine(s.exec(ctx, tx, `UPDATE service_jobs SET running = 0, success = ?, errors = ?, finished = ?, owner = '', lease = 0 WHERE org = ? AND id = ? AND owner = ? AND running = 1`,
+			flag(len(errs) == 0), text, millis(time.Now()), org, id, s.owner)); err != nil {
+			return err
+		}
+		if _, err := s.exec(ctx, tx, `DELETE FROM service_job_parts WHERE org = ? AND id = ?`, org, id); err != nil {
+			return err
+		}
+		var oldest string
+		err := s.row(ctx, tx, `SELECT id FROM service_jobs WHERE org = ? AND running = 0 ORDER BY id DESC LIMIT 1 OFFSET ?`, org, s.cfg.KeepJobs).Scan(&oldest)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return s.failed(err)
+		}
+		_, err = s.exec(ctx, tx, `DELETE FROM service_jobs WHERE org = ? AND running = 0 AND id <= ?`, org, oldest)
+		return err
+	})
+}
+
+// LeaveJob gives a job back that this process does not end, for another one or a later start.
+func (s *Store) LeaveJob(ctx context.Context, id string) error {
+	_, err := s.exec(ctx, s.db, `UPDATE service_jobs SET owner = '', lease = 0 WHERE org = ? AND id = ? AND owner = ?`, s.cfg.Organisation, id, s.owner)
+	return err
+}
+
+// Running counts the jobs that run.
+func (s *Store) Running(ctx context.Context) (n int, err error) {
+	err = s.row(ctx, s.db, `SELECT COUNT(*) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&n)
+	return n, s.failed(err)
+}
