@@ -1,0 +1,75 @@
+package report
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"sync"
+)
+
+// readAhead gives the events of a selection in pages, read and decoded while the page before is
+// worked on. It ends with the error that stopped it.
+func readAhead(ctx context.Context, source Source, sel Selection) iter.Seq2[[]*event, error] {
+	return func(yield func([]*event, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		type page struct {
+			events []*event
+			err    error
+		}
+		pages := make(chan page, 1)
+		var done sync.WaitGroup
+		done.Go(func() {
+			defer close(pages)
+			readers := make([]*reader, max(1, runtime.GOMAXPROCS(0)))
+			for i := range readers {
+				readers[i] = newReader()
+			}
+			var at Cursor
+			for {
+				records, err := source.Page(ctx, sel, at, pageSize)
+				p := page{err: err}
+				if err == nil && len(records) > 0 {
+					last := &records[len(records)-1]
+					at = Cursor{Started: true, Time: last.EventTime, Block: last.Block, Index: last.Index}
+					p.events = decode(readers, records)
+				}
+				if err == nil && len(records) == 0 {
+					return
+				}
+				select {
+				case pages <- p:
+				case <-ctx.Done():
+					return
+				}
+				if err != nil {
+					return
+				}
+			}
+		})
+		defer done.Wait()
+		defer cancel()
+		for p := range pages {
+			if !yield(p.events, p.err) || p.err != nil {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// decode reads records on as many goroutines as there are readers.
+func decode(readers []*reader, records []Record) []*event {
+	events := make([]*event, len(records))
+	var work sync.WaitGroup
+	for n, r := range readers {
+		work.Go(func() {
+			for i := n; i < len(records); i += len(readers) {
+				events[i] = r.read(&records[i])
+			}
+		})
+	}
+	work.Wait()
+	return events
+}
