@@ -59,6 +59,8 @@ const (
 	CodeSensorTime = "WB_EPCIS_SENSOR_TIME"
 	// CodeTimeOrder marks a period that ends before it starts.
 	CodeTimeOrder = "WB_EPCIS_TIME_ORDER"
+	// CodeSequence marks an XML element before one that it must follow.
+	CodeSequence = "WB_EPCIS_SEQUENCE"
 	// CodeHash marks text that is not a CBV 2.0 event hash.
 	CodeHash = "WB_EPCIS_HASH"
 )

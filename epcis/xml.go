@@ -13,7 +13,7 @@ import (
 )
 
 // EventsXML streams the events of an XML document, EPCIS 2.0 or 1.2, as Events
-// does for JSON. Raw and Context of a Source are the JSON-LD rendering of the
+// does for JSON; a document may be one bare event. Raw and Context of a Source are the JSON-LD rendering of the
 // event, so that the same hash comes out; paths are XPaths into the XML.
 func EventsXML(r io.Reader, lim Limits) iter.Seq2[Source, error] {
 	return func(yield func(Source, error) bool) {
@@ -135,7 +135,7 @@ func readXML(r io.Reader, lim Limits, doc *Document, emit func(Source) bool) err
 	if f := wideEncoding(prefix, "/"); f != nil {
 		return Faults{*f}
 	}
-	dec := xml.NewDecoder(in)
+	dec := xml.NewDecoder(&tagReader{in: in})
 	dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
 		switch strings.ToLower(charset) {
 		case "us-ascii", "ascii", "iso-8859-1", "latin1":
@@ -357,6 +357,9 @@ func (x *xmlReader) document() error {
 			if root, err = x.start(tok, nil); err != nil {
 				return err
 			}
+			if root.space == "" && EventType(root.local).Standard() {
+				return x.bareEvent(root)
+			}
 			if err := x.root(root, tok.Name); err != nil {
 				return err
 			}
@@ -460,11 +463,22 @@ func (x *xmlReader) root(el *xmlElement, name xml.Name) error {
 		}
 	}
 	for _, name := range []string{"schemaVersion", "creationDate"} {
-		if el.attr("", name) == nil {
+		// Published query documents leave them out, as those in JSON may.
+		if el.attr("", name) == nil && x.doc.Type == "EPCISDocument" {
 			x.addFault("/"+el.String()+"/@"+name, CodeRequired, name+" is required")
 		}
 	}
 	return nil
+}
+
+// bareEvent reads a document that is one event. Its attributes say nothing of it.
+func (x *xmlReader) bareEvent(el *xmlElement) error {
+	x.rootUsed(el)
+	x.doc.Context = x.rootContext()
+	if err := x.event(el); err != nil {
+		return err
+	}
+	return x.end()
 }
 
 func (el *xmlElement) attr(space, local string) *xmlAttr {
@@ -696,9 +710,12 @@ func (x *xmlReader) event(el *xmlElement) error {
 	if x.index >= x.lim.MaxEvents {
 		return fatal(x.path(), CodeTooManyEvents, "more than "+strconv.Itoa(x.lim.MaxEvents)+" events")
 	}
-	path := x.path() + "/" + el.String()
-	x.counts[path]++
-	path += "[" + strconv.Itoa(x.counts[path]) + "]"
+	path := "/" + el.String()
+	if len(x.open) > 0 {
+		path = x.path() + path
+		x.counts[path]++
+		path += "[" + strconv.Itoa(x.counts[path]) + "]"
+	}
 	s := Source{Index: x.index, Path: path}
 	x.index++
 	over, err := x.whole(el, x.lim.MaxNodes, int64(x.lim.MaxEventBytes))
