@@ -172,6 +172,17 @@ func when(s string) Value {
 	return TextOf(s)
 }
 
+// expiry reads an expiry date. In YYMMDD, day 00 is the last of the month (GS1 General Specifications,
+// section 3.4.7).
+func expiry(s string) Value {
+	if len(s) == 6 && strings.HasSuffix(s, "00") {
+		if t, err := time.Parse("0601", s[:4]); err == nil {
+			return DateOf(t.AddDate(0, 1, -1).Date())
+		}
+	}
+	return when(s)
+}
+
 // identified is what a canonical identifier says of an object.
 type identified struct {
 	gtin, lot, serial string

@@ -440,7 +440,7 @@ func originOf(beginnings []*event) *origin {
 			o.place = placeOf(e.ReadPoint)
 		}
 		o.lot = e.fact("lotNumber", "hasBatchLotNumber")
-		o.expiry = when(e.fact("itemExpirationDate", "expirationDate"))
+		o.expiry = expiry(e.fact("itemExpirationDate", "expirationDate"))
 		for _, name := range originFacts() {
 			if s := e.fact(name); s != "" {
 				o.facts[name] = s

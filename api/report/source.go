@@ -99,6 +99,9 @@ type ItemFacts struct {
 	Status, Disposition string
 	// Custodian is the organisation (MSP ID) that holds it; Container what it is packed in.
 	Custodian, Container string
+	// Registrant is the organisation (MSP ID) that has registered the product, or the company prefix in
+	// its identifier, on the ledger; empty if none has.
+	Registrant string
 	// Findings are what the ledger's rules found on it, in the order of recording.
 	Findings []Finding
 }
@@ -109,6 +112,10 @@ type Finding struct {
 	Event        epcis.Hash
 	Block        uint64
 	TxID         string
+	// Grave says that it casts doubt on the object; others are to be known of.
+	Grave bool
+	// Closed says that a later event has resolved it.
+	Closed bool
 }
 
 // Source answers from the ledger. Objects are named by their canonical identifiers, as
