@@ -94,11 +94,16 @@ func showJob(j Job) jobJSON {
 		out.Finished = &at
 	}
 	for _, e := range j.Errors {
-		p := invalid(e.Detail)
-		if e.Conflict {
-			p = newProblem(http.StatusConflict, excExists, "An event with the identifier already exists", e.Detail)
+		detail := e.Detail
+		if e.Code != "" {
+			detail = e.Code + ": " + strings.TrimPrefix(e.Path+": ", ": ") + strings.TrimPrefix(detail, e.Path+": ")
 		}
-		out.Errors = append(out.Errors, p)
+		p := invalid(detail)
+		if e.Conflict {
+			p = newProblem(http.StatusConflict, excExists, "An event with the identifier already exists", detail)
+		}
+		p.Code, p.Index, p.EventID, p.Path = e.Code, e.Index, e.EventID, e.Path
+		out.Errors = append(out.Errors, p.coded())
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -24,6 +25,12 @@ type Config struct {
 	Events        Events
 	Queries       Queries
 	Subscriptions Subscriptions
+	// Tokens keeps the page tokens that clients give back; nil, and that is answered with 501.
+	Tokens Tokens
+
+	// Lead waits until this process is the one to deliver subscriptions, of several that share them.
+	// The context it gives ends when it no longer is. Nil: it is at once, and for good.
+	Lead func(ctx context.Context) (context.Context, context.CancelFunc, error)
 
 	// BaseURL stands before the paths that answers name, such as
 	// https://example.com/epcis; empty means the host that the request names.
@@ -46,10 +53,11 @@ type Config struct {
 	// PerPage is the size of a page unless asked for; 30, as the standard has it.
 	PerPage int
 	// EPCFormat is the spelling of identifiers when a client asks for none:
-	// FormatDigitalLink, as the standard has it, or FormatOriginal.
+	// FormatDigitalLink, as the standard has it, FormatOriginal, or FormatURN.
 	EPCFormat string
 	// URN spells a GS1 identifier as an EPC URN. Nil, and the format is refused:
-	// it takes the lengths of company prefixes, which a Digital Link does not tell.
+	// it takes the lengths of company prefixes, which a Digital Link does not tell. Its
+	// error is an epcis.Fault for an identifier that it cannot spell, which is told: 406.
 	URN func(string) (string, error)
 	// MasterData answers the parameters WD_…, HASATTR_… and EQATTR_… of subscriptions,
 	// which are matched here and not by Events. Nil knows nothing.
@@ -110,7 +118,7 @@ func (c *Config) complete() error {
 	orElse(&c.PerPage, 30)
 	orElse(&c.MaxSockets, 1000)
 	orElse(&c.EPCFormat, FormatDigitalLink)
-	if c.EPCFormat != FormatDigitalLink && c.EPCFormat != FormatOriginal {
+	if c.EPCFormat != FormatDigitalLink && c.EPCFormat != FormatOriginal && (c.EPCFormat != FormatURN || c.URN == nil) {
 		return fmt.Errorf("WB_CONFIG: %q is no format of EPCs to answer with", c.EPCFormat)
 	}
 	if c.PerPage < 1 || c.PerPage > query.MaxPerPage {

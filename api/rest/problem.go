@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/epcis"
@@ -38,6 +39,12 @@ type problem struct {
 	Title   string   `json:"title" xml:"title"`
 	Status  int      `json:"status,omitempty" xml:"status,omitempty"`
 	Detail  string   `json:"detail,omitempty" xml:"detail,omitempty"`
+	// Code is the stable code, an extension member as RFC 7807 allows.
+	Code string `json:"code,omitempty" xml:"code,omitempty"`
+	// The event that a capture job's error is about.
+	Index   *int   `json:"index,omitempty" xml:"index,omitempty"`
+	EventID string `json:"eventID,omitempty" xml:"eventID,omitempty"`
+	Path    string `json:"path,omitempty" xml:"path,omitempty"`
 
 	// plain tells that the OpenAPI document wants application/json for it.
 	plain bool
@@ -103,11 +110,15 @@ func problemOf(err error) (*problem, bool) {
 	case errors.Is(err, ErrNotFound):
 		return notFound("there is no such resource"), true
 	case errors.Is(err, ErrConflict):
-		return newProblem(http.StatusConflict, excExists, "A resource with the identifier already exists", "it is not the same as what was sent"), true
+		return newProblem(http.StatusConflict, excExists, "A resource with the identifier already exists", "WB_CONFLICT: "+strings.TrimPrefix(said(err, ErrConflict), "WB_CONFLICT: ")), true
 	case errors.Is(err, ErrUnauthorized):
-		return newProblem(http.StatusUnauthorized, excSecurity, "Unauthorised request", "the caller is not known"), true
+		return newProblem(http.StatusUnauthorized, excSecurity, "Unauthorised request", said(err, ErrUnauthorized)), true
 	case errors.Is(err, ErrForbidden):
-		return newProblem(http.StatusForbidden, excSecurity, "Access to resource forbidden", "the caller may not do this"), true
+		return newProblem(http.StatusForbidden, excSecurity, "Access to resource forbidden", said(err, ErrForbidden)), true
+	case errors.Is(err, ErrBusy):
+		return newProblem(http.StatusServiceUnavailable, excImplementation, "The server is busy", said(err, ErrBusy)), true
+	case errors.Is(err, ErrUnavailable):
+		return newProblem(http.StatusServiceUnavailable, excImplementation, "The server cannot work at the moment", ErrUnavailable.Error()), true
 	case errors.Is(err, ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, excTooLarge, "Too many events", "ask for less"), true
 	case errors.Is(err, ErrTooComplex), errors.Is(err, context.DeadlineExceeded):
@@ -116,6 +127,65 @@ func problemOf(err error) (*problem, bool) {
 		return invalid(err.Error()), true
 	}
 	return newProblem(http.StatusInternalServerError, excImplementation, "A server-side error occurred", ""), false
+}
+
+// said gives what an error says beyond the sentinel that it wraps, or the sentinel's words.
+func said(err, sentinel error) string {
+	if text, ok := strings.CutPrefix(err.Error(), sentinel.Error()+": "); ok {
+		return text
+	}
+	return sentinel.Error()
+}
+
+// code gives the stable code of a problem: the one that its detail begins with, or that of its type.
+func (p *problem) stableCode() string {
+	if word, _, _ := strings.Cut(p.Detail, ":"); strings.HasPrefix(word, "WB_") && !strings.ContainsAny(word, " ,;") {
+		return word
+	}
+	switch p.Type {
+	case excQueryValid, excQueryParameter:
+		return "WB_QUERY"
+	case excControls:
+		return "WB_SUBSCRIPTION"
+	case excSecurity:
+		return "WB_UNAUTHORISED"
+	case excNoSuchName:
+		return "WB_NOT_FOUND"
+	case excNotAcceptable:
+		return "WB_NOT_ACCEPTABLE"
+	case excExists:
+		return "WB_CONFLICT"
+	case excCaptureLimit:
+		return "WB_TOO_LARGE"
+	case excTooLarge:
+		return "WB_QUERY_TOO_LARGE"
+	case excTooComplex:
+		return "WB_QUERY_TOO_COMPLEX"
+	case excURITooLong:
+		return "WB_URI_TOO_LONG"
+	case excMediaType:
+		return "WB_MEDIA_TYPE"
+	case excImplementation:
+		if p.code == http.StatusNotImplemented {
+			return "WB_NOT_IMPLEMENTED"
+		}
+		return "WB_INTERNAL"
+	}
+	return "WB_INVALID"
+}
+
+// coded puts the stable code into a problem, as a member and before its detail.
+func (p *problem) coded() *problem {
+	q := *p
+	if q.Code == "" {
+		q.Code = p.stableCode()
+	}
+	if q.Detail == "" {
+		q.Detail = q.Code
+	} else if !strings.HasPrefix(q.Detail, "WB_") {
+		q.Detail = q.Code + ": " + q.Detail
+	}
+	return &q
 }
 
 // fail answers with a problem document.
@@ -127,6 +197,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !told {
 		s.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
+	p = p.coded()
 	kind := "application/problem"
 	if p.plain {
 		kind = "application"
@@ -155,6 +226,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("Link")
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if p.code == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
 	w.WriteHeader(p.code)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body)

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -18,6 +19,10 @@ func answered(r Record) *epcis.Event {
 	e := *r.Event
 	if e.EventID == "" {
 		e.EventID = r.Hash.String()
+	}
+	if r.RecordTime.IsZero() {
+		e.RecordTime = epcis.Time{}
+		return &e
 	}
 	at := r.RecordTime.UTC().Truncate(time.Millisecond)
 	e.RecordTime = epcis.Time{Instant: at, Text: at.Format("2006-01-02T15:04:05.000Z07:00")}
@@ -62,6 +67,9 @@ func (d results) write(w io.Writer) error {
 func (d results) bytes() ([]byte, error) {
 	var b bytes.Buffer
 	if err := d.write(&b); err != nil {
+		if fs, ok := errors.AsType[epcis.Faults](err); ok && fs.Has(epcis.CodeCompanyPrefix) {
+			return nil, notAcceptable(epcis.CodeCompanyPrefix + ": " + fs.Error() + "; ask for another GS1-EPC-Format, or name the prefix to the server")
+		}
 		// A fault here is of what the repository holds and none of the caller's.
 		return nil, fmt.Errorf("WB_INTERNAL: %v", err) //nolint:errorlint // the chain would read as a refusal
 	}

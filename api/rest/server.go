@@ -47,7 +47,20 @@ func New(cfg Config) (*Server, error) {
 // lets open WebSockets go, and returns the error of ctx. It is called once.
 func (s *Server) Run(ctx context.Context) error {
 	defer close(s.done)
-	return s.notify.run(ctx)
+	if s.cfg.Lead == nil {
+		return s.notify.run(ctx)
+	}
+	for {
+		leading, release, err := s.cfg.Lead(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.notify.run(leading)
+		release()
+		if ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -232,9 +245,25 @@ func (s *Server) topLevel(w http.ResponseWriter, r *http.Request) error {
 	}))
 }
 
-// deleteToken cannot end a token, since tokens are kept nowhere.
-func (s *Server) deleteToken(http.ResponseWriter, *http.Request) error {
-	return newProblem(http.StatusNotImplemented, excImplementation, "Functionality not supported by server", "page tokens end by themselves")
+// deleteToken serves DELETE /nextPageToken/{token}: the page that it names is not answered any more.
+// A token that is none has no resources, so that there is nothing to say but that they are gone.
+func (s *Server) deleteToken(w http.ResponseWriter, r *http.Request) error {
+	if s.cfg.Tokens == nil {
+		return newProblem(http.StatusNotImplemented, excImplementation, "Functionality not supported by server", "page tokens end by themselves")
+	}
+	token := r.PathValue("token")
+	if expires, ok := tokenExpires(token); ok && expires.After(now()) {
+		// Who has not been given the token could not end it by guessing, so its signature is not asked for.
+		latest := now().Add(s.cfg.TokenLife)
+		if expires.After(latest) {
+			expires = latest
+		}
+		if err := s.cfg.Tokens.EndToken(r.Context(), tokenDigest(token), expires); err != nil {
+			return err
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // listEvents serves GET /events.
@@ -273,7 +302,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *query.Query, 
 	if q.PerPage > 0 {
 		perPage = q.PerPage
 	}
-	cursor, err := s.cursor(scope(r, values), q.NextPageToken)
+	cursor, err := s.cursor(r.Context(), scope(r, values), q.NextPageToken)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -36,7 +37,7 @@ func (s *Server) mac(scope string, b []byte) []byte {
 }
 
 // cursor gives what a token stands for.
-func (s *Server) cursor(scope, token string) (string, error) {
+func (s *Server) cursor(ctx context.Context, scope, token string) (string, error) {
 	if token == "" {
 		return "", nil
 	}
@@ -55,7 +56,35 @@ func (s *Server) cursor(scope, token string) (string, error) {
 	if expires := binary.BigEndian.Uint64(body); time.Now().Unix() > int64(expires) { //nolint:gosec // signed by this server
 		return "", refuse
 	}
+	if s.cfg.Tokens != nil {
+		ended, err := s.cfg.Tokens.TokenEnded(ctx, tokenDigest(token))
+		if err != nil {
+			return "", err
+		}
+		if ended {
+			return "", badQuery("nextPageToken was given back")
+		}
+	}
 	return string(body[tokenHead:]), nil
+}
+
+// tokenDigest names a token to Tokens. All spellings of its bytes have the same.
+func tokenDigest(token string) []byte {
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		b = []byte(token)
+	}
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+// tokenExpires gives the time when a token ends, if it has the form of one.
+func tokenExpires(token string) (time.Time, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(token) > 2*maxCursor || len(b) < tokenHead+tokenMAC {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(b)), 0), true //nolint:gosec // compared with other times only
 }
 
 // scope names what a page token belongs to: the path and the parameters of the
@@ -96,6 +125,6 @@ func (s *Server) page(r *http.Request) (values url.Values, perPage int, cursor s
 		}
 		perPage = min(int(n), maxPerPage)
 	}
-	cursor, err = s.cursor(scope(r, values), values.Get("nextPageToken"))
+	cursor, err = s.cursor(r.Context(), scope(r, values), values.Get("nextPageToken"))
 	return values, perPage, cursor, err
 }

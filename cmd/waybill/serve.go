@@ -42,6 +42,7 @@ const (
 	roleReadModel = "readmodel"
 	roleScorer    = "scorer"
 	partLedger    = "ledger"
+	partREST      = "rest"
 )
 
 func roles() []string { return []string{roleAPI, roleReadModel, roleScorer} }
@@ -74,12 +75,16 @@ type serveConfig struct {
 	store     readmodel.Config
 	listen    string
 	metrics   string
+	rest      restConfig
 	drain     time.Duration
 	partition scorer.Partition
 	takeover  time.Duration
 	log       *slog.Logger
-	ready     func(api, metrics string) // called once every part works
+	ready     func(addresses) // called once every part works
 }
+
+// addresses are where a server listens; empty for nowhere.
+type addresses struct{ api, rest, metrics string }
 
 func (c serveConfig) has(role string) bool { return slices.Contains(c.roles, role) }
 
@@ -87,8 +92,8 @@ func (a *app) newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve an organisation: API, read model and scorer",
-		Long: `Serve one organisation: the gRPC API that its companies, gateways and dashboards call, the read
-model that answers questions, and the scorer that judges its shipments. Each is a role; a process
+		Long: `Serve one organisation: the gRPC API and the EPCIS REST binding that its companies, gateways and
+dashboards call, the read model that answers questions, and the scorer that judges its shipments. Each is a role; a process
 runs all of them or those that --role names, and processes that share a state folder divide the
 roles between them.
 
@@ -116,6 +121,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 	f.StringVar(&c.metrics, "metrics", "", "`ADDRESS` of metrics and health (default: the profile's; off: none)")
 	f.DurationVar(&c.drain, "drain", 20*time.Second, "how long a clean end may take to finish accepted work")
 	f.DurationVar(&c.takeover, "takeover", 0, "with --partition: judge other partitions' shipments too when their verdict is this late; 0 for never")
+	readREST := restFlags(cmd, &c.rest)
 	location := f.String("store", "", storeHelp)
 	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
 	format := f.String("log", "text", "form of the log: text, json")
@@ -132,6 +138,9 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 				return usage("--role: %q is not one of %s", role, strings.Join(roles(), ", "))
 			}
 		}
+		if err := readREST(); err != nil {
+			return err
+		}
 		if c.drain <= 0 {
 			return usage("--drain is %s, it must be above 0", c.drain)
 		}
@@ -146,7 +155,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 		if c.store, err = storeConfig(c.dir, *location); err != nil {
 			return err
 		}
-		c.ready = func(api, metrics string) { a.sayReady(cmd.OutOrStdout(), c, api, metrics) }
+		c.ready = func(at addresses) { a.sayReady(cmd.OutOrStdout(), c, at) }
 		if os.Getenv("GOGC") == "" {
 			// As with the network's processes (network/adr/003): little is held, much is allocated an event.
 			debug.SetGCPercent(serveGOGC)
@@ -183,12 +192,13 @@ func (a *app) logger(w io.Writer, format string) (*slog.Logger, error) {
 	return nil, usage("--log: %q is not text or json", format)
 }
 
-func (a *app) sayReady(w io.Writer, c serveConfig, api, metrics string) {
+func (a *app) sayReady(w io.Writer, c serveConfig, at addresses) {
 	if a.json {
-		_ = writeJSON(w, object{{"ready", true}, {"organisation", c.profile.Organisation}, {"roles", c.roles}, {"api", api}, {"metrics", metrics}})
+		_ = writeJSON(w, object{{"ready", true}, {"organisation", c.profile.Organisation}, {"roles", c.roles}, {"api", at.api}, {"rest", restURL(at.rest)}, {"metrics", at.metrics}})
 		return
 	}
-	fmt.Fprintf(w, "ready: %s serves %s on %s, metrics on %s\n", c.profile.Organisation, strings.Join(c.roles, ", "), orNone(api), orNone(metrics))
+	fmt.Fprintf(w, "ready: %s serves %s on %s, EPCIS REST on %s, metrics on %s\n", c.profile.Organisation, strings.Join(c.roles, ", "),
+		orNone(at.api), orNone(restURL(at.rest)), orNone(at.metrics))
 }
 
 func orNone(s string) string {
@@ -209,7 +219,8 @@ type service struct {
 	store    *readmodel.Store
 	scorer   *scorer.Service
 	api      *server.Server
-	known    chan struct{} // closed once the ledger is known to be that of the state folder
+	*restParts
+	known chan struct{} // closed once the ledger is known to be that of the state folder
 }
 
 // serve runs an organisation's server until the context is done, which is no error, or a part of it
@@ -267,7 +278,7 @@ func (s *service) open(ctx context.Context) error {
 		}
 	}
 	if s.has(roleAPI) {
-		return s.openAPI()
+		return s.openAPI(ctx)
 	}
 	return nil
 }
@@ -289,7 +300,7 @@ func (s *service) openScorer() error {
 	return nil
 }
 
-func (s *service) openAPI() error {
+func (s *service) openAPI(ctx context.Context) error {
 	api := s.profile.API
 	files := server.CertificateFiles{Cert: api.ServerCert, Key: api.ServerKey, ClientCAs: api.ClientCAs}
 	for mspID, roots := range s.profile.TrustRoots {
@@ -301,19 +312,24 @@ func (s *service) openAPI() error {
 	if err != nil {
 		return err
 	}
-	s.api, err = server.New(server.Config{
+	if s.api, err = server.New(server.Config{
 		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height,
 		About: server.About{
 			Version: version(), Organisation: s.profile.Organisation, MSPID: s.profile.MSPID,
 			Network: s.profile.Name, Channel: s.profile.Channel, Chaincode: s.profile.Chaincode,
 		},
 		Limits: server.Limits{DrainTime: s.drain}, Metrics: s.registry, Logger: s.log.With("part", roleAPI),
-	})
-	return err
+	}); err != nil {
+		return err
+	}
+	return s.openREST(ctx, certificates)
 }
 
 func (s *service) close() error {
 	var errs []error
+	if s.restParts != nil && s.state != nil {
+		errs = append(errs, s.state.Close())
+	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
@@ -326,7 +342,7 @@ func (s *service) close() error {
 // run starts the parts and ends them in the order in which they lean on each other: first no new
 // calls, then no new verdicts, then what was accepted goes to the ledger, then the read model.
 func (s *service) run(ctx context.Context) error {
-	apiListener, metricsListener, err := s.listeners(ctx)
+	at, err := s.listeners(ctx)
 	if err != nil {
 		return err
 	}
@@ -354,7 +370,7 @@ func (s *service) run(ctx context.Context) error {
 			return nil
 		})
 	}
-	stopMetrics := s.serveMetrics(lasting, metricsListener, failed)
+	stopMetrics := s.serveMetrics(lasting, at.metrics, failed)
 	defer stopMetrics()
 
 	writing, stopWriting := context.WithCancel(lasting)
@@ -382,11 +398,18 @@ func (s *service) run(ctx context.Context) error {
 		s.health.onChange(s.tellHealth)
 		s.health.set(roleAPI, "")
 		calls.Go(func() error {
-			failed(roleAPI, s.api.Serve(ctx, apiListener))
+			failed(roleAPI, s.api.Serve(ctx, at.api))
 			return nil
 		})
 	}
-	go s.announce(ctx, apiListener, metricsListener)
+	if at.rest != nil {
+		wait := s.restParts.run(ctx, at.rest, failed)
+		calls.Go(func() error {
+			wait()
+			return nil
+		})
+	}
+	go s.announce(ctx, at)
 
 	<-ctx.Done()
 	s.log.Info("ending", "drain", s.drain)
@@ -425,25 +448,52 @@ func (s *service) tellHealth(works map[string]bool) {
 	}
 }
 
-func (s *service) announce(ctx context.Context, api, metrics net.Listener) {
+// listeners are what a server listens on; nil for nothing.
+type listeners struct{ api, rest, metrics net.Listener }
+
+func (l listeners) close() error {
+	var errs []error
+	for _, one := range []net.Listener{l.api, l.rest, l.metrics} {
+		if one != nil {
+			errs = append(errs, one.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// restURL is the address of the REST binding as clients write it; empty for none.
+func restURL(address string) string {
+	if address == "" {
+		return ""
+	}
+	return "https://" + address
+}
+
+func (s *service) announce(ctx context.Context, l listeners) {
 	address := func(l net.Listener) string {
 		if l == nil {
 			return ""
 		}
 		return l.Addr().String()
 	}
-	s.log.Info("listening", "organisation", s.profile.Organisation, "roles", s.roles, "api", address(api), "metrics", address(metrics))
+	at := addresses{address(l.api), address(l.rest), address(l.metrics)}
+	s.log.Info("listening", "organisation", s.profile.Organisation, "roles", s.roles, "api", at.api, "rest", restURL(at.rest), "metrics", at.metrics)
 	select {
 	case <-s.health.ready:
 		s.log.Info("ready")
 		if s.ready != nil {
-			s.ready(address(api), address(metrics))
+			s.ready(at)
 		}
 	case <-ctx.Done():
 	}
 }
 
-func (s *service) listeners(ctx context.Context) (api, metrics net.Listener, err error) {
+func (s *service) listeners(ctx context.Context) (all listeners, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, all.close())
+		}
+	}()
 	var config net.ListenConfig
 	listen := func(address, purpose string) (net.Listener, error) {
 		l, listenErr := config.Listen(ctx, "tcp", address)
@@ -458,10 +508,15 @@ func (s *service) listeners(ctx context.Context) (api, metrics net.Listener, err
 			address = s.profile.API.Address
 		}
 		if address == "" {
-			return nil, nil, fail(exitRefused, "WB_PROFILE_INVALID", "name one with --listen", "the profile of %s has no API address", s.profile.Organisation)
+			return all, fail(exitRefused, "WB_PROFILE_INVALID", "name one with --listen", "the profile of %s has no API address", s.profile.Organisation)
 		}
-		if api, err = listen(address, "the API"); err != nil {
-			return nil, nil, err
+		if all.api, err = listen(address, "the API"); err != nil {
+			return all, err
+		}
+	}
+	if s.restParts != nil {
+		if all.rest, err = listen(s.restAddress(), "the EPCIS REST binding"); err != nil {
+			return all, err
 		}
 	}
 	address := s.metrics
@@ -469,15 +524,10 @@ func (s *service) listeners(ctx context.Context) (api, metrics net.Listener, err
 		address = s.profile.API.MetricsAddress
 	}
 	if address == "" || address == "off" {
-		return api, nil, nil
+		return all, nil
 	}
-	if metrics, err = listen(address, "metrics and health"); err != nil {
-		if api != nil {
-			err = errors.Join(err, api.Close())
-		}
-		return nil, nil, err
-	}
-	return api, metrics, nil
+	all.metrics, err = listen(address, "metrics and health")
+	return all, err
 }
 
 func (s *service) serveMetrics(ctx context.Context, l net.Listener, failed func(string, error)) (stop func()) {
