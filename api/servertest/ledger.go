@@ -39,6 +39,7 @@ type Ledger struct {
 	restatements map[[2]ledger.Digest]ledger.EventRecord
 	ids          map[string]ledger.Digest
 	items        map[string]ledger.ItemState
+	findings     map[ledger.Naming]ledger.Finding
 	devices      map[string]ledger.Device
 	segments     map[string]map[uint64]ledger.SegmentRecord
 	policies     map[string]map[uint32]ledger.Policy
@@ -50,7 +51,7 @@ func NewLedger() *Ledger {
 	l := &Ledger{
 		Now: ledger.MillisOf(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), grown: make(chan struct{}),
 		events: map[ledger.Digest]ledger.EventRecord{}, restatements: map[[2]ledger.Digest]ledger.EventRecord{}, ids: map[string]ledger.Digest{},
-		items: map[string]ledger.ItemState{}, devices: map[string]ledger.Device{}, segments: map[string]map[uint64]ledger.SegmentRecord{},
+		items: map[string]ledger.ItemState{}, findings: map[ledger.Naming]ledger.Finding{}, devices: map[string]ledger.Device{}, segments: map[string]map[uint64]ledger.SegmentRecord{},
 		policies: map[string]map[uint32]ledger.Policy{}, products: map[string]string{},
 	}
 	l.append(nil)
@@ -187,13 +188,47 @@ func (l *Ledger) event(tx ledger.Tx, e submit.Event, position int, content *wire
 	for _, part := range in.Items {
 		state := l.items[part.EPC]
 		state.EPC = part.EPC
-		state, findings := state.Apply(in, part.Role, tx)
+		state = state.Apply(in, part.Role, tx)
+		now, err := state.Judge(ledger.Rulebook{}, shelf{l}, tx.Time)
+		if err != nil {
+			return refusal(err)
+		}
+		docket := state.Docket(now, func(ledger.Digest) bool { return false })
+		found, open, err := docket.Settle(func(ref ledger.FindingRef) (*ledger.Finding, error) {
+			if f, ok := l.findings[ledger.Naming{Event: ref.Event, Code: ref.Code, Item: part.EPC}]; ok {
+				return &f, nil
+			}
+			return nil, nil //nolint:nilnil // what was never raised is no error
+		}, in.Hash, tx)
+		if err != nil {
+			return refusal(err)
+		}
+		state.Open = state.InSight(open)
 		l.items[part.EPC] = state
 		changed[part.EPC] = true
-		answer.Findings = append(answer.Findings, findings...)
+		for _, f := range found {
+			l.findings[f.Naming()] = f
+			if f.Change == ledger.FindingRaised {
+				answer.Findings = append(answer.Findings, f)
+			} else {
+				content.Changes = append(content.Changes, f)
+			}
+		}
 	}
 	content.Findings = append(content.Findings, answer.Findings...)
 	return submit.Outcome{Answer: answer}
+}
+
+// shelf is what the rules ask of a ledger on which no master data is registered.
+type shelf struct{ l *Ledger }
+
+func (shelf) Place(string) (*ledger.MasterDatum, error) { return nil, nil } //nolint:nilnil // none is registered
+func (shelf) Lane(_, _ string) (*ledger.Lane, error)    { return nil, nil } //nolint:nilnil // none is registered
+
+func (s shelf) Item(epc string) (ledger.ItemState, error) {
+	state := s.l.items[epc]
+	state.EPC = epc
+	return state, nil
 }
 
 // Devices registers devices.

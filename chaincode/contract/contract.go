@@ -35,7 +35,7 @@ const fnMetadata = contractapi.SystemContractName + ":GetMetadata"
 // New makes the chaincode. Its clock is the peer's: a transaction whose time is too far from it is
 // refused. Faults of the program itself go to the log.
 func New(clock func() time.Time, log *slog.Logger) (shim.Chaincode, error) {
-	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock), newAnchor(clock))
+	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock), newAnchor(clock), newMasterData(clock))
 	if err != nil {
 		return nil, fmt.Errorf("contracts: %w", err)
 	}
@@ -54,11 +54,12 @@ type chaincode struct {
 func arguments(function string) (int, bool) {
 	switch function {
 	case wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts,
-		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy, wire.FnAnchorRoots, wire.FnGetAnchorHead:
+		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy, wire.FnAnchorRoots, wire.FnGetAnchorHead,
+		wire.FnReview, wire.FnRegisterMaster:
 		return 1, true
 	case wire.FnGetSegment, wire.FnGetAnchor:
 		return 2, true
-	case wire.FnGetVerdict:
+	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster:
 		return 3, true
 	case fnMetadata:
 		return 0, true

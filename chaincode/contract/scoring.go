@@ -44,12 +44,16 @@ func (c *Scoring) SetPolicies(ctx contractapi.TransactionContextInterface, batch
 	if err != nil {
 		return nil, coded(err)
 	}
+	book, err := t.repository.Rulebook()
+	if err != nil {
+		return nil, coded(err)
+	}
 	refused := make([]error, len(in.Policies))
 	var keys []string
 	for i, p := range in.Policies {
 		var own []string
 		if refused[i] = ledger.CheckPolicy(p); refused[i] == nil {
-			own, refused[i] = policyKeys(p)
+			own, refused[i] = policyKeys(p, book)
 		}
 		if refused[i] == nil {
 			keys = append(keys, own...)
@@ -71,8 +75,8 @@ func (c *Scoring) SetPolicies(ctx contractapi.TransactionContextInterface, batch
 	return answers, coded(err)
 }
 
-// policyKeys names what a policy bears on: itself, the version before, its products.
-func policyKeys(p ledger.Policy) ([]string, error) {
+// policyKeys names what a policy bears on: itself, the version before, its products and whose they are.
+func policyKeys(p ledger.Policy, book ledger.Rulebook) ([]string, error) {
 	own, err := wire.PolicyKey(p.ID, p.Version)
 	if err != nil {
 		return nil, err
@@ -88,6 +92,12 @@ func policyKeys(p ledger.Policy) ([]string, error) {
 			return nil, err
 		}
 		keys = append(keys, key)
+		if !book.Prefixes {
+			continue
+		}
+		if keys, err = prefixKeys(keys, product); err != nil {
+			return nil, err
+		}
 	}
 	return keys, nil
 }
@@ -100,7 +110,13 @@ func (t *transaction) setPolicy(p ledger.Policy) error {
 		}
 		return ref.ID, nil
 	}}
-	var err error
+	book, err := t.repository.Rulebook()
+	if err != nil {
+		return err
+	}
+	if book.Prefixes {
+		view.Holder = func(product string) (string, error) { return ledger.HolderOf(product, t.repository.Holder) }
+	}
 	if view.Recorded, err = t.repository.Policy(p.ID, p.Version); err != nil {
 		return err
 	}

@@ -31,7 +31,9 @@ func newTraceability(clock func() time.Time) *Traceability {
 }
 
 // GetEvaluateTransactions names the functions that only read.
-func (*Traceability) GetEvaluateTransactions() []string { return []string{"GetEvent", "GetItem"} }
+func (*Traceability) GetEvaluateTransactions() []string {
+	return []string{"GetEvent", "GetFinding", "GetItem"}
+}
 
 // RecordEvents records a wire.EventBatch and answers each event for itself. It needs the role recorder.
 func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface, batch []byte) ([]byte, error) {
@@ -43,7 +45,7 @@ func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface,
 	if err != nil {
 		return nil, coded(err)
 	}
-	r := eventRecorder{transaction: t, inputs: readEvents(entries, t.Actor.MSPID)}
+	r := eventRecorder{court: newCourt(t), inputs: readEvents(entries, t.Actor.MSPID)}
 	if err = r.prefetch(); err != nil {
 		return nil, coded(err)
 	}
@@ -51,6 +53,9 @@ func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface,
 		if err = r.record(&r.inputs[i]); err != nil {
 			return nil, coded(err)
 		}
+	}
+	if err = r.settle(); err != nil {
+		return nil, coded(err)
 	}
 	if len(r.kept) > 0 {
 		// The argument is the pack when all of it was recorded: it is the same for every endorser.
@@ -135,16 +140,18 @@ func (in *eventInput) name(mspID string) error {
 
 // eventRecorder records the inputs of one batch in their order.
 type eventRecorder struct {
-	*transaction
+	*court
 
 	inputs []eventInput
 	kept   []wire.EventEntry // the bodies to store, in the order of their positions
 }
 
-// prefetch reads in bulk what the decisions need: events and eventIDs first, then the items of those
-// events only that are new, so that a repeated batch depends on nothing but its events.
+// prefetch reads in bulk what the decisions need: events, eventIDs and the rulebook first, then the
+// items, places and products of those events only that are new, so that a repeated batch depends on
+// nothing but its events, and at last the accounts that products opt in to.
 func (r *eventRecorder) prefetch() error {
-	keys := make([]string, 0, len(r.inputs)+len(r.inputs)/4)
+	keys := make([]string, 0, 1+len(r.inputs)+len(r.inputs)/4)
+	keys = append(keys, wire.RulebookKey())
 	for i := range r.inputs {
 		in := &r.inputs[i]
 		if in.err != nil {
@@ -156,6 +163,10 @@ func (r *eventRecorder) prefetch() error {
 		}
 	}
 	if err := r.repository.Prefetch(keys); err != nil {
+		return err
+	}
+	var err error
+	if r.book, err = r.repository.Rulebook(); err != nil {
 		return err
 	}
 	keys = keys[:0]
@@ -170,8 +181,42 @@ func (r *eventRecorder) prefetch() error {
 			return err
 		case recorded == nil:
 			keys = append(keys, in.items...)
+			if keys, err = r.registered(keys, in.event); err != nil {
+				return err
+			}
 		case recorded.BodyDigest != in.event.Body:
 			keys = append(keys, wire.RestatementKey(in.event.Hash, in.event.Body))
+		}
+	}
+	if err := r.repository.Prefetch(keys); err != nil || !r.book.Products {
+		return err
+	}
+	return r.prefetchAccounts(keys[:0])
+}
+
+// prefetchAccounts reads the accounts of the new events; their products are read already.
+func (r *eventRecorder) prefetchAccounts(keys []string) error {
+	for i := range r.inputs {
+		in := &r.inputs[i]
+		if in.err != nil || len(in.event.Amounts) == 0 {
+			continue
+		}
+		if recorded, err := r.repository.Event(in.event.Hash); err != nil || recorded != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		postings, err := in.event.Postings(r.Actor.MSPID, r.balanced)
+		if err != nil {
+			return err
+		}
+		for _, p := range postings {
+			key, err := wire.AccountKey(p.Account)
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key)
 		}
 	}
 	return r.repository.Prefetch(keys)
@@ -225,79 +270,46 @@ func (r *eventRecorder) record(in *eventInput) error {
 			return err
 		}
 	}
-	if decision.Restatement {
-		err = r.restate(in, decision, *view.Recorded)
-	} else {
-		answer.Findings, err = r.create(in, decision)
-	}
-	if err != nil {
-		return err
-	}
 	r.kept = append(r.kept, in.entry)
 	r.answer(answer)
-	return nil
+	if decision.Restatement {
+		return r.restate(in, decision, *view.Recorded)
+	}
+	return r.create(in, decision)
 }
 
-// create saves a new event, its effects on items and its findings.
-func (r *eventRecorder) create(in *eventInput, decision ledger.EventDecision) ([]ledger.Finding, error) {
-	var findings []ledger.Finding
-	if in.event.Mismatch {
-		findings = append(findings, ledger.MismatchFinding(in.event))
-	}
+// create saves a new event, its effects on items and accounts, and the findings on it by itself. Those
+// on items and accounts are settled when the whole batch is recorded.
+func (r *eventRecorder) create(in *eventInput, decision ledger.EventDecision) error {
+	r.recorded[in.event.Hash] = len(r.answers) - 1
 	for _, part := range in.event.Items {
 		item, err := r.repository.Item(part.EPC)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		item, found := item.Apply(in.event, part.Role, r.Tx)
-		r.repository.PutItem(item)
-		findings = append(findings, found...)
-	}
-	findings, err := r.standing(findings)
-	if err != nil {
-		return nil, err
-	}
-	codes := make([]string, len(findings))
-	for i, f := range findings {
-		codes[i] = string(f.Code)
-		if err := r.repository.CreateFinding(f); err != nil {
-			return nil, err
-		}
-	}
-	if len(codes) > 0 {
-		decision.Record.Findings = unique(codes)
+		r.repository.PutItem(item.Apply(in.event, part.Role, r.Tx))
+		r.touch(part.EPC, in.event.Hash)
 	}
 	r.summary.Events = append(r.summary.Events, wire.EventRef{Hash: in.event.Hash, Index: decision.Record.Index})
-	return findings, r.repository.CreateEvent(in.event.Hash, decision.Record)
-}
-
-// standing drops findings whose ground was declared in error and those that an event raises again by
-// naming an item in two roles.
-func (r *eventRecorder) standing(findings []ledger.Finding) ([]ledger.Finding, error) {
-	type rule struct {
-		code ledger.FindingCode
-		item string
+	if err := r.repository.CreateEvent(in.event.Hash, decision.Record); err != nil {
+		return err
 	}
-	others := make([]string, len(findings))
-	for i, f := range findings {
-		others[i] = wire.EventKey(f.Other) // of none: a key that is never written
-	}
-	if err := r.repository.Prefetch(others); err != nil {
-		return nil, err
-	}
-	seen := make(map[rule]struct{}, len(findings))
-	kept := findings[:0]
-	for _, f := range findings {
-		other, err := r.repository.Event(f.Other)
-		if err != nil {
-			return nil, err
-		}
-		if _, twice := seen[rule{f.Code, f.Item}]; !twice && f.Stands(other) {
-			seen[rule{f.Code, f.Item}] = struct{}{}
-			kept = append(kept, f)
+	if !decision.Record.DeclaredInError {
+		if err := r.post(in.event); err != nil {
+			return err
 		}
 	}
-	return kept, nil
+	findings, err := ledger.JudgeEvent(in.event, decision.Record, r.book, r.repository, r.balanced)
+	if err != nil {
+		return err
+	}
+	for i := range findings {
+		after, _ := ledger.Settle(nil, &findings[i], in.event.Hash, r.Tx)
+		if err := r.rule(after, in.event.Hash); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restate saves another text of a recorded event.
@@ -305,6 +317,9 @@ func (r *eventRecorder) restate(in *eventInput, decision ledger.EventDecision, r
 	if decision.DeclareInError {
 		recorded.DeclaredInError = true
 		if err := r.repository.MarkEvent(in.event.Hash, recorded); err != nil {
+			return err
+		}
+		if err := r.withdraw(in.event); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,14 @@ type EventInput struct {
 	// Claims is the eventID that the event takes for itself, empty if none: an event hash is a claim
 	// of content and not a name, and an error declaration repeats the name of the event it declares.
 	Claims string
+	// SeenAt is where the items were: the canonical readPoint, else bizLocation; empty if neither is given.
+	SeenAt string
+	// Places are the event's readPoint and bizLocation, canonical, once each.
+	Places []string
+	// Destination is where a shipping goes: the canonical location, else possessing, else owning party.
+	Destination string
+	// Amounts are the stated quantities of classes.
+	Amounts []Amount
 	// Mismatch tells that the eventID is an event hash and not this event's.
 	Mismatch bool
 }
@@ -55,7 +63,11 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 			return EventInput{}, refuse(ErrTooLarge, "a business step, disposition or place of %d bytes, at most %d are allowed", len(s), MaxRegisterBytes)
 		}
 	}
+	if err = in.locate(); err != nil {
+		return EventInput{}, err
+	}
 	items := event.Items()
+	in.Amounts = amountsOf(items)
 	seen := make(map[Part]struct{}, len(items))
 	for _, it := range items {
 		p := Part{EPC: it.Canonical, Role: it.Role}
@@ -82,6 +94,39 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 		in.Claims = id
 	}
 	return in, nil
+}
+
+// locate reads where the event happened and where what it ships goes.
+func (in *EventInput) locate() error {
+	for _, l := range []*epcis.Location{in.Event.ReadPoint, in.Event.BizLocation} {
+		if l == nil || l.ID == "" {
+			continue
+		}
+		id := CanonicalPlace(l.ID)
+		if len(id) > MaxRegisterBytes {
+			return refuse(ErrTooLarge, "a place of %d bytes, at most %d are allowed", len(id), MaxRegisterBytes)
+		}
+		if in.SeenAt == "" {
+			in.SeenAt = id
+		}
+		if len(in.Places) == 0 || in.Places[0] != id {
+			in.Places = append(in.Places, id)
+		}
+	}
+	if in.Event.BizStep != "shipping" {
+		return nil
+	}
+	for _, kind := range []string{"location", "possessing_party", "owning_party"} {
+		for _, d := range in.Event.Destinations {
+			if d.Type == kind && in.Destination == "" {
+				in.Destination = CanonicalPlace(d.ID)
+			}
+		}
+	}
+	if len(in.Destination) > MaxRegisterBytes {
+		return refuse(ErrTooLarge, "a destination of %d bytes, at most %d are allowed", len(in.Destination), MaxRegisterBytes)
+	}
+	return nil
 }
 
 // compact reports whether JSON text has no white space between its tokens.

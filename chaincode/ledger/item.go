@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 
 	"github.com/waybill-dev/waybill/epcis"
 )
@@ -15,6 +14,9 @@ type effect struct {
 	ends        bool // decommissioned, destroyed or consumed
 	moves       bool // moved, packed, unpacked or handed over
 	ships       bool
+	receives    bool
+	voids       bool // takes a shipping back
+	empties     bool // takes everything out of it
 	holds       bool // shows that the recording organisation holds the item
 	container   *string
 }
@@ -63,11 +65,11 @@ func (f *effect) step(e *epcis.Event) {
 	case "shipping":
 		f.moves, f.ships, f.status = true, true, ItemInTransit
 	case "receiving", "accepting":
-		f.moves, f.holds, f.status = true, true, ItemActive
+		f.moves, f.receives, f.holds, f.status = true, true, true, ItemActive
 	case "departing", "transporting":
 		f.moves, f.status = true, ItemInTransit
 	case "void_shipping":
-		f.status = ItemActive
+		f.voids, f.status = true, ItemActive
 	case "arriving", "loading", "unloading", "picking", "packing", "unpacking", "staging_outbound",
 		"dispensing", "retail_selling", "installing", "removing", "entering_exiting", "consigning":
 		f.moves = true
@@ -90,6 +92,7 @@ func (f *effect) pack(e *epcis.Event, role epcis.Role, container string) {
 		}
 	case role == epcis.RoleParent && e.Action != epcis.Observe && e.Type == epcis.AggregationEvent:
 		f.holds = true
+		f.empties = e.Action == epcis.Delete && len(e.ChildEPCs)+len(e.ChildQuantities) == 0
 	}
 }
 
@@ -98,7 +101,7 @@ func (f *effect) commission() {
 }
 
 func (f *effect) end() {
-	f.ends, f.commissions, f.holds, f.moves, f.ships, f.status = true, false, false, false, false, ItemDecommissioned
+	f.ends, f.commissions, f.holds, f.moves, f.ships, f.receives, f.status = true, false, false, false, false, false, ItemDecommissioned
 }
 
 // Container gives the canonical EPC of the event's parent, empty if it has none.
@@ -111,13 +114,15 @@ func (in EventInput) Container() string {
 	return ""
 }
 
-// Apply gives the item's state after an event that was just recorded and the rules it breaks. The
-// state after a set of events does not depend on the order of their recording: each register keeps
-// the value of the event that is last by event time, then by hash. Findings compare the event with
-// what the ledger held when it was recorded.
-func (s ItemState) Apply(in EventInput, role epcis.Role, tx Tx) (ItemState, []Finding) {
+// Apply gives the item's state after an event that was just recorded. The state after a set of events
+// does not depend on the order of their recording: each register keeps the value of the event that is
+// last by event time, then by hash, and the steps are in that order too. An event that declares itself
+// in error sets registers and is no step: no rule rests on it.
+func (s ItemState) Apply(in EventInput, role epcis.Role, tx Tx) ItemState {
 	f := effectOf(in.Event, role, in.Container())
-	findings := s.findings(in, f, tx)
+	if !in.Event.IsErrorDeclaration() {
+		s.Steps = withStep(s.Steps, stepOf(in, f, tx.Actor.MSPID))
+	}
 	now := moment{in.At, in.Hash}
 	if f.status != ItemUnknown && now.follows(s.StatusAt, s.StatusBy) {
 		s.Status, s.StatusAt, s.StatusBy = f.status, in.At, in.Hash
@@ -141,7 +146,7 @@ func (s ItemState) Apply(in EventInput, role epcis.Role, tx Tx) (ItemState, []Fi
 		s.LastAt, s.LastEvent = in.At, in.Hash
 		s.BizStep, s.Disposition, s.Place = string(in.Event.BizStep), string(in.Event.Disposition), place(in.Event)
 	}
-	return s, findings
+	return s
 }
 
 // moment orders events: by time, then by hash.
@@ -172,53 +177,4 @@ func place(e *epcis.Event) string {
 	return id
 }
 
-// findings compares an event with the item's state before it. Commissioning twice and moving after
-// the end are found whichever of the two events is recorded first; shipping by who does not hold the
-// item is found when the shipping is recorded after what made the other the holder.
-func (s ItemState) findings(in EventInput, f effect, tx Tx) []Finding {
-	var out []Finding
-	add := func(code FindingCode, other Digest, format string, args ...any) {
-		out = append(out, Finding{Code: code, Item: s.EPC, Event: in.Hash, Other: other, Detail: fmt.Sprintf(format, args...)})
-	}
-	if f.commissions && !s.CommissionedBy.IsZero() && s.CommissionedBy != in.Hash {
-		first, second := min(in.At, s.CommissionedAt), max(in.At, s.CommissionedAt)
-		if s.EndedBy.IsZero() || s.EndedAt < first || s.EndedAt > second {
-			add(FindingCommissionedTwice, s.CommissionedBy, "The item was commissioned at %s and at %s and not decommissioned between.", stamp(first), stamp(second))
-		}
-	}
-	switch {
-	case f.moves && !s.EndedBy.IsZero() && s.EndedAt < in.At && !s.revived(s.EndedAt, in.At):
-		add(FindingMovedAfterDecommission, s.EndedBy, "The item was decommissioned at %s and moved at %s.", stamp(s.EndedAt), stamp(in.At))
-	case f.ends && !s.MovedBy.IsZero() && in.At < s.MovedAt && !s.revived(in.At, s.MovedAt):
-		add(FindingMovedAfterDecommission, s.MovedBy, "The item was decommissioned at %s and moved at %s.", stamp(in.At), stamp(s.MovedAt))
-	}
-	// What lies in a container is in the hands of whoever holds the container.
-	within := s.Container
-	if f.container != nil {
-		within = *f.container
-	}
-	if f.ships && !f.holds && within == "" && s.Custodian != "" && s.Custodian != tx.Actor.MSPID && s.CustodianAt <= in.At {
-		add(FindingShippedByNonHolder, s.CustodianBy, "%s shipped the item at %s while %s held it since %s.", tx.Actor.MSPID, stamp(in.At), s.Custodian, stamp(s.CustodianAt))
-	}
-	return out
-}
-
-// revived reports whether the item was commissioned again after its end and not after its move.
-func (s ItemState) revived(ended, moved Millis) bool {
-	return !s.CommissionedBy.IsZero() && s.CommissionedAt > ended && s.CommissionedAt <= moved
-}
-
 func stamp(m Millis) string { return m.Time().Format("2006-01-02T15:04:05Z") }
-
-// Stands reports whether a finding holds; other is the record of the event that it names beside its
-// own, nil if it names none. What its recorder declared in error is no ground for a finding, so that a
-// mistake can be corrected as EPCIS has it: by a declaration and then the right event.
-func (f Finding) Stands(other *EventRecord) bool { return other == nil || !other.DeclaredInError }
-
-// MismatchFinding is the finding of an event whose eventID is the hash of other content.
-func MismatchFinding(in EventInput) Finding {
-	return Finding{
-		Code: FindingEventIDMismatch, Event: in.Hash,
-		Detail: "The eventID is an event hash, and not this event's, which is " + epcis.Hash(in.Hash).String() + ".",
-	}
-}

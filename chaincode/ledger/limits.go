@@ -29,6 +29,9 @@ const (
 	MaxBatchPolicies  = 20
 	MaxPolicyProducts = 2_000
 
+	MaxBatchReviews = 1_000 // items and events to judge again
+	MaxReviewEvents = 50    // events among them, each of whose bodies is read back
+
 	MaxBatchVerdicts    = 500
 	MaxVerdictReasons   = 64
 	MaxVerdictEvents    = 2_000

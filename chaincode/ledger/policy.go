@@ -61,6 +61,9 @@ type PolicyView struct {
 	Previous *Policy // the version before, if any
 	// Owner tells which policy a product has now, empty if none.
 	Owner func(product string) (id string, err error)
+	// Holder tells which organisation holds the product's company prefix, empty if nobody does; nil if
+	// nobody holds any.
+	Holder func(product string) (mspID string, err error)
 }
 
 // PolicyDecision is what becomes of a version of a policy.
@@ -99,6 +102,14 @@ func DecidePolicy(p Policy, view PolicyView, tx Tx) (PolicyDecision, error) {
 		}
 		if owner != "" && owner != p.ID {
 			return PolicyDecision{}, refuse(ErrConflict, "product %s has policy %s", product, owner)
+		}
+		if view.Holder == nil || product == AnyProduct {
+			continue
+		}
+		if holder, err := view.Holder(product); err != nil {
+			return PolicyDecision{}, err
+		} else if holder != "" && holder != tx.Actor.MSPID {
+			return PolicyDecision{}, refuse(ErrUnauthorised, "product %s bears the company prefix of %s, whose policy it is to set", product, holder)
 		}
 	}
 	for _, product := range before {

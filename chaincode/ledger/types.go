@@ -23,26 +23,6 @@ func BodyDigest(context, body []byte) Digest {
 	return Digest(h.Sum(nil))
 }
 
-// FindingCode names a deterministic rule.
-type FindingCode string
-
-// The rules whose findings the contract records.
-const (
-	FindingCommissionedTwice      FindingCode = "commissioned_twice"
-	FindingMovedAfterDecommission FindingCode = "moved_after_decommission"
-	FindingShippedByNonHolder     FindingCode = "shipped_by_non_holder"
-	FindingEventIDMismatch        FindingCode = "event_id_mismatch"
-)
-
-// Finding is a rule's result on chain: what does not fit, in which item and which events.
-type Finding struct {
-	Code   FindingCode `cbor:"1,keyasint"`
-	Item   string      `cbor:"2,keyasint,omitempty"` // canonical EPC
-	Event  Digest      `cbor:"3,keyasint"`           // the event that raised it
-	Other  Digest      `cbor:"4,keyasint"`           // the event it does not fit with; zero if none
-	Detail string      `cbor:"5,keyasint"`           // one sentence for a person
-}
-
 // ItemStatus is where an item is in its life.
 type ItemStatus uint8
 
@@ -78,6 +58,12 @@ type ItemState struct {
 	BizStep        string     `cbor:"19,keyasint,omitempty"` // of the last event
 	MovedAt        Millis     `cbor:"20,keyasint"`           // last event that moved, packed, unpacked or handed it over
 	MovedBy        Digest     `cbor:"21,keyasint"`
+	// Steps are what the latest events say of the item, by (event time, hash), at most MaxItemSteps.
+	// The rules judge them, so that findings do not depend on the order of recording.
+	Steps []Step `cbor:"22,keyasint,omitempty"`
+	// Open names the findings on the item that are open and whose event is among the steps, by code,
+	// then by event.
+	Open []FindingRef `cbor:"23,keyasint,omitempty"`
 }
 
 // KeyAlgorithm names a device key's signature scheme.

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -14,11 +13,18 @@ type Repository struct {
 	keys  *overlay
 	items map[string]ledger.ItemState // read or changed, by EPC
 	dirty map[string]struct{}         // EPCs of changed items
+
+	accounts      map[ledger.AccountID]ledger.Account // read or changed
+	dirtyAccounts map[ledger.AccountID]struct{}
+	master        map[string]*ledger.MasterDatum // read, by key; nil: not registered
 }
 
 // New gives the repository of a transaction.
 func New(world WorldState) *Repository {
-	return &Repository{keys: newOverlay(world), items: map[string]ledger.ItemState{}, dirty: map[string]struct{}{}}
+	return &Repository{
+		keys: newOverlay(world), items: map[string]ledger.ItemState{}, dirty: map[string]struct{}{},
+		accounts: map[ledger.AccountID]ledger.Account{}, dirtyAccounts: map[ledger.AccountID]struct{}{}, master: map[string]*ledger.MasterDatum{},
+	}
 }
 
 // Prefetch reads keys in bulk, so that later reads of them cost nothing.
@@ -40,11 +46,12 @@ func (r *Repository) Flush() (wrote bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if before, err := r.keys.get(key); err != nil {
+		if err := r.putChanged(key, value); err != nil {
 			return false, err
-		} else if !bytes.Equal(before, value) {
-			r.keys.put(key, value)
 		}
+	}
+	if err := r.flushAccounts(); err != nil {
+		return false, err
 	}
 	if !r.keys.dirty() {
 		return false, nil
@@ -138,15 +145,6 @@ func (r *Repository) Item(epc string) (ledger.ItemState, error) {
 func (r *Repository) PutItem(s ledger.ItemState) {
 	r.items[s.EPC] = s
 	r.dirty[s.EPC] = struct{}{}
-}
-
-// CreateFinding records a finding. An event raises a rule once for an item.
-func (r *Repository) CreateFinding(f ledger.Finding) error {
-	key, err := wire.FindingKey(f)
-	if err != nil {
-		return err
-	}
-	return store(r, key, f)
 }
 
 // CreatePack stores the bodies or payloads of a transaction.
@@ -304,7 +302,7 @@ func (r *Repository) HasPolicy(id string, version uint32) (bool, error) {
 // stored is a type that lies under a key as it is.
 type stored interface {
 	ledger.EventRecord | ledger.SegmentRecord | ledger.Device | ledger.Policy | ledger.Verdict | ledger.Finding | wire.PolicyRef | wire.EventClaim |
-		ledger.Anchor | ledger.AnchorHead
+		ledger.Anchor | ledger.AnchorHead | ledger.Account | ledger.Rulebook | ledger.MasterDatum
 }
 
 func named[T stored](r *Repository, name func() (string, error)) (*T, error) {

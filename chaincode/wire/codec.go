@@ -54,7 +54,8 @@ type message interface {
 		RecordedEvent | StoredSegment | storedItem | ledger.ItemState |
 		ledger.EventRecord | ledger.SegmentRecord | ledger.Device | ledger.Policy | ledger.Verdict |
 		ledger.Finding | PolicyRef | EventClaim |
-		RootBatch | rootStatement | ledger.Anchor | ledger.AnchorHead
+		RootBatch | rootStatement | ledger.Anchor | ledger.AnchorHead |
+		MasterBatch | ReviewBatch | ledger.MasterDatum | ledger.Rulebook | ledger.Account
 }
 
 // Encode gives the one encoding of a value: the version byte and its CBOR.
@@ -163,10 +164,37 @@ func DecodeVerdictBatch(data []byte) (VerdictBatch, error) {
 	return b, err
 }
 
+// DecodeMasterBatch reads the argument of masterdata:Register.
+func DecodeMasterBatch(data []byte) (MasterBatch, error) {
+	b, err := Decode[MasterBatch](data, ledger.MaxArgumentBytes)
+	if err == nil {
+		err = bounded("master data", len(b.Data), ledger.MaxBatchMaster)
+	}
+	return b, err
+}
+
+// DecodeReviewBatch reads the argument of Review.
+func DecodeReviewBatch(data []byte) (ReviewBatch, error) {
+	b, err := Decode[ReviewBatch](data, ledger.MaxArgumentBytes)
+	if err == nil {
+		err = bounded("items and events", len(b.Items)+len(b.Events), ledger.MaxBatchReviews)
+	}
+	return b, err
+}
+
 // VerdictDigest names a verdict as its scorer states it: SHA-256 of its encoding without what the
 // contract sets, so that equal statements of different organisations have one digest.
 func VerdictDigest(v ledger.Verdict) (ledger.Digest, error) {
 	data, err := Encode(v.Stated())
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	return sha256.Sum256(data), nil
+}
+
+// MasterDigest names a datum as its registrar states it.
+func MasterDigest(m ledger.MasterDatum) (ledger.Digest, error) {
+	data, err := Encode(m.Stated())
 	if err != nil {
 		return ledger.Digest{}, err
 	}

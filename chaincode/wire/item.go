@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
@@ -23,6 +24,27 @@ type storedItem struct {
 	Disposition  string            `cbor:"12,keyasint,omitempty"`
 	Place        string            `cbor:"13,keyasint,omitempty"`
 	BizStep      string            `cbor:"14,keyasint,omitempty"`
+	Names        []string          `cbor:"15,keyasint,omitempty"` // that the steps name, once each
+	Steps        []storedStep      `cbor:"16,keyasint,omitempty"`
+	Open         []storedRef       `cbor:"17,keyasint,omitempty"`
+}
+
+// storedStep is a step whose event is in Stamps and whose names are in Names.
+type storedStep struct {
+	_         struct{} `cbor:",toarray"`
+	Stamp     int      // 1 + index
+	Acts      ledger.Acts
+	By        int // 1 + index in Names; 0: empty
+	Place     int
+	Container int
+	To        int
+}
+
+// storedRef is an open finding whose event is in Stamps.
+type storedRef struct {
+	_     struct{} `cbor:",toarray"`
+	Code  ledger.FindingCode
+	Stamp int
 }
 
 // stamp is the moment of an event and the event.
@@ -32,8 +54,8 @@ type stamp struct {
 	Hash ledger.Digest
 }
 
-// maxItemStamps is the number of registers: each has at most one event of its own.
-const maxItemStamps = 7
+// maxItemStamps is the number of registers and steps: each has at most one event of its own.
+const maxItemStamps = 7 + ledger.MaxItemSteps
 
 // EncodeItem gives the stored form of an item's state.
 func EncodeItem(s ledger.ItemState) ([]byte, error) {
@@ -60,6 +82,34 @@ func EncodeItem(s ledger.ItemState) ([]byte, error) {
 	out.CommissionBy = ref(s.CommissionedAt, s.CommissionedBy)
 	out.EndedBy = ref(s.EndedAt, s.EndedBy)
 	out.MovedBy = ref(s.MovedAt, s.MovedBy)
+	name := func(text string) int {
+		if text == "" {
+			return 0
+		}
+		for i, known := range out.Names {
+			if known == text {
+				return i + 1
+			}
+		}
+		out.Names = append(out.Names, text)
+		return len(out.Names)
+	}
+	if len(s.Steps) > 0 {
+		out.Steps = make([]storedStep, len(s.Steps))
+	}
+	for i, t := range s.Steps {
+		out.Steps[i] = storedStep{
+			Stamp: ref(t.At, t.Event), Acts: t.Acts,
+			By: name(t.By), Place: name(t.Place), Container: name(t.Container), To: name(t.To),
+		}
+	}
+	for _, f := range s.Open {
+		i := slices.IndexFunc(s.Steps, func(t ledger.Step) bool { return t.Event == f.Event })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: an open finding on event %s, which is no step of the item", ledger.ErrMalformed, f.Event)
+		}
+		out.Open = append(out.Open, storedRef{Code: f.Code, Stamp: out.Steps[i].Stamp})
+	}
 	return Encode(out)
 }
 
@@ -96,5 +146,38 @@ func DecodeItem(epc string, data []byte) (ledger.ItemState, error) {
 			*r.at, *r.by = in.Stamps[r.ref-1].At, in.Stamps[r.ref-1].Hash
 		}
 	}
-	return s, nil
+	return s, in.steps(&s)
+}
+
+// steps reads the steps and the open findings.
+func (in storedItem) steps(s *ledger.ItemState) error {
+	if len(in.Steps) > ledger.MaxItemSteps {
+		return fmt.Errorf("%w: %d steps of an item", ledger.ErrMalformed, len(in.Steps))
+	}
+	for _, t := range in.Steps {
+		step := ledger.Step{Acts: t.Acts}
+		if t.Stamp < 1 || t.Stamp > len(in.Stamps) {
+			return fmt.Errorf("%w: a step names stamp %d of %d", ledger.ErrMalformed, t.Stamp, len(in.Stamps))
+		}
+		step.At, step.Event = in.Stamps[t.Stamp-1].At, in.Stamps[t.Stamp-1].Hash
+		for _, n := range []struct {
+			ref  int
+			text *string
+		}{{t.By, &step.By}, {t.Place, &step.Place}, {t.Container, &step.Container}, {t.To, &step.To}} {
+			if n.ref < 0 || n.ref > len(in.Names) {
+				return fmt.Errorf("%w: a step names name %d of %d", ledger.ErrMalformed, n.ref, len(in.Names))
+			}
+			if n.ref > 0 {
+				*n.text = in.Names[n.ref-1]
+			}
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	for _, f := range in.Open {
+		if f.Stamp < 1 || f.Stamp > len(in.Stamps) {
+			return fmt.Errorf("%w: a finding names stamp %d of %d", ledger.ErrMalformed, f.Stamp, len(in.Stamps))
+		}
+		s.Open = append(s.Open, ledger.FindingRef{Code: f.Code, Event: in.Stamps[f.Stamp-1].Hash})
+	}
+	return nil
 }

@@ -25,6 +25,11 @@ const (
 	KindPolicy      Kind = "policy"      // id, version → ledger.Policy
 	KindProduct     Kind = "product"     // class or "*" → PolicyRef
 	KindVerdict     Kind = "verdict"     // shipment, window, model → ledger.Verdict
+	KindAccount     Kind = "account"     // holder, class, unit of measure (may be empty) → ledger.Account
+	KindRulebook    Kind = "rulebook"    // → ledger.Rulebook
+	KindMaster      Kind = "master"      // kind, id… → ledger.MasterDatum, the latest in force
+	KindMasterPast  Kind = "masterpast"  // kind, id…, version → ledger.MasterDatum
+	KindWaiting     Kind = "waiting"     // version, digest → ledger.MasterDatum: rules that wait for approvals
 )
 
 // EventClaim is the value under an eventID: the event of the organisation that bears it.
@@ -93,7 +98,12 @@ func ItemKey(epc string) (string, error) { return Key(KindItem, epc) }
 
 // FindingKey is the key of a finding: an event raises a rule once for an item.
 func FindingKey(f ledger.Finding) (string, error) {
-	return Key(KindFinding, f.Event.String(), string(f.Code), f.Item)
+	return NamingKey(f.Naming())
+}
+
+// NamingKey is the key of the finding with this name.
+func NamingKey(n ledger.Naming) (string, error) {
+	return Key(KindFinding, n.Event.String(), string(n.Code), n.Item)
 }
 
 // DeviceKey is the key of a device.
@@ -115,6 +125,30 @@ func ProductKey(product string) (string, error) { return Key(KindProduct, produc
 // VerdictKey is the key of a verdict.
 func VerdictKey(shipment string, window uint32, model string) (string, error) {
 	return Key(KindVerdict, shipment, padded(uint64(window), windowDigits), model)
+}
+
+// AccountKey is the key of an account of quantities.
+func AccountKey(id ledger.AccountID) (string, error) {
+	return Key(KindAccount, id.Holder, id.Class, id.UOM)
+}
+
+// RulebookKey is the key of the rulebook.
+func RulebookKey() string { return "\x00" + string(KindRulebook) + "\x00" }
+
+// MasterKey is the key of the latest version in force of a master datum.
+func MasterKey(kind ledger.MasterKind, id ...string) (string, error) {
+	return Key(KindMaster, append([]string{string(kind)}, id...)...)
+}
+
+// MasterVersionKey is the key of a version of a master datum.
+func MasterVersionKey(kind ledger.MasterKind, version uint32, id ...string) (string, error) {
+	attributes := append([]string{string(kind)}, id...)
+	return Key(KindMasterPast, append(attributes, padded(uint64(version), versionDigits))...)
+}
+
+// WaitingKey is the key of a version of the rules that waits for approvals, by its MasterDigest.
+func WaitingKey(version uint32, digest ledger.Digest) string {
+	return hashKey(KindWaiting, padded(uint64(version), versionDigits), digest.String())
 }
 
 // hashKey builds a key of hexadecimal attributes, which no key can refuse.

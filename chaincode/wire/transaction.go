@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"iter"
@@ -68,7 +69,23 @@ func ReadTransaction(payload []byte, writes iter.Seq2[string, []byte]) (Transact
 			return tx, err
 		}
 	}
+	for _, ref := range summary.Master {
+		if err := add(&tx.Master, r, ref.key); err != nil {
+			return tx, err
+		}
+	}
 	return tx, r.derived(&tx)
+}
+
+// key is where the datum that the reference names is written.
+func (ref MasterRef) key() (string, error) {
+	if len(ref.Waiting) == 0 {
+		return MasterVersionKey(ref.Kind, ref.Version, ref.ID...)
+	}
+	if len(ref.Waiting) != len(ledger.Digest{}) {
+		return "", fmt.Errorf("%w: a digest of %d bytes", ledger.ErrMalformed, len(ref.Waiting))
+	}
+	return WaitingKey(ref.Version, ledger.Digest(ref.Waiting)), nil
 }
 
 // transactionReader holds the writes of one transaction.
@@ -183,7 +200,7 @@ func add[T message](to *[]T, r transactionReader, name func() (string, error)) e
 func (r *transactionReader) derived(tx *Transaction) error {
 	order := make(map[ledger.Digest]int, len(tx.Events))
 	for i, e := range tx.Events {
-		order[e.Hash] = i
+		order[e.Hash] = i + 1
 	}
 	for key, value := range r.values {
 		kind, attributes, err := ParseKey(key)
@@ -196,7 +213,11 @@ func (r *transactionReader) derived(tx *Transaction) error {
 			if err != nil {
 				return fmt.Errorf("%q: %w", key, err)
 			}
-			tx.Findings = append(tx.Findings, f)
+			if f.Change == ledger.FindingAmended || f.Change == ledger.FindingClosed {
+				tx.Changes = append(tx.Changes, f)
+			} else {
+				tx.Findings = append(tx.Findings, f)
+			}
 		case kind == KindItem && len(attributes) == 1:
 			s, err := DecodeItem(attributes[0], value)
 			if err != nil {
@@ -205,9 +226,12 @@ func (r *transactionReader) derived(tx *Transaction) error {
 			tx.Items = append(tx.Items, s)
 		}
 	}
-	slices.SortFunc(tx.Findings, func(a, b ledger.Finding) int {
-		return cmp.Or(cmp.Compare(order[a.Event], order[b.Event]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Item, b.Item))
-	})
+	// Findings whose event was recorded before come first.
+	for _, list := range [][]ledger.Finding{tx.Findings, tx.Changes} {
+		slices.SortFunc(list, func(a, b ledger.Finding) int {
+			return cmp.Or(cmp.Compare(order[a.Event], order[b.Event]), bytes.Compare(a.Event[:], b.Event[:]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Item, b.Item))
+		})
+	}
 	slices.SortFunc(tx.Items, func(a, b ledger.ItemState) int { return cmp.Compare(a.EPC, b.EPC) })
 	return nil
 }

@@ -16,6 +16,10 @@ const (
 	FnRecordEvents    = "traceability:RecordEvents"
 	FnGetEvent        = "traceability:GetEvent"
 	FnGetItem         = "traceability:GetItem"
+	FnReview          = "traceability:Review"
+	FnGetFinding      = "traceability:GetFinding"
+	FnRegisterMaster  = "masterdata:Register"
+	FnGetMaster       = "masterdata:Get"
 	FnRegisterDevices = "telemetry:RegisterDevices"
 	FnRecordSegments  = "telemetry:RecordSegments"
 	FnGetDevice       = "telemetry:GetDevice"
@@ -96,6 +100,19 @@ type VerdictBatch struct {
 	Verdicts []ledger.Verdict `cbor:"1,keyasint"`
 }
 
+// MasterBatch is the argument of masterdata:Register. What others rest on comes first.
+type MasterBatch struct {
+	Data []ledger.MasterDatum `cbor:"1,keyasint"`
+}
+
+// ReviewBatch is the argument of Review: items (canonical EPCs) and events whose findings are judged
+// again by what is registered and recorded now and by the transaction's time. The answers are those of
+// the items, then those of the events; one whose findings did not change is a duplicate.
+type ReviewBatch struct {
+	Items  []string        `cbor:"1,keyasint,omitempty"`
+	Events []ledger.Digest `cbor:"2,keyasint,omitempty"`
+}
+
 // Summary is the payload of the chaincode event: what one transaction recorded, each list in the
 // order of the transaction's input. It names; what it names lies in the transaction's writes.
 // Consumers read both with ReadTransaction.
@@ -107,6 +124,16 @@ type Summary struct {
 	Policies     []PolicyRef  `cbor:"5,keyasint,omitempty"`
 	Verdicts     []VerdictRef `cbor:"6,keyasint,omitempty"`
 	Anchors      []AnchorRef  `cbor:"7,keyasint,omitempty"`
+	Master       []MasterRef  `cbor:"8,keyasint,omitempty"`
+}
+
+// MasterRef names a registered version of a master datum. Rules that wait for approvals are named by
+// their digest too, since several may wait under one version.
+type MasterRef struct {
+	Kind    ledger.MasterKind `cbor:"1,keyasint"`
+	ID      []string          `cbor:"2,keyasint"`
+	Version uint32            `cbor:"3,keyasint"`
+	Waiting []byte            `cbor:"4,keyasint,omitempty"` // digest
 }
 
 // EventRef names a recorded event and where its body lies in the transaction's pack.
@@ -144,8 +171,11 @@ type Transaction struct {
 	Policies     []ledger.Policy
 	Verdicts     []ledger.Verdict
 	Anchors      []ledger.Anchor
-	Findings     []ledger.Finding
-	Items        []ledger.ItemState
+	// Findings are those that were raised, Changes those that were amended or closed.
+	Findings []ledger.Finding
+	Changes  []ledger.Finding
+	Items    []ledger.ItemState
+	Master   []ledger.MasterDatum
 }
 
 // RecordedEvent is an event with the bytes its author sent.

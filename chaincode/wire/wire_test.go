@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -392,12 +393,26 @@ func TestItemsComeBackFromTheirStoredForm(t *testing.T) {
 		s.CommissionedAt, s.CommissionedBy = d()
 		s.EndedAt, s.EndedBy = d()
 		s.MovedAt, s.MovedBy = d()
+		for range rapid.IntRange(0, ledger.MaxItemSteps).Draw(t, "steps") {
+			text := rapid.SampledFrom([]string{"", "A", "B", "C"})
+			step := ledger.Step{
+				Acts: ledger.Acts(rapid.Uint16().Draw(t, "acts")), By: text.Draw(t, "by"), Place: text.Draw(t, "place"),
+				Container: text.Draw(t, "container"), To: text.Draw(t, "to"),
+			}
+			if step.At, step.Event = d(); step.Event.IsZero() {
+				continue
+			}
+			s.Steps = append(s.Steps, step)
+			if rapid.Bool().Draw(t, "open") {
+				s.Open = append(s.Open, ledger.FindingRef{Code: ledger.FindingReshipped, Event: step.Event})
+			}
+		}
 		data, err := wire.EncodeItem(s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		back, err := wire.DecodeItem(s.EPC, data)
-		if err != nil || back != s {
+		if err != nil || !reflect.DeepEqual(back, s) {
 			t.Fatalf("%+v, not %+v: %v", back, s, err)
 		}
 	})
