@@ -68,15 +68,41 @@ func (r *Rehearsal) event(a simulate.Action) (wire.Transaction, error) {
 		if !ok {
 			state.EPC = part.EPC
 		}
-		state, findings := state.Apply(in, part.Role, by)
-		r.items[part.EPC] = state
-		touched[part.EPC] = state
-		tx.Findings = append(tx.Findings, findings...)
+		r.items[part.EPC] = state.Apply(in, part.Role, by)
+		touched[part.EPC] = ledger.ItemState{}
+	}
+	for _, epc := range slices.Sorted(maps.Keys(touched)) {
+		state := r.items[epc]
+		now, err := state.Judge(ledger.Rulebook{}, shelf{r}, by.Time)
+		if err != nil {
+			return tx, fmt.Errorf("evaluate: %w", err)
+		}
+		before := state.Open
+		state.Open = nil
+		for _, f := range now {
+			state.Open = append(state.Open, f.Ref())
+			if !slices.Contains(before, f.Ref()) {
+				tx.Findings = append(tx.Findings, f)
+			}
+		}
+		r.items[epc], touched[epc] = state, state
 	}
 	for _, epc := range slices.Sorted(maps.Keys(touched)) {
 		tx.Items = append(tx.Items, touched[epc])
 	}
 	return tx, nil
+}
+
+// shelf is what the rules ask of a rehearsal, in which no master data is registered.
+type shelf struct{ r *Rehearsal }
+
+func (shelf) Place(string) (*ledger.MasterDatum, error) { return nil, nil } //nolint:nilnil // none is registered
+func (shelf) Lane(_, _ string) (*ledger.Lane, error)    { return nil, nil } //nolint:nilnil // none is registered
+
+func (s shelf) Item(epc string) (ledger.ItemState, error) {
+	state := s.r.items[epc]
+	state.EPC = epc
+	return state, nil
 }
 
 // Play plays a day to a docket, an action a block, and gives the verdicts in ledger order.

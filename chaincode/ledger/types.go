@@ -34,6 +34,22 @@ const (
 	ItemDecommissioned ItemStatus = 3
 )
 
+// String names the status in lower case.
+func (s ItemStatus) String() string {
+	switch s {
+	case ItemUnknown:
+		return "unknown"
+	case ItemActive:
+		return "active"
+	case ItemInTransit:
+		return "in_transit"
+	case ItemDecommissioned:
+		return "decommissioned"
+	default:
+		return "unknown"
+	}
+}
+
 // ItemState is the state of one item (EPC): registers, each holding the value of the latest event
 // by (event time, hash), so that every order of recording gives the same state.
 type ItemState struct {
