@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// readAhead gives the events of a selection in pages, read and decoded while the page before is
+// readAhead gives the events of a selection some at a time, read and decoded while the page before is
 // worked on. It ends with the error that stopped it.
 func readAhead(ctx context.Context, source Source, sel Selection) iter.Seq2[[]*event, error] {
 	return func(yield func([]*event, error) bool) {
@@ -24,20 +24,9 @@ func readAhead(ctx context.Context, source Source, sel Selection) iter.Seq2[[]*e
 			for i := range readers {
 				readers[i] = newReader()
 			}
-			var at Cursor
-			for {
-				records, err := source.Page(ctx, sel, at, pageSize)
-				p := page{err: err}
-				if err == nil && len(records) > 0 {
-					last := &records[len(records)-1]
-					at = Cursor{Started: true, Time: last.EventTime, Block: last.Block, Index: last.Index}
-					p.events = decode(readers, records)
-				}
-				if err == nil && len(records) == 0 {
-					return
-				}
+			for records, err := range source.Events(ctx, sel) {
 				select {
-				case pages <- p:
+				case pages <- page{decode(readers, records), err}:
 				case <-ctx.Done():
 					return
 				}

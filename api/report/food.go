@@ -221,7 +221,7 @@ type food struct {
 	read, written uint64
 }
 
-// pageSize is how many events are taken at a time.
+// pageSize is how many events of a lot are taken at a time.
 const pageSize = 2_000
 
 // all reports on every event of the query's time.
@@ -573,8 +573,13 @@ func (f *food) common(ctx context.Context, e *event, cte CTE, lines []line) (row
 		Receiving: "location received at", Transformation: "location where transformed", LotAssigned: "location where the lot code was assigned",
 	}[cte]
 	put(fPlaceGLN, fPlace, own, where, true)
-	put(fFromGLN, fFrom, from, "immediate previous source", cte == Receiving)
-	put(fToGLN, fTo, to, "immediate subsequent recipient", cte == Shipping || cte == Harvesting || cte == Cooling)
+	switch cte {
+	case Receiving, Landing:
+		put(fFromGLN, fFrom, from, "immediate previous source", cte == Receiving)
+	case Shipping, Harvesting, Cooling, VoidShipping:
+		put(fToGLN, fTo, to, "immediate subsequent recipient", cte != VoidShipping)
+	default:
+	}
 	farm := canonical(e.fact("farm", "farmGLN", "farmLocation", "farmID", "farmList"))
 	if cte == Harvesting {
 		farm = cmp.Or(farm, own)
@@ -675,6 +680,9 @@ func (f *food) line(ctx context.Context, e *event, cte CTE, l *line, row []Value
 		lack("quantity and unit of measure")
 	} else {
 		row[fUnitName] = TextOf(unitName(l.uom))
+	}
+	if l.unit != "" && !l.inferred {
+		row[fUnitName] = TextOf("logistic units")
 	}
 	if l.partial {
 		lack("quantity: the logistic unit has more events than are looked at")

@@ -378,7 +378,7 @@ func (v *ledgerView) events(records []Record) []*event {
 	return events
 }
 
-// byTime orders events as cursors do.
+// byTime orders events by their time and then by position.
 func byTime(a, b *event) int {
 	return cmp.Or(a.rec.EventTime.Compare(b.rec.EventTime), cmp.Compare(a.rec.Block, b.rec.Block), cmp.Compare(a.rec.Index, b.rec.Index))
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/waybill-dev/waybill/epcis"
@@ -50,15 +51,6 @@ type AsOf struct {
 	Hash [32]byte
 }
 
-// Cursor is a place in the order of events: by event time, then by ledger position. The zero value is
-// before every event.
-type Cursor struct {
-	Started bool
-	Time    time.Time
-	Block   uint64
-	Index   uint32
-}
-
 // Selection says which events to give. A zero time is open.
 type Selection struct {
 	// From and Until bound the event time; Until is exclusive.
@@ -95,8 +87,10 @@ type Asked struct {
 type ItemFacts struct {
 	// Known says that the ledger has a state of it.
 	Known bool
-	// Status is the word for its life: commissioned, decommissioned, … Disposition is the last one told.
+	// Status is the word for where it is in its life, and Ended says that that is over: decommissioned or
+	// destroyed. Disposition is the last one told.
 	Status, Disposition string
+	Ended               bool
 	// Custodian is the organisation (MSP ID) that holds it; Container what it is packed in.
 	Custodian, Container string
 	// Registrant is the organisation (MSP ID) that has registered the product, or the company prefix in
@@ -123,9 +117,9 @@ type Finding struct {
 type Source interface {
 	// AsOf tells how far the ledger has been read.
 	AsOf(ctx context.Context) (AsOf, error)
-	// Page gives up to limit events of the selection that come after a cursor, in the order of cursors.
-	// It may give fewer, and gives none at the end only.
-	Page(ctx context.Context, sel Selection, after Cursor, limit int) ([]Record, error)
+	// Events yields the events of the selection, some at a time, by event time and then by position. It
+	// ends with the error that stopped it.
+	Events(ctx context.Context, sel Selection) iter.Seq2[[]Record, error]
 	// Naming gives the events that name each of the objects, in ledger order. more lists the objects
 	// that have more events than the limit.
 	Naming(ctx context.Context, objects []string, asked Asked) (found map[string][]Record, more []string, err error)

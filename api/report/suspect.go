@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/epcis"
@@ -169,7 +167,7 @@ func (w *suspectWriter) product(g *good, id identified, from *origin, asked Iden
 	w.user("9", "Drug description", "")
 	w.known("10", "Strength of drug", g.first("strengthDescription", "strength"))
 	w.known("11", "Dosage form", g.first("dosageFormType", "dosageForm"))
-	w.field("12", "Quantity of drug", "1", fromAsked, "the one serialised package that was asked about; "+join(" ", "container size:", g.first("netContentDescription", "containerSize")), none)
+	w.field("12", "Quantity of drug", "1", fromAsked, join("; ", "the one serialised package that was asked about", g.first("netContentDescription", "containerSize")), none)
 	w.known("13", "NDC number", ndc(g))
 	w.field("14", "Serial number", id.serial, fromAsked, "GTIN "+id.gtin, none)
 	lot, best, event := "", "", none
@@ -223,7 +221,7 @@ func (w *suspectWriter) partners(ctx context.Context, d *drug, moves []carried) 
 			to = row[dShippedTo].text
 		}
 		w.field("", "Trading partners in the transaction of "+row[dTransactionDate].String(), "from "+orUnknown(from)+" to "+orUnknown(to), fromLedger,
-			strings.Join(slices.DeleteFunc([]string{row[dChange].text, row[dMissing].text}, func(s string) bool { return s == "" }), "; not on record: "), t.rec.Hash)
+			row[dChange].text, t.rec.Hash)
 	}
 	return nil
 }

@@ -191,9 +191,7 @@ func (v *Verification) doubts(facts ItemFacts, commissioned *event, at time.Time
 	if facts.Registrant != "" && facts.Registrant != commissioned.rec.RecordedBy {
 		v.suspect(ReasonRegistrant, "commissioned by "+commissioned.rec.RecordedBy+"; the product is registered by "+facts.Registrant, by)
 	}
-	switch facts.Status {
-	case "", "commissioned", "active", "unknown":
-	default:
+	if facts.Ended {
 		v.suspect(ReasonEnded, "its state is "+facts.Status, epcis.Hash{})
 	}
 	switch facts.Disposition {
