@@ -207,6 +207,11 @@ func entryOf(s epcis.Source) (submit.Event, *rest.JobError) {
 // perform does the work of a job and gives the errors that it ends with. An error of its own says
 // that the job is not at its end.
 func (r *Repository) perform(ctx context.Context, w servicestate.Work) ([]rest.JobError, error) {
+	bytes := min(w.Bytes, r.cfg.DocumentBytes)
+	if err := r.room.Acquire(ctx, bytes); err != nil {
+		return nil, err
+	}
+	defer r.room.Release(bytes)
 	var document []byte
 	if err := r.persist(ctx, func() (err error) {
 		document, err = r.cfg.Jobs.JobDocument(ctx, w.ID)

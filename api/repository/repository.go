@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/api/readmodel"
@@ -66,8 +67,10 @@ type Config struct {
 	Jobs      Jobs
 	// Limits are those that documents were parsed with.
 	Limits epcis.Limits
-	// Workers is how many jobs are under way at a time, default 2.
-	Workers int
+	// Workers is how many jobs are under way at a time, default 64, and DocumentBytes how much their
+	// documents may hold in sum, default 64 MiB; one larger than that is done by itself.
+	Workers       int
+	DocumentBytes int64
 	// Chunk is how many events of a job are put to the recorder at a time, default 4,000.
 	Chunk int
 	// Patience is how long a job tries again while the network does not take it, default 6 h; then it
@@ -88,6 +91,7 @@ type Repository struct {
 	cfg    Config
 	log    *slog.Logger
 	wake   chan struct{}
+	room   *semaphore.Weighted
 	ended  *prometheus.CounterVec
 	events *prometheus.CounterVec
 
@@ -117,7 +121,10 @@ func New(cfg Config) (*Repository, error) {
 			*v = d
 		}
 	}
-	count(&cfg.Workers, 2)
+	count(&cfg.Workers, 64)
+	if cfg.DocumentBytes <= 0 {
+		cfg.DocumentBytes = 64 << 20
+	}
 	count(&cfg.Chunk, 4_000)
 	span(&cfg.Patience, 6*time.Hour)
 	span(&cfg.RecordTime, 25*time.Second)
@@ -126,7 +133,7 @@ func New(cfg Config) (*Repository, error) {
 		cfg.Logger = slog.Default()
 	}
 	r := &Repository{
-		cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), room: semaphore.NewWeighted(cfg.DocumentBytes),
 		ended:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_rest_jobs_ended_total", Help: "Capture jobs that have ended, by behaviour and result."}, []string{"behaviour", "result"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_rest_events_total", Help: "Events captured over REST, by what became of them."}, []string{"status"}),
 	}

@@ -68,7 +68,7 @@ func (d results) bytes() ([]byte, error) {
 	var b bytes.Buffer
 	if err := d.write(&b); err != nil {
 		if fs, ok := errors.AsType[epcis.Faults](err); ok && fs.Has(epcis.CodeCompanyPrefix) {
-			return nil, notAcceptable(epcis.CodeCompanyPrefix + ": " + fs.Error() + "; ask for another GS1-EPC-Format, or name the prefix to the server")
+			return nil, notAcceptable(fs.Error() + "; ask for another GS1-EPC-Format, or name the prefix to the server")
 		}
 		// A fault here is of what the repository holds and none of the caller's.
 		return nil, fmt.Errorf("WB_INTERNAL: %v", err) //nolint:errorlint // the chain would read as a refusal

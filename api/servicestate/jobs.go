@@ -14,6 +14,8 @@ import (
 // Work is a job that this process is to do.
 type Work struct {
 	rest.Job
+	// Bytes is the size of its document.
+	Bytes int64
 	// Sending says that events of it may have been recorded already.
 	Sending bool
 }
@@ -21,14 +23,14 @@ type Work struct {
 // partBytes is the size of a piece of a document.
 const partBytes = 512 << 10
 
-const jobColumns = `id, created, finished, running, success, behaviour, errors, sending`
+const jobColumns = `id, created, finished, running, success, behaviour, errors, sending, bytes`
 
 func scanJob(scan func(...any) error) (w Work, err error) {
 	var created, finished int64
 	var running, success, sending int
 	var behaviour string
 	var errs []byte
-	if err := scan(&w.ID, &created, &finished, &running, &success, &behaviour, &errs, &sending); err != nil {
+	if err := scan(&w.ID, &created, &finished, &running, &success, &behaviour, &errs, &sending, &w.Bytes); err != nil {
 		return w, err
 	}
 	w.Created, w.Finished, w.Running, w.Success, w.Sending = timeOf(created), timeOf(finished), running != 0, success != 0, sending != 0
