@@ -1,0 +1,278 @@
+package series
+
+import (
+	"math"
+
+	"github.com/waybill-dev/waybill/analytics/canon"
+)
+
+const maxNeighbours = 32
+
+// shape measures how far the last readings are from the nearest lagged shingles.
+type shape struct {
+	width, neighbours, capacity, every, refit int
+	shrink                                    float64
+
+	past  []float64 // the last 2·width readings, oldest first
+	since int       // of them, since the last interruption
+	count int64     // shingles seen
+
+	mean  []float64
+	cov   []float64 // lower triangle, row by row
+	chol  []float64 // its Cholesky factor at the last fit, the diagonal inverted
+	ready bool      // fitted to a covariance that is not zero
+
+	used, next int
+	refs       []float64 // capacity × width, as they were
+	white      []float64 // and whitened
+	now        []float64 // the current shingle, whitened
+	deviation  []float64
+	best       []float64
+	bestAt     []int
+}
+
+func newShape(s Settings) shape {
+	w := s.Shingle
+	h := shape{
+		width: w, neighbours: s.Neighbours, capacity: s.References, every: s.Every, refit: s.Refit, shrink: s.Shrink,
+		past: make([]float64, 2*w), mean: make([]float64, w), now: make([]float64, w), deviation: make([]float64, w),
+		cov: make([]float64, w*(w+1)/2), chol: make([]float64, w*(w+1)/2),
+		refs: make([]float64, s.References*w), white: make([]float64, s.References*w),
+		best: make([]float64, s.Neighbours), bestAt: make([]int, s.Neighbours),
+	}
+	for i := range w {
+		h.chol[i*(i+1)/2+i] = 1
+	}
+	return h
+}
+
+func (h *shape) restart() { h.since = 0 }
+
+// observe gives the mean distance to the nearest references, in standard deviations, and which is
+// the nearest, once there are enough of them.
+func (h *shape) observe(v float64) (float64, int, bool) {
+	w := h.width
+	copy(h.past, h.past[1:])
+	h.past[2*w-1] = v
+	h.since = min(h.since+1, 2*w)
+	if h.since < w {
+		return 0, 0, false
+	}
+	current := h.past[w:]
+	h.count++
+
+	var distance float64
+	nearest, ok := 0, h.used >= h.neighbours
+	if ok {
+		h.whiten(h.now, current)
+		distance, nearest = h.search()
+	}
+	h.learn(current)
+
+	fitFrom := int64(4 * w)
+	if h.count >= fitFrom && (!h.ready || h.count%int64(h.refit) == 0) {
+		h.fit()
+	}
+	if h.count >= fitFrom && h.since == 2*w && h.count%int64(h.every) == 0 {
+		at := h.next * w
+		copy(h.refs[at:at+w], h.past[:w])
+		h.whiten(h.white[at:at+w], h.refs[at:at+w])
+		h.used = min(h.used+1, h.capacity)
+		h.next = (h.next + 1) % h.capacity
+	}
+	return distance, nearest, ok
+}
+
+// search finds the nearest references of the whitened current shingle.
+func (h *shape) search() (float64, int) {
+	w := h.width
+	best, bestAt := h.best, h.bestAt
+	for i := range best {
+		best[i] = math.MaxFloat64
+	}
+	last := len(best) - 1
+	now := h.now
+	for r := range h.used {
+		ref := h.white[r*w : r*w+w : r*w+w]
+		limit := best[last]
+		var sum float64
+		i := 0
+		// What is too far after some of its readings is not looked at to the end. The order of the
+		// additions is the same either way.
+		for ; i+4 <= w; i += 4 {
+			a, b := now[i]-ref[i], now[i+1]-ref[i+1]
+			c, d := now[i+2]-ref[i+2], now[i+3]-ref[i+3]
+			sum += (float64(a*a) + float64(b*b)) + (float64(c*c) + float64(d*d))
+			if sum >= limit {
+				break
+			}
+		}
+		if sum >= limit {
+			continue
+		}
+		for ; i < w; i++ {
+			a := now[i] - ref[i]
+			sum += float64(a * a)
+		}
+		if sum >= limit {
+			continue
+		}
+		j := last
+		for ; j > 0 && best[j-1] > sum; j-- {
+			best[j], bestAt[j] = best[j-1], bestAt[j-1]
+		}
+		best[j], bestAt[j] = sum, r
+	}
+	var sum float64
+	for _, d := range best {
+		sum += math.Sqrt(d)
+	}
+	sum /= float64(len(best))
+	// A whitened unit is at least a tenth of a standard deviation: what is less than a millionth of
+	// it is rounding.
+	if sum < 1e-6 {
+		sum = 0
+	}
+	return sum, bestAt[0]
+}
+
+// learn moves mean and covariance to the shingles seen so far (Welford).
+func (h *shape) learn(current []float64) {
+	gain := 1 / float64(h.count)
+	for i, v := range current {
+		h.deviation[i] = v - h.mean[i]
+		h.mean[i] += float64(gain * h.deviation[i])
+	}
+	keep, at := 1-gain, 0
+	for i := range current {
+		di := float64(gain * h.deviation[i])
+		row := h.cov[at : at+i+1]
+		for j := range row {
+			row[j] = float64(keep * (row[j] + float64(di*h.deviation[j])))
+		}
+		at += i + 1
+	}
+}
+
+// fit takes the Cholesky factor of the covariance, shrunk towards a multiple of the identity
+// (Ledoit and Wolf 2004, with a fixed weight), and whitens the references with it.
+func (h *shape) fit() {
+	w := h.width
+	var trace float64
+	for i := range w {
+		trace += h.cov[i*(i+1)/2+i]
+	}
+	trace /= float64(w)
+	if trace <= 0 {
+		return
+	}
+	h.ready = true
+	ridge := float64(h.shrink * trace)
+	for i := range w {
+		ri := i * (i + 1) / 2
+		for j := range i + 1 {
+			rj := j * (j + 1) / 2
+			s := float64((1 - h.shrink) * h.cov[ri+j])
+			if i == j {
+				s += ridge
+			}
+			for k := range j {
+				s -= float64(h.chol[ri+k] * h.chol[rj+k])
+			}
+			if i == j {
+				// The covariance is positive semidefinite but for rounding, so at least the ridge is left.
+				h.chol[ri+i] = 1 / math.Sqrt(max(s, ridge/2))
+			} else {
+				h.chol[ri+j] = float64(s * h.chol[rj+j])
+			}
+		}
+	}
+	for r := range h.used {
+		h.whiten(h.white[r*w:r*w+w], h.refs[r*w:r*w+w])
+	}
+}
+
+// whiten solves L·out = in.
+func (h *shape) whiten(out, in []float64) {
+	at := 0
+	for i, v := range in {
+		row := h.chol[at : at+i+1]
+		for k, y := range out[:i] {
+			v -= float64(row[k] * y)
+		}
+		out[i] = float64(v * row[i])
+		at += i + 1
+	}
+}
+
+// reason says how the current shingle differs from its nearest reference.
+func (h *shape) reason(nearest int) Reason {
+	w := h.width
+	current, ref := h.past[w:], h.refs[nearest*w:nearest*w+w]
+	var sum, energy, recent, rough, usual float64
+	for i, v := range current {
+		d := v - ref[i]
+		sum += d
+		energy += float64(d * d)
+		if i >= w-2 {
+			recent += float64(d * d)
+		}
+		if i > 0 {
+			a, b := v-current[i-1], ref[i]-ref[i-1]
+			rough += max(a, -a)
+			usual += max(b, -b)
+		}
+	}
+	up := current[w-1] > ref[w-1]
+	switch {
+	case energy == 0:
+		return NewShape
+	case recent > energy/2 && up:
+		return JumpUp
+	case recent > energy/2:
+		return JumpDown
+	case float64(sum*sum) > float64(energy*float64(w))/2 && sum > 0:
+		return LevelUp
+	case float64(sum*sum) > float64(energy*float64(w))/2:
+		return LevelDown
+	case rough > 2*usual:
+		return Rougher
+	case 2*rough < usual:
+		return Smoother
+	}
+	return NewShape
+}
+
+func (h *shape) code(c *canon.Coder) {
+	floats(c, h.past)
+	canon.Int(c, &h.since)
+	canon.Int(c, &h.count)
+	floats(c, h.mean)
+	floats(c, h.cov)
+	floats(c, h.chol)
+	c.Bool(&h.ready)
+	canon.Int(c, &h.used)
+	canon.Int(c, &h.next)
+	w := h.width
+	if h.since < 0 || h.since > 2*w || h.count < 0 || h.used < 0 || h.used > h.capacity || h.next < 0 || h.next >= h.capacity {
+		c.Fail("shape of %d readings, %d references, next %d", h.since, h.used, h.next)
+		h.since, h.count, h.used, h.next = 0, 0, 0, 0
+		return
+	}
+	floats(c, h.refs[:h.used*w])
+	if c.Reading() {
+		for r := range h.used {
+			h.whiten(h.white[r*w:r*w+w], h.refs[r*w:r*w+w])
+		}
+	}
+}
+
+func floats(c *canon.Coder, v []float64) {
+	for i := range v {
+		c.Float(&v[i])
+		if c.Reading() && !(v[i] >= -math.MaxFloat64 && v[i] <= math.MaxFloat64) {
+			c.Fail("not a finite number")
+			v[i] = 0
+		}
+	}
+}
