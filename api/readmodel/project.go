@@ -155,8 +155,9 @@ type projection struct {
 	store     *Store
 	rows      [tableCount][]any // values of the columns, row after row
 	objects   []objectRow
-	terms     []termRow
+	waiting   []waitingBlock // the blocks with entries
 	totals    map[string]int64
+	lots      lotRows
 	contexts  map[ledger.Digest]bool
 	words     map[word]bool
 	errors    []declaration
@@ -302,6 +303,7 @@ func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d detail
 	for _, id := range d.shipments {
 		p.shipmentStarts(id, d.eventTime)
 	}
+	p.traced(pos, d.traced)
 	p.totals["events"]++
 }
 
@@ -310,16 +312,14 @@ func (p *projection) entry(pos int64, t Recorded, d details, mark int) {
 	if d.err != nil {
 		return
 	}
-	p.add(tEntries, pos, d.instant, int64(t.At))
 	for _, x := range d.epcs {
 		p.objects = append(p.objects, objectRow{x.epc, pos, x.roles | mark})
 	}
-	for _, term := range d.index.terms {
-		p.terms = append(p.terms, termRow{term, pos})
+	block := pos >> indexBits
+	if n := len(p.waiting); n == 0 || p.waiting[n-1].block != block {
+		p.waiting = append(p.waiting, waitingBlock{block: block})
 	}
-	for _, n := range d.index.numbers {
-		p.add(tNumbers, n.field, n.value, pos)
-	}
+	p.waiting[len(p.waiting)-1].add(entry{pos: pos, eventTime: d.instant, recordedAt: int64(t.At), terms: d.index.terms, numbers: d.index.numbers})
 	for _, w := range d.index.words {
 		if w.value = storable(w.value); !p.words[w] {
 			p.words[w] = true
@@ -421,7 +421,11 @@ func (p *projection) write(w writer, at Progress) error {
 		}
 	}
 	p.add(tPosition, 1, int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock
-	p.sortIndexes()
+	p.sortObjects()
+	if err := p.foldIndex(w); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	p.foldLots()
 	for id, t := range p.store.tables {
 		if err := w.insert(t, p.rows[id]); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
@@ -457,29 +461,92 @@ func (p *projection) foldShipments(w writer) error {
 	return p.insertNew(w, tShipments, "shipments")
 }
 
-// termRow and objectRow are rows of the tables with the most rows.
-type (
-	termRow   struct{ term, pos int64 }
-	objectRow struct {
-		epc   string
-		pos   int64
-		roles int
-	}
-)
+// objectRow is a row of event_epcs.
+type objectRow struct {
+	epc   string
+	pos   int64
+	roles int
+}
 
-// sortIndexes makes rows in the order of their key: where they are spread over a large index,
+// sortObjects makes rows in the order of their key: where they are spread over a large index,
 // neighbours then share its pages.
-func (p *projection) sortIndexes() {
-	slices.SortFunc(p.terms, func(a, b termRow) int { return cmp.Or(cmp.Compare(a.term, b.term), cmp.Compare(a.pos, b.pos)) })
-	p.rows[tTerms] = make([]any, 0, 2*len(p.terms))
-	for _, r := range p.terms {
-		p.rows[tTerms] = append(p.rows[tTerms], r.term, r.pos)
-	}
+func (p *projection) sortObjects() {
 	slices.SortFunc(p.objects, func(a, b objectRow) int { return cmp.Or(cmp.Compare(a.epc, b.epc), cmp.Compare(a.pos, b.pos)) })
 	p.rows[tEPCs] = make([]any, 0, 3*len(p.objects))
 	for _, r := range p.objects {
 		p.rows[tEPCs] = append(p.rows[tEPCs], r.epc, r.pos, r.roles)
 	}
+}
+
+// foldIndex makes parts of what waits, with what waited before. A part ends with the block that makes
+// it large enough, so parts are the same however blocks came in.
+func (p *projection) foldIndex(w writer) error {
+	if len(p.waiting) == 0 {
+		return nil
+	}
+	var entries int
+	const question = `SELECT COALESCE(SUM(entries), 0) FROM index_waiting`
+	if err := (asker{w.store.dialect, w.tx}).QueryRowContext(w.ctx, question).Scan(&entries); err != nil {
+		return err
+	}
+	var terms, numbers []indexRow
+	begun, stored := 0, entries > 0
+	for i, b := range p.waiting {
+		if entries += b.entries; entries < w.store.cfg.partEntries {
+			continue
+		}
+		part := newPartBuilder()
+		if stored {
+			if err := w.takeWaiting(part.add); err != nil {
+				return err
+			}
+			stored = false
+		}
+		for _, b := range p.waiting[begun : i+1] {
+			if err := b.each(part.add); err != nil {
+				return err
+			}
+		}
+		name, moreTerms, moreNumbers := part.rows()
+		p.add(tParts, name, part.positions[0], len(part.positions), slices.Min(part.eventTimes), slices.Max(part.eventTimes),
+			slices.Min(part.recorded), slices.Max(part.recorded), packed(part.positions), packed(part.recorded), packed(part.eventTimes))
+		terms, numbers = append(terms, moreTerms...), append(numbers, moreNumbers...)
+		entries, begun = 0, i+1
+	}
+	for _, b := range p.waiting[begun:] {
+		p.add(tWaiting, b.block, b.entries, b.content)
+	}
+	slices.SortFunc(terms, compareIndexRows)
+	for _, r := range terms {
+		p.rows[tTerms] = append(p.rows[tTerms], r.key, r.part, r.members)
+	}
+	slices.SortFunc(numbers, compareIndexRows)
+	for _, r := range numbers {
+		p.rows[tNumbers] = append(p.rows[tNumbers], r.key, r.part, r.low, r.high, r.members)
+	}
+	return nil
+}
+
+// takeWaiting gives the entries that wait in the store, in order, and takes them out of it.
+func (w writer) takeWaiting(yield func(entry)) error {
+	err := each(w.ctx, asker{w.store.dialect, w.tx}, func(rows *sql.Rows) error {
+		b, err := scanWaiting(rows)
+		if err != nil {
+			return err
+		}
+		return b.each(yield)
+	}, questionWaiting+" ORDER BY block")
+	if err != nil {
+		return err
+	}
+	return w.exec(`DELETE FROM index_waiting`)
+}
+
+const questionWaiting = `SELECT block, entries, content FROM index_waiting`
+
+func scanWaiting(rows *sql.Rows) (b waitingBlock, err error) {
+	err = rows.Scan(&b.block, &b.entries, &b.content)
+	return b, err
 }
 
 // insertNew writes the rows whose keys are not there yet, counts them, and leaves the others to be merged.
@@ -543,6 +610,7 @@ type details struct {
 	index         index
 	associations  []association
 	shipments     []string
+	traced        traced
 	err           error
 }
 
@@ -572,14 +640,11 @@ func detailsOf(e wire.RecordedEvent) details {
 	if ev.BizLocation != nil {
 		d.bizLocation = ev.BizLocation.ID
 	}
-	var classes []int64
-	d.epcs, classes = objectsOf(ev)
-	id := ev.EventID
-	if id == "" {
-		id = epcis.Hash(e.Hash).String()
-	}
-	d.index = indexOf(ev, id, classes)
+	var objects []int64
+	d.epcs, objects = objectsOf(ev)
+	d.index = indexOf(ev, objects)
 	d.associations, d.shipments = shipmentsOf(ev)
+	d.traced = tracedOf(ev, d.epcs)
 	return d
 }
 

@@ -170,26 +170,17 @@ func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (Rows[Even
 		if found.At, err = readPosition(ctx, tx, ""); err != nil {
 			return err
 		}
+		if f.EPC == "" && f.Finding == "" && !f.AnyFinding && (f.Type != "" || f.BizStep != "" || f.Time.From != nil || f.Time.Until != nil) {
+			found.Rows, found.More, err = s.eventsByIndex(ctx, tx, found.At, f, page)
+			return err
+		}
 		var w where
 		from, column := "events e", "e.pos"
-		var terms []int64
-		if f.Type != "" {
-			terms = append(terms, term(aType, 0, f.Type))
-			w.add("e.event_type = ?", f.Type)
-		}
-		if f.BizStep != "" {
-			terms = append(terms, term(aWord, uint8(query.BizStep), f.BizStep))
-			w.add("e.biz_step = ?", f.BizStep)
-		}
-		switch {
-		case f.EPC != "":
+		if f.EPC != "" {
 			from, column = "event_epcs x JOIN events e ON e.pos = x.pos", "x.pos"
 			w.add("x.epc = ?", storable(bounded(f.EPC)))
-		case len(terms) > 0:
-			from, column = "event_terms t JOIN events e ON e.pos = t.pos", "t.pos"
-			w.add("t.term IN (?, ?)", terms[len(terms)-1], overflow())
 		}
-		w.times("e.event_time", f.Time)
+		w.event(f)
 		switch {
 		case f.Finding != "":
 			w.add("e.hash IN (SELECT event FROM findings WHERE code = ?)", f.Finding)
@@ -201,6 +192,66 @@ func (s *Store) Events(ctx context.Context, f EventFilter, page Page) (Rows[Even
 		return err
 	})
 	return found, err
+}
+
+// event adds what the columns of an event are asked.
+func (w *where) event(f EventFilter) {
+	if f.Type != "" {
+		w.add("e.event_type = ?", f.Type)
+	}
+	if f.BizStep != "" {
+		w.add("e.biz_step = ?", f.BizStep)
+	}
+	w.times("e.event_time", f.Time)
+}
+
+// eventsByIndex gives a page of the events that the index of the query language finds.
+func (s *Store) eventsByIndex(ctx context.Context, tx querier, at Progress, f EventFilter, page Page) (events []Event, more bool, err error) {
+	end, ok := EndOf(at.Height)
+	if !ok {
+		return nil, false, nil
+	}
+	sel := newSelection(ctx, tx, &query.Query{Predicates: ofEvents(f)}, nil, end.key(), s.bounds)
+	sel.order.descending = page.Newest
+	if err = sel.plan(); err != nil || sel.nothing {
+		return nil, false, err
+	}
+	var from place
+	if page.After != nil {
+		from.pos, from.begun = page.After.key(), true
+	}
+	for bytes := 0; ; {
+		candidates, done, err := sel.candidates(from, s.bounds.chunk)
+		if err != nil || len(candidates) == 0 {
+			return events, false, err
+		}
+		positions := make([]int64, len(candidates))
+		for i, c := range candidates {
+			positions[i] = c.pos
+		}
+		from.pos, from.begun = positions[len(positions)-1], true
+		var w where
+		among(&w, "e.pos", positions)
+		w.event(f)
+		rest := Page{Limit: page.Limit - len(events), Newest: page.Newest}
+		if page.Bytes > 0 {
+			rest.Bytes = max(1, page.Bytes-bytes)
+			if bytes > page.Bytes {
+				rest.Limit = 0 // all that is left to ask is whether there are more
+			}
+		}
+		order := w.page("e.pos", rest)
+		some, more, err := selectEvents(ctx, tx, rest, "events e", w.String()+order, append(w.args, len(positions))...)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, e := range some {
+			bytes += len(e.Body) + len(e.Context)
+		}
+		if events = append(events, some...); more || done {
+			return events, more, nil
+		}
+	}
 }
 
 // restatementBytes bounds the bodies of the restatements that are given with an event: the first ones.

@@ -23,6 +23,7 @@ func TestAnySplitOfTheBlocksGivesTheSameStore(t *testing.T) {
 		whole, cfg := open(t, whole), k.fresh(t)
 		pieces := open(t, cfg)
 		defer func() { pieces.Close() }()
+		whole.cfg.partEntries, pieces.cfg.partEntries = 3, 3
 		rapid.Check(t, func(rt *rapid.T) {
 			c := anyChain(rt)
 			empty(rt, whole)

@@ -86,7 +86,7 @@ func (s *Store) Check(ctx context.Context, src Source, scratch string, begin fun
 				return err
 			}
 		}
-		cfg := Config{Path: filepath.Join(dir, "check.db"), Logger: s.log, BatchBlocks: s.cfg.BatchBlocks, BatchFacts: s.cfg.BatchFacts, Retry: s.cfg.Retry}
+		cfg := Config{Path: filepath.Join(dir, "check.db"), Logger: s.log, BatchBlocks: s.cfg.BatchBlocks, BatchFacts: s.cfg.BatchFacts, Retry: s.cfg.Retry, partEntries: s.cfg.partEntries}
 		if begin != nil {
 			cfg.Watch = begin(c.Height)
 		}

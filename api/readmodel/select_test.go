@@ -109,15 +109,19 @@ func (a archive) difference(got []Entry, want []*epcis.Event) string {
 	if slices.Equal(have, wanted) {
 		return ""
 	}
-	return fmt.Sprintf("got %v, want %v", have, wanted)
+	at := 0
+	for at < min(len(have), len(wanted)) && have[at] == wanted[at] {
+		at++
+	}
+	return fmt.Sprintf("from the %dth of %d on got %v, want %v of %d", at, len(have), have[at:min(at+5, len(have))], wanted[at:min(at+5, len(wanted))], len(wanted))
 }
 
 // narrow are bounds under which a small store takes every way that a large one takes.
 func narrow() []selectBounds {
 	return []selectBounds{
-		{enumerated: 1_000, looked: 1_000, counted: 10_000, chunk: 16},
-		{enumerated: 3, looked: 1_000, counted: 10_000, chunk: 5},
-		{enumerated: 0, looked: 10, counted: 10_000, chunk: 4},
+		{listed: 1_000, looked: 1_000, counted: 10_000, chunk: 16, window: 16},
+		{listed: 3, looked: 1_000, counted: 10_000, chunk: 5, window: 2},
+		{listed: 0, looked: 10, counted: 10_000, chunk: 4, window: 1},
 	}
 }
 
@@ -125,6 +129,7 @@ func TestQueriesAnswerAsAPlainFilterDoes(t *testing.T) {
 	a := newArchive(t, 400, 7)
 	onEach(t, func(t *testing.T, k kind) {
 		s := k.open(t)
+		s.cfg.partEntries = 37 // some parts, and some entries that wait for one
 		if err := s.Apply(t.Context(), a.chain.all()...); err != nil {
 			t.Fatal(err)
 		}
@@ -210,6 +215,7 @@ func TestPagesDoNotChangeWhileEventsAreRecorded(t *testing.T) {
 	a := newArchive(t, 120, 5)
 	onEach(t, func(t *testing.T, k kind) {
 		s := k.open(t)
+		s.cfg.partEntries = 13
 		blocks := a.chain.all()
 		half := len(blocks) / 2
 		if err := s.Apply(t.Context(), blocks[:half]...); err != nil {
@@ -377,9 +383,33 @@ func TestLongTextsKeepTheirOrderOfDigestAndPrefix(t *testing.T) {
 	if len(short) > ledger.MaxIdentifierBytes || short == bounded(long+"y") || !strings.HasPrefix(short, long[:900]) || bounded(bottle) != bottle {
 		t.Errorf("%d bytes", len(short))
 	}
-	from, until := span(long)
-	if from > short || until <= short {
-		t.Error("a prefix of a long text does not span it")
+}
+
+func TestAPatternIsFoundByABeginningThatItsIdentifiersHave(t *testing.T) {
+	ids := []string{
+		"https://id.gs1.org/01/09521321000012/21/7", "https://id.gs1.org/01/09521321000012/10/L1", "https://id.gs1.org/01/09521321000012/235/x",
+		"https://id.gs1.org/8003/095213210000121234", "https://id.gs1.org/00/095213210000000012", "https://id.gs1.org/414/9521321000029/254/a",
+		"https://id.gs1.org/253/9521321000029ab", "https://id.gs1.org/255/9521321000029123", "https://id.gs1.org/8004/9521321a/b", "https://id.gs1.org/8004/9",
+		"https://id.gs1.org/8006/095213210000120102/21/9", "https://id.gs1.org/8010/9521321P1/8011/4", "urn:epc:id:usdod:CAGEY.5678", "urn:uuid:x",
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		id := rapid.SampledFrom(ids).Draw(rt, "identifier")
+		prefix := id[:rapid.IntRange(0, len(id)).Draw(rt, "length")]
+		all := beginnings(id)
+		for _, b := range beginnings(prefix) {
+			if b != "" && !slices.Contains(all[:], b) {
+				rt.Fatalf("%s is looked for by %s, which %s does not have", prefix, b, id)
+			}
+		}
+	})
+	for prefix, want := range map[string]string{
+		"https://id.gs1.org/01/09521321000012/21/": "https://id.gs1.org/01/09521321000012/21/", "https://id.gs1.org/01/0952132": "https://id.gs1.org/01/0952132",
+		"https://id.gs1.org/8003/09521321000012": "https://id.gs1.org/8003/09521321000012", "https://id.gs1.org/01/": "https://id.gs1.org/01/",
+		"https://id.gs1.org/414/9521321": "https://id.gs1.org/414/952132", "urn:epc:id:usdod:CAGEY.": "urn:epc:id:usdod:",
+	} {
+		if !slices.Equal(beginningTerms(1, prefix), objectTerms(1, want)) {
+			t.Errorf("%s: not found by %s", prefix, want)
+		}
 	}
 }
 

@@ -55,6 +55,8 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
+	// partEntries is the constant of that name, or fewer in tests.
+	partEntries int
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +71,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Retry <= 0 {
 		c.Retry = 5 * time.Second
+	}
+	if c.partEntries <= 0 {
+		c.partEntries = partEntries
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -17,7 +17,8 @@ type table struct {
 const (
 	tContexts = iota
 	tEvents
-	tEntries
+	tWaiting
+	tParts
 	tTerms
 	tNumbers
 	tVocabulary
@@ -29,6 +30,9 @@ const (
 	tDevices
 	tSegments
 	tAssociations
+	tLinks
+	tLinkKeys
+	tLots
 	tPolicies
 	tVerdicts
 	tShipments
@@ -44,9 +48,10 @@ func tables() [tableCount]table {
 	}
 	define(tContexts, "contexts", "digest context", 1, "(digest) DO NOTHING")
 	define(tEvents, "events", "pos hash event_type event_time biz_step disposition action event_id read_point biz_location declared_in_error msp_id recorded_at tx_id", 1, "")
-	define(tEntries, "entries", "pos event_time recorded_at", 1, "")
-	define(tTerms, "event_terms", "term pos", 2, "")
-	define(tNumbers, "event_numbers", "field value pos", 3, "")
+	define(tWaiting, "index_waiting", "block entries content", 1, "")
+	define(tParts, "index_parts", "part first entries event_low event_high recorded_low recorded_high positions recorded event_times", 1, "")
+	define(tTerms, "index_terms", "term part members", 2, "")
+	define(tNumbers, "index_numbers", "field part low high members", 2, "")
 	define(tVocabulary, "vocabulary", "resource value", 2, "(resource, value) DO NOTHING")
 	define(tBodies, "bodies", "pos context body", 1, "")
 	define(tEPCs, "event_epcs", "epc pos roles", 2, "")
@@ -59,6 +64,9 @@ func tables() [tableCount]table {
 	define(tDevices, "devices", "id algorithm public_key owner registered_at tx_id next_seq last_digest last_reading", 1, "")
 	define(tSegments, "segments", "pos device seq digest from_time to_time times payload signature msp_id recorded_at tx_id", 1, "")
 	define(tAssociations, "associations", "device event_time event container binds", 4, "")
+	define(tLinks, "links", "pos link", 1, "")
+	define(tLinkKeys, "link_keys", "kind key pos", 3, "")
+	define(tLots, "lots", "lot block members", 2, "")
 	define(tPolicies, "policies", "id version policy tx_id", 2, "")
 	define(tVerdicts, "verdicts", "pos shipment window_no model final level score verdict", 1, "")
 	define(tShipments, "shipments", "id started_at ended_at verdicts latest level worst", 1,

@@ -30,21 +30,20 @@ const (
 	aNumber     // with the query.NumberField and the dimension
 	aAnyUnit    // with the query.NumberField
 	aTime       // with the query.TimeField
-	aClass      // the class of an object, with where it stands
+	aObject     // what an object's identifier begins with, or the class of a quantity, with where it stands
 	aOverflow   // the event has more terms than are kept
 )
 
 // term is a number for an aspect of an event and its particulars.
 func term(a aspect, sub uint8, particulars ...string) int64 {
-	h := sha256.New()
-	h.Write([]byte{byte(a), sub})
-	var n [8]byte
+	var room [256]byte
+	b := append(room[:0], byte(a), sub)
 	for _, p := range particulars {
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
+		b = append(b, p...)
 	}
-	return int64(binary.BigEndian.Uint64(h.Sum(nil))) //nolint:gosec // the bits
+	digest := sha256.Sum256(b)
+	return int64(binary.BigEndian.Uint64(digest[:])) //nolint:gosec // the bits
 }
 
 // maxTerms bounds the terms, and the numbers, kept of one event. One with more is looked at by every question.
@@ -69,10 +68,9 @@ type word struct {
 	value    string
 }
 
-// indexOf gives what an event is found by. id is the event's identifier, filled in; classes are the
-// terms that objectsOf gives.
-func indexOf(e *epcis.Event, id string, classes []int64) index {
-	x := index{terms: classes}
+// indexOf gives what an event is found by, besides its hash; objects are the terms that objectsOf gives.
+func indexOf(e *epcis.Event, objects []int64) index {
+	x := index{terms: objects}
 	x.add(aType, 0, string(e.Type))
 	x.vocabulary(EventTypes, string(e.Type))
 	x.vocabulary(BizSteps, string(e.BizStep))
@@ -97,7 +95,9 @@ func indexOf(e *epcis.Event, id string, classes []int64) index {
 		x.vocabulary(BizLocations, query.CanonicalID(e.BizLocation.ID))
 	}
 	x.id(query.TransformationID, e.TransformationID)
-	x.add(aID, uint8(query.EventID), id)
+	if e.EventID != "" {
+		x.add(aID, uint8(query.EventID), e.EventID)
+	}
 	for _, b := range e.BizTransactions {
 		x.typed(query.BizTransaction, b.Type, b.ID)
 	}
@@ -339,9 +339,16 @@ const (
 	declarationRole = 1 << 14
 )
 
-// objectsOf gives the objects of an event with where they stand, and the terms of their classes.
-func objectsOf(e *epcis.Event) (objects []epcRoles, classes []int64) {
-	seen, known := map[string]int{}, map[int64]bool{}
+// objectsOf gives the objects of an event with where they stand, and the terms by which patterns find them.
+func objectsOf(e *epcis.Event) (objects []epcRoles, terms []int64) {
+	seen := map[string]int{}
+	known := map[objectTerm]bool{}
+	learn := func(role int, begins string) {
+		if t := (objectTerm{role, begins}); begins != "" && !known[t] {
+			known[t] = true
+			terms = append(terms, t.term())
+		}
+	}
 	add := func(s string, role int) {
 		if s == "" {
 			return
@@ -355,11 +362,11 @@ func objectsOf(e *epcis.Event) (objects []epcRoles, classes []int64) {
 			objects = append(objects, epcRoles{epc: key})
 		}
 		objects[at].roles |= role
-		if class, ok := classOf(canonical); ok {
-			if t := classTerm(role, class); !known[t] {
-				known[t] = true
-				classes = append(classes, t)
-			}
+		for _, begins := range beginnings(canonical) {
+			learn(role, begins)
+		}
+		if role >= 1<<quantityShift {
+			learn(role, canonical)
 		}
 	}
 	list := func(role epcis.Role, epcs []string, quantities []epcis.Quantity) {
@@ -375,21 +382,62 @@ func objectsOf(e *epcis.Event) (objects []epcRoles, classes []int64) {
 	list(epcis.RoleChild, e.ChildEPCs, e.ChildQuantities)
 	list(epcis.RoleInput, e.InputEPCs, e.InputQuantities)
 	list(epcis.RoleOutput, e.OutputEPCs, e.OutputQuantities)
-	return objects, classes
+	return objects, terms
 }
 
-func classTerm(role int, class string) int64 { return term(aClass, 0, strconv.Itoa(role), class) }
+// objectTerm is what an object's identifier begins with, or is, where it stands.
+type objectTerm struct {
+	role int
+	text string
+}
 
-// classOf is the class of a canonical identifier: its path up to the primary key, with the slash. Only
-// identifiers with a qualifier after the key have one.
-func classOf(canonical string) (string, bool) {
-	rest, ok := strings.CutPrefix(canonical, "https://id.gs1.org/")
+func (t objectTerm) term() int64 { return term(aObject, 0, strconv.Itoa(t.role), t.text) }
+
+const (
+	links    = "https://id.gs1.org/"
+	pureURNs = "urn:epc:id:"
+)
+
+// beginnings are those of a canonical identifier, or of a prefix of some, that patterns can be found
+// by, from the shortest: the kind of its key, as many digits as the shortest company prefix has, and
+// the class of an instance. Those that there are not are empty.
+func beginnings(canonical string) (found [3]string) {
+	rest, ok := strings.CutPrefix(canonical, links)
 	if !ok {
-		return "", false
+		if rest, ok = strings.CutPrefix(canonical, pureURNs); ok {
+			if scheme, _, ok := strings.Cut(rest, ":"); ok {
+				found[0] = pureURNs + scheme + ":"
+			}
+		}
+		return found
 	}
-	parts := strings.SplitN(rest, "/", 4)
-	if len(parts) < 4 {
-		return "", false
+	ai, key, ok := strings.Cut(rest, "/")
+	if !ok {
+		return found
 	}
-	return "https://id.gs1.org/" + parts[0] + "/" + parts[1] + "/" + parts[2] + "/", true
+	found[0] = links + ai + "/"
+	company, class := 6, 0
+	switch ai {
+	case "00", "01", "8006": // a digit stands before the company prefix
+		company = 7
+	case "8003":
+		company, class = 7, 14
+	case "253", "255":
+		class = 13
+	}
+	if len(key) >= company {
+		found[1] = found[0] + key[:company]
+	}
+	if class > 0 {
+		if len(key) >= class {
+			found[2] = found[0] + key[:class]
+		}
+		return found
+	}
+	if end := strings.IndexByte(key, '/'); end >= 0 {
+		if qualifier := strings.IndexByte(key[end+1:], '/'); qualifier >= 0 {
+			found[2] = found[0] + key[:end+1+qualifier+1]
+		}
+	}
+	return found
 }
