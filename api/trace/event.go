@@ -87,7 +87,7 @@ func (e *Event) as(id string) []Member {
 
 // Read gives what an event says, with the lots that it tells of instances: by the lotNumber of its
 // ILMD for what it brings into being, and by the lot in a Digital Link. A class of trade items whose
-// lot the ILMD tells is that lot.
+// lot the ILMD tells is that lot: as an output it stands for it, in an object event beside it.
 func Read(ev *epcis.Event, hash ledger.Digest, mspID string) (Event, []Binding) {
 	e := Event{
 		Hash: hash, At: ledger.MillisOf(ev.EventTime.Instant), Type: ev.Type, Action: ev.Action, Step: ev.BizStep,
@@ -104,7 +104,10 @@ func Read(ev *epcis.Event, hash ledger.Digest, mspID string) (Event, []Binding) 
 				lot = lotOf(it.Canonical, number)
 			}
 		case it.Kind == epcis.KindGTIN && begets(ev, it.Role):
-			if l := lotOf(it.Canonical, number); l != "" {
+			if l := lotOf(it.Canonical, number); l != "" && ev.Type == epcis.TransformationEvent {
+				m.ID = l
+			} else if l != "" {
+				e.Members = append(e.Members, m)
 				m.ID = l
 			}
 		default:
@@ -120,6 +123,29 @@ func Read(ev *epcis.Event, hash ledger.Digest, mspID string) (Event, []Binding) 
 	}
 	slices.SortFunc(lots, func(a, b Binding) int { return strings.Compare(a.Lot+"\x00"+a.Item, b.Lot+"\x00"+b.Item) })
 	return e, slices.Compact(lots)
+}
+
+// TellsLots reports whether an event may tell lots, without reading all of it.
+func TellsLots(ev *epcis.Event) bool {
+	if lotNumber(ev) != "" {
+		return true
+	}
+	linked := func(id string) bool {
+		return strings.HasPrefix(id, "http") && (strings.Contains(id, "/10/") || strings.Contains(id, "/lot/"))
+	}
+	return linked(ev.ParentID) || slices.ContainsFunc(ev.EPCs, linked) || slices.ContainsFunc(ev.ChildEPCs, linked) ||
+		slices.ContainsFunc(ev.InputEPCs, linked) || slices.ContainsFunc(ev.OutputEPCs, linked)
+}
+
+// RolesOf gives the parts that an identifier has in an event whose members are known.
+func (e *Event) RolesOf(id string) (roles Roles) {
+	if e.Parent == id {
+		roles = 1 << epcis.RoleParent
+	}
+	for _, m := range e.as(id) {
+		roles |= 1 << m.Role
+	}
+	return roles
 }
 
 // begets reports whether what has the role comes into being by the event, so that its ILMD speaks of it.

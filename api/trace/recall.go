@@ -201,7 +201,9 @@ type search struct {
 
 // follows reports whether what a container went through its contents went through: its own end is not
 // theirs, unless it was consumed with them.
-func (s stay) follows() bool { return s.status != StatusEnded || s.event.Type == epcis.TransformationEvent }
+func (s stay) follows() bool {
+	return s.status != StatusEnded || s.event.Type == epcis.TransformationEvent
+}
 
 func (w *search) latest(id string, within Window, level int) (best *stay) {
 	h := w.of[id]

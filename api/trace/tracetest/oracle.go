@@ -98,9 +98,13 @@ func items(r Record) []epcis.Item {
 	list := r.Event.Items()
 	if m := ilmdLot.FindSubmatch(r.Body); m != nil {
 		for i, it := range list {
-			if it.Kind == epcis.KindGTIN && bornHere(r, it.Role) {
-				list[i].Canonical += "/10/" + string(m[1])
+			if it.Kind != epcis.KindGTIN || !bornHere(r, it.Role) {
+				continue
 			}
+			if r.Event.Type == epcis.ObjectEvent {
+				list = append(list, it)
+			}
+			list[i].Canonical += "/10/" + string(m[1])
 		}
 	}
 	return list
@@ -552,7 +556,9 @@ func (w *world) lines(cut bool, more func(place) string) Lines {
 }
 
 // NodeLine is a node as a line.
-func NodeLine(id, kind string, depth int) string { return fmt.Sprintf("node %s %s %d", id, kind, depth) }
+func NodeLine(id, kind string, depth int) string {
+	return fmt.Sprintf("node %s %s %d", id, kind, depth)
+}
 
 // Recall gives the lines of a recall.
 func (o *Oracle) Recall(id string, depth int) Lines {
