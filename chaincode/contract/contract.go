@@ -205,13 +205,15 @@ func actorOf(identity cid.ClientIdentity) (ledger.Actor, error) {
 func (t *transaction) answer(a wire.Answer) { t.answers = append(t.answers, a) }
 
 // refuse answers the next input with a refusal. digest names it as far as it could be read.
-func (t *transaction) refuse(err error, digest ledger.Digest) {
+func (t *transaction) refuse(err error, digest ledger.Digest) { t.answer(refused(err, digest)) }
+
+func refused(err error, digest ledger.Digest) wire.Answer {
 	code := ledger.Code(err)
 	message := strings.TrimPrefix(err.Error(), code+": ")
-	t.answer(wire.Answer{
+	return wire.Answer{
 		Status: ledger.StatusRefused, Code: code, Digest: digest,
 		Message: shortened(message, ledger.MaxAnswerTextBytes),
-	})
+	}
 }
 
 // end writes what changed, emits the summary if anything did, and gives the answers.

@@ -110,7 +110,7 @@ func (c *channel) submit(t fatal, who, function string, batch []byte) ([]wire.An
 }
 
 // query runs a function that reads.
-func query[T wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
+func query[T ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
 	t.Helper()
 	raw := make([][]byte, len(args))
 	for i, a := range args {
@@ -155,7 +155,7 @@ func events(t fatal, entries ...wire.EventEntry) []byte {
 	return data
 }
 
-func encode[T wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
+func encode[T wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
 	t.Helper()
 	data, err := wire.Encode(v)
 	if err != nil {
@@ -310,6 +310,8 @@ func writers(t fatal) map[string]struct {
 		wire.FnRecordEvents:    {"recorder", events(t, entry(1, nil))},
 		wire.FnRegisterDevices: {"registrar", encode(t, wire.DeviceBatch{Devices: []ledger.Device{device(t, 1)}})},
 		wire.FnRecordSegments:  {"gateway", encode(t, wire.SegmentBatch{Segments: []wire.SignedSegment{signed(t, 1, reading(0, ledger.Digest{}, 0))}})},
+		wire.FnReview:          {"recorder", encode(t, wire.ReviewBatch{Subjects: []wire.ReviewSubject{{Item: item}}})},
+		wire.FnRegisterMaster:  {"registrar", encode(t, wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Prefix: &ledger.Prefix{Prefix: "9506000"}}}})},
 		wire.FnSetPolicies:     {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
 		wire.FnRecordVerdicts:  {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
 		wire.FnAnchorRoots:     {"anchor", encode(t, wire.RootBatch{Roots: []wire.SignedRoot{{Root: ledger.Root{Height: 1}}}})},

@@ -292,7 +292,7 @@ func (c *court) rule(f ledger.Finding, by ledger.Digest) error {
 	if err := c.repository.PutFinding(f); err != nil {
 		return err
 	}
-	if at, ok := c.subjects[f.Item]; ok && by.IsZero() {
+	if at, ok := c.subjects[f.Item]; ok {
 		c.answers[at].Findings = append(c.answers[at].Findings, f)
 		return nil
 	}
@@ -328,18 +328,28 @@ func (c *Traceability) Review(ctx contractapi.TransactionContextInterface, batch
 	if err != nil {
 		return nil, coded(err)
 	}
-	if len(in.Events) > ledger.MaxReviewEvents {
-		return nil, coded(fmt.Errorf("%w: %d events to review, at most %d are allowed", ledger.ErrTooLarge, len(in.Events), ledger.MaxReviewEvents))
+	events := 0
+	for _, s := range in.Subjects {
+		if s.Item == "" {
+			events++
+		}
+	}
+	if events > ledger.MaxReviewEvents {
+		return nil, coded(fmt.Errorf("%w: %d events to review, at most %d are allowed", ledger.ErrTooLarge, events, ledger.MaxReviewEvents))
 	}
 	court := newCourt(t)
-	if err = court.reviewItems(in.Items); err != nil {
+	t.answers = make([]wire.Answer, len(in.Subjects))
+	if err = court.reviewItems(in.Subjects); err != nil {
 		return nil, coded(err)
 	}
 	if err = court.settle(); err != nil {
 		return nil, coded(err)
 	}
-	for _, hash := range in.Events {
-		if err = court.reviewEvent(hash); err != nil {
+	for i, s := range in.Subjects {
+		if s.Item != "" {
+			continue
+		}
+		if t.answers[i], err = court.reviewEvent(s.Event); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -354,11 +364,13 @@ func (c *Traceability) Review(ctx contractapi.TransactionContextInterface, batch
 }
 
 // reviewItems answers each item with the transaction of its last event, and puts it before the court.
-func (c *court) reviewItems(epcs []string) error {
+func (c *court) reviewItems(subjects []wire.ReviewSubject) error {
 	keys := []string{wire.RulebookKey()}
-	for _, epc := range epcs {
-		if key, err := wire.ItemKey(epc); err == nil {
+	for _, s := range subjects {
+		if key, err := wire.ItemKey(s.Item); err == nil && s.Item != "" {
 			keys = append(keys, key)
+		} else {
+			keys = append(keys, wire.EventKey(s.Event))
 		}
 	}
 	if err := c.repository.Prefetch(keys); err != nil {
@@ -369,76 +381,78 @@ func (c *court) reviewItems(epcs []string) error {
 		return err
 	}
 	keys = keys[:0]
-	states := make([]ledger.ItemState, len(epcs))
-	refused := make([]error, len(epcs))
-	for i, epc := range epcs {
-		states[i], refused[i] = c.repository.Item(epc)
-		switch {
-		case refusal(refused[i]):
-		case refused[i] != nil:
-			return refused[i]
-		case states[i].LastEvent.IsZero():
-			refused[i] = fmt.Errorf("%w: item %.200s; items are named by their canonical EPC", ledger.ErrUnknown, epc)
-		default:
-			keys = append(keys, wire.EventKey(states[i].LastEvent))
+	for i, s := range subjects {
+		if s.Item == "" {
+			continue
 		}
+		item, err := c.repository.Item(s.Item)
+		switch {
+		case err == nil && item.LastEvent.IsZero():
+			err = fmt.Errorf("%w: item %.200s; items are named by their canonical EPC", ledger.ErrUnknown, s.Item)
+		case err == nil:
+			keys = append(keys, wire.EventKey(item.LastEvent))
+			c.touch(s.Item, ledger.Digest{})
+			if _, again := c.subjects[s.Item]; !again {
+				c.subjects[s.Item] = i
+			}
+			c.answers[i] = wire.Answer{Status: ledger.StatusDuplicate, Digest: item.LastEvent}
+			continue
+		}
+		if !refusal(err) {
+			return err
+		}
+		c.answers[i] = refused(err, ledger.Digest{})
 	}
 	if err := c.repository.Prefetch(keys); err != nil {
 		return err
 	}
-	for i, epc := range epcs {
-		if refused[i] != nil {
-			c.refuse(refused[i], ledger.Digest{})
+	for i := range c.answers {
+		a := &c.answers[i]
+		if a.Status != ledger.StatusDuplicate {
 			continue
 		}
-		record, err := c.repository.Event(states[i].LastEvent)
+		record, err := c.repository.Event(a.Digest)
 		if err != nil {
 			return err
 		}
 		if record == nil {
-			return fmt.Errorf("item %s: event %s is not recorded", epc, states[i].LastEvent)
+			return fmt.Errorf("event %s of an item is not recorded", a.Digest)
 		}
-		c.touch(epc, ledger.Digest{})
-		if _, again := c.subjects[epc]; !again {
-			c.subjects[epc] = len(c.answers)
-		}
-		c.answer(wire.Answer{Status: ledger.StatusDuplicate, Digest: states[i].LastEvent, RecordedIn: record.TxID})
+		a.RecordedIn = record.TxID
 	}
 	return nil
 }
 
 // reviewEvent judges an event by itself again.
-func (c *court) reviewEvent(hash ledger.Digest) error {
+func (c *court) reviewEvent(hash ledger.Digest) (wire.Answer, error) {
 	record, err := c.repository.Event(hash)
 	if err == nil && record == nil {
-		c.refuse(fmt.Errorf("%w: event %s", ledger.ErrUnknown, hash), hash)
-		return nil
+		return refused(fmt.Errorf("%w: event %s", ledger.ErrUnknown, hash), hash), nil
 	}
 	if err != nil {
-		return err
+		return wire.Answer{}, err
 	}
+	answer := wire.Answer{Status: ledger.StatusDuplicate, Digest: hash, RecordedIn: record.TxID}
 	in, err := eventOf(c.repository, *record)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	namings := in.EventNamings()
 	keys, err := c.registered(nil, in)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	if err := c.prefetchFindings(keys, namings); err != nil {
-		return err
+		return answer, err
 	}
 	found, err := ledger.JudgeEvent(in, *record, c.book, c.repository, c.balanced)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	c.answer(wire.Answer{Status: ledger.StatusDuplicate, Digest: hash, RecordedIn: record.TxID})
-	answer := &c.answers[len(c.answers)-1]
 	for _, n := range namings {
 		before, err := c.repository.Finding(n)
 		if err != nil {
-			return err
+			return answer, err
 		}
 		var now *ledger.Finding
 		if i := slices.IndexFunc(found, func(f ledger.Finding) bool { return f.Naming() == n }); i >= 0 {
@@ -449,11 +463,11 @@ func (c *court) reviewEvent(hash ledger.Digest) error {
 			continue
 		}
 		if err := c.repository.PutFinding(after); err != nil {
-			return err
+			return answer, err
 		}
 		answer.Findings = append(answer.Findings, after)
 	}
-	return nil
+	return answer, nil
 }
 
 // eventOf reads a recorded event back from its body.

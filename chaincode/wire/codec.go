@@ -177,7 +177,7 @@ func DecodeMasterBatch(data []byte) (MasterBatch, error) {
 func DecodeReviewBatch(data []byte) (ReviewBatch, error) {
 	b, err := Decode[ReviewBatch](data, ledger.MaxArgumentBytes)
 	if err == nil {
-		err = bounded("items and events", len(b.Items)+len(b.Events), ledger.MaxBatchReviews)
+		err = bounded("items and events", len(b.Subjects), ledger.MaxBatchReviews)
 	}
 	return b, err
 }

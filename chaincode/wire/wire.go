@@ -105,12 +105,17 @@ type MasterBatch struct {
 	Data []ledger.MasterDatum `cbor:"1,keyasint"`
 }
 
-// ReviewBatch is the argument of Review: items (canonical EPCs) and events whose findings are judged
-// again by what is registered and recorded now and by the transaction's time. The answers are those of
-// the items, then those of the events; one whose findings did not change is a duplicate.
+// ReviewBatch is the argument of Review: items and events whose findings are judged again by what is
+// registered and recorded now and by the transaction's time. A subject none of whose findings changed
+// is answered as a duplicate.
 type ReviewBatch struct {
-	Items  []string        `cbor:"1,keyasint,omitempty"`
-	Events []ledger.Digest `cbor:"2,keyasint,omitempty"`
+	Subjects []ReviewSubject `cbor:"1,keyasint"`
+}
+
+// ReviewSubject is an item, or an event if Item is empty.
+type ReviewSubject struct {
+	Item  string        `cbor:"1,keyasint,omitempty"` // canonical EPC
+	Event ledger.Digest `cbor:"2,keyasint"`
 }
 
 // Summary is the payload of the chaincode event: what one transaction recorded, each list in the

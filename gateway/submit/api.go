@@ -80,3 +80,13 @@ func (s *Submitter) Policies(ctx context.Context, policies []ledger.Policy) ([]O
 func (s *Submitter) Verdicts(ctx context.Context, verdicts []ledger.Verdict) ([]Outcome, error) {
 	return s.verdicts.submit(ctx, verdicts)
 }
+
+// MasterData registers master data, in the order given.
+func (s *Submitter) MasterData(ctx context.Context, data []ledger.MasterDatum) ([]Outcome, error) {
+	return s.master.submit(ctx, data)
+}
+
+// Review has the findings on items and events judged again.
+func (s *Submitter) Review(ctx context.Context, subjects []wire.ReviewSubject) ([]Outcome, error) {
+	return s.reviews.submit(ctx, subjects)
+}

@@ -60,6 +60,8 @@ const (
 	KindSegment Kind = "segment"
 	KindPolicy  Kind = "policy"
 	KindVerdict Kind = "verdict"
+	KindMaster  Kind = "masterdata"
+	KindReview  Kind = "review"
 )
 
 // Transaction is one transaction as the submitter saw it.

@@ -2,6 +2,8 @@ package submit
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -58,7 +60,7 @@ func events(maxItems int) kind[Event] {
 	}
 }
 
-// KeysOf lists what recording the event reads and writes: its items, its hash and its eventID. Two
+// KeysOf lists what recording the event reads and writes: its items, lots, its hash and its eventID. Two
 // events that share a key are never in two transactions at once.
 func KeysOf(e *epcis.Event) []string {
 	items := e.Items()
@@ -68,8 +70,11 @@ func KeysOf(e *epcis.Event) []string {
 		keys = append(keys, "id "+e.EventID)
 	}
 	for _, item := range items {
-		if !item.Class { // classes have no state of their own
+		switch {
+		case !item.Class:
 			keys = append(keys, "item "+item.Canonical)
+		case item.Quantity != "" && strings.Contains(item.Canonical, "/10/"): // a lot may have accounts; other classes have no state
+			keys = append(keys, "lot "+item.Canonical)
 		}
 	}
 	return keys
@@ -155,6 +160,62 @@ func verdicts() kind[ledger.Verdict] {
 			}
 			return nil
 		},
+	}
+}
+
+// masterData goes one transaction at a time: a datum rests on those before it.
+func masterData() kind[ledger.MasterDatum] {
+	return kind[ledger.MasterDatum]{
+		name: KindMaster, function: wire.FnRegisterMaster, maxBatch: ledger.MaxBatchMaster,
+		encode: func(batch []ledger.MasterDatum) ([]byte, error) { return wire.Encode(wire.MasterBatch{Data: batch}) },
+		keys:   func(ledger.MasterDatum) []string { return []string{"masterdata"} },
+		size: func(m ledger.MasterDatum) int {
+			n := 256
+			for _, part := range m.ID() {
+				n += len(part)
+			}
+			if m.Place != nil {
+				for _, s := range slices.Concat(m.Place.Operators, m.Place.Steps) {
+					n += len(s) + 4
+				}
+			}
+			if m.Rules != nil {
+				for _, s := range m.Rules.Keepers {
+					n += len(s) + 4
+				}
+			}
+			return n
+		},
+		check: func(m ledger.MasterDatum) error {
+			if m.Place != nil && len(m.Place.Operators)+len(m.Place.Steps) > ledger.MaxPlaceOperators+ledger.MaxPlaceSteps ||
+				m.Rules != nil && len(m.Rules.Keepers) > ledger.MaxRulesKeepers {
+				return fmt.Errorf("%w: a place or rules with too many organisations or business steps", ledger.ErrTooLarge)
+			}
+			return nil
+		},
+	}
+}
+
+func reviews() kind[wire.ReviewSubject] {
+	return kind[wire.ReviewSubject]{
+		name: KindReview, function: wire.FnReview, maxBatch: ledger.MaxBatchReviews,
+		encode: func(batch []wire.ReviewSubject) ([]byte, error) {
+			return wire.Encode(wire.ReviewBatch{Subjects: batch})
+		},
+		keys: func(s wire.ReviewSubject) []string {
+			if s.Item == "" {
+				return []string{"event " + s.Event.String()}
+			}
+			return []string{"item " + s.Item}
+		},
+		weight: func(s wire.ReviewSubject, _ []string) int {
+			if s.Item == "" {
+				return 1
+			}
+			return 0
+		},
+		maxWeight: ledger.MaxReviewEvents,
+		size:      func(s wire.ReviewSubject) int { return len(s.Item) + 48 },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
 // Submitter turns writes into transactions. Run must be running for anything to be written; writes
@@ -18,6 +19,8 @@ type Submitter struct {
 	segments *lane[Segment]
 	policies *lane[ledger.Policy]
 	verdicts *lane[ledger.Verdict]
+	master   *lane[ledger.MasterDatum]
+	reviews  *lane[wire.ReviewSubject]
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -33,6 +36,8 @@ func New(l Ledger, cfg Config) *Submitter {
 		segments: newLane(segments(), l, cfg),
 		policies: newLane(policies(), l, cfg),
 		verdicts: newLane(verdicts(), l, cfg),
+		master:   newLane(masterData(), l, cfg),
+		reviews:  newLane(reviews(), l, cfg),
 		closing:  make(chan struct{}),
 	}
 }
@@ -46,6 +51,8 @@ func (s *Submitter) Close() {
 		s.segments.close()
 		s.policies.close()
 		s.verdicts.close()
+		s.master.close()
+		s.reviews.close()
 	})
 }
 
@@ -76,6 +83,8 @@ func (s *Submitter) Run(ctx context.Context) error {
 	g.Go(func() error { s.segments.run(work); return nil })
 	g.Go(func() error { s.policies.run(work); return nil })
 	g.Go(func() error { s.verdicts.run(work); return nil })
+	g.Go(func() error { s.master.run(work); return nil })
+	g.Go(func() error { s.reviews.run(work); return nil })
 	err := g.Wait()
 	close(done)
 	return err
