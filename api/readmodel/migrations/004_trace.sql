@@ -1,5 +1,27 @@
 -- What ties identifiers together. Stays in containers are not stored: they follow from the links of an
 -- item in the order of event times, so that a late event or a declaration of error changes no row here.
+-- The store is emptied and filled again from the ledger.
+
+DELETE FROM contexts;
+DELETE FROM events;
+DELETE FROM index_waiting;
+DELETE FROM index_parts;
+DELETE FROM index_terms;
+DELETE FROM index_numbers;
+DELETE FROM vocabulary;
+DELETE FROM bodies;
+DELETE FROM event_epcs;
+DELETE FROM restatements;
+DELETE FROM items;
+DELETE FROM findings;
+DELETE FROM devices;
+DELETE FROM segments;
+DELETE FROM associations;
+DELETE FROM policies;
+DELETE FROM verdicts;
+DELETE FROM shipments;
+DELETE FROM totals;
+DELETE FROM position;
 
 -- A link is the parent and the members of an aggregation, association or transformation.
 CREATE TABLE links (
