@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 
+	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 )
@@ -48,28 +50,52 @@ func (s *Store) EntriesAfter(ctx context.Context, after *Position, limit int) (e
 			return errEnough
 		}
 		return nil
-	}, `SELECT e.pos, e.recorded_at, COALESCE(v.hash, r.hash), c.context, b.body FROM entries e JOIN bodies b ON b.pos = e.pos
-		LEFT JOIN events v ON v.pos = e.pos LEFT JOIN restatements r ON r.pos = e.pos LEFT JOIN contexts c ON c.digest = b.context
-		WHERE e.pos > ? ORDER BY e.pos LIMIT ?`, from, limit)
+	}, `SELECT b.pos, COALESCE(v.recorded_at, r.recorded_at), COALESCE(v.hash, r.hash), c.context, b.body FROM bodies b
+		LEFT JOIN events v ON v.pos = b.pos LEFT JOIN restatements r ON r.pos = b.pos LEFT JOIN contexts c ON c.digest = b.context
+		WHERE b.pos > ? AND (v.event_type <> '' OR r.declares_error = 1) ORDER BY b.pos LIMIT ?`, from, limit)
 	return entries, s.failed(err)
 }
 
 // PositionBefore gives the position before the first entry recorded at or after a time: that of the
 // last entry if there is none. ok is false if that is before every entry.
 func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Position, ok bool, err error) {
-	var pos sql.NullInt64
-	if err = s.asking().QueryRowContext(ctx, `SELECT MIN(pos) FROM entries WHERE recorded_at >= ?`, int64(at)).Scan(&pos); err != nil {
-		return p, false, s.failed(err)
+	first, found := int64(0), false
+	err = s.snapshot(ctx, func(tx querier) error {
+		since := &query.Query{Predicates: []query.Predicate{query.TimeIs{Field: query.RecordTime, Op: query.GE, Time: at.Time()}}}
+		sel := newSelection(ctx, tx, since, nil, math.MaxInt64, s.bounds)
+		if err := sel.plan(); err != nil {
+			return err
+		}
+		some, _, err := sel.candidates(place{}, 1)
+		if len(some) > 0 {
+			first, found = some[0].pos, true
+		}
+		return err
+	})
+	if err != nil || !found {
+		if err == nil {
+			return s.LastEntry(ctx)
+		}
+		return p, false, err
 	}
-	if !pos.Valid {
-		return s.LastEntry(ctx)
-	}
-	return positionOf(max(pos.Int64-1, 0)), pos.Int64 > 0, nil
+	return positionOf(max(first-1, 0)), first > 0, nil
 }
 
 // LastEntry gives the position of the last entry; ok is false if there is none.
 func (s *Store) LastEntry(ctx context.Context) (p Position, ok bool, err error) {
-	var pos sql.NullInt64
-	err = s.asking().QueryRowContext(ctx, `SELECT MAX(pos) FROM entries`).Scan(&pos)
-	return positionOf(pos.Int64), pos.Valid, s.failed(err)
+	var last sql.NullInt64
+	err = s.snapshot(ctx, func(tx querier) error {
+		err := each(ctx, tx, func(rows *sql.Rows) error {
+			b, err := scanWaiting(rows)
+			if err != nil {
+				return err
+			}
+			return b.each(func(e entry) { last = sql.NullInt64{Int64: e.pos, Valid: true} })
+		}, questionWaiting+" ORDER BY block DESC LIMIT 1")
+		if err != nil || last.Valid {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT MAX(part) FROM index_parts`).Scan(&last)
+	})
+	return positionOf(last.Int64), last.Valid, err
 }
