@@ -16,6 +16,8 @@ type WriteOptions struct {
 	// data, persistent dispositions, certifications) into the extension points of its
 	// schema, where a reader of 1.2 passes over it. Without it these are faults.
 	Newer bool
+	// WebVocabulary lets FormXML write the words of the CBV as web URIs and not as URNs.
+	WebVocabulary bool
 	// CreationDate stands in for that of a document that has none, such as bare events.
 	CreationDate Time
 	// Identifier, if set, gives the spelling in which to write each identifier of an

@@ -26,7 +26,7 @@ func (e *Encoder) taken() error {
 func (e *Encoder) xmlHead() ([]byte, error) {
 	d := e.doc
 	w := &e.x
-	w.form, w.newer, w.ctx, w.at = e.opt.Form, e.opt.Newer, e.ctx, "$"
+	w.form, w.newer, w.webWords, w.ctx, w.at = e.opt.Form, e.opt.Newer, e.opt.WebVocabulary, e.ctx, "$"
 	date := e.creationDate()
 	if date == "" {
 		return nil, formFault("$.creationDate", "XML needs a creationDate")

@@ -12,6 +12,8 @@ import (
 type xmlWriter struct {
 	b    []byte
 	form Form
+	// webWords tells that words of the CBV are written as web URIs.
+	webWords bool
 	// newer puts what EPCIS 1.2 does not know into its extension points.
 	newer bool
 	// scope holds the namespaces declared around the current element.
@@ -711,6 +713,8 @@ func (w *xmlWriter) spelled(s string, v vocabulary) string {
 		return s
 	}
 	switch {
+	case w.webWords && w.form == FormXML:
+		return v.web + s
 	case v.web == webVoc:
 		return "gs1:" + s
 	case v.web == webComponent:

@@ -42,6 +42,14 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return invalid("GS1-Capture-Error-Behaviour is neither rollback nor proceed")
 	}
+	held := s.cfg.Limits.MaxBytes // as long as nobody says
+	if r.ContentLength >= 0 {
+		held = min(held, r.ContentLength)
+	}
+	defer s.documents.Add(-held)
+	if s.documents.Add(held) > max(s.cfg.MaxDocuments, held) {
+		return ErrBusy
+	}
 	body, err := readBody(w, r, s.cfg.Limits.MaxBytes)
 	if err != nil {
 		return bodyFailed(err)

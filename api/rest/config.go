@@ -46,6 +46,9 @@ type Config struct {
 	TokenLife time.Duration
 	// Limits bound captured documents; epcis.DefaultLimits.
 	Limits epcis.Limits
+	// MaxDocuments bounds the bytes of all documents that are being received and read at a time;
+	// 128 MiB. What would be more is answered with 503.
+	MaxDocuments int64
 	// RequestTimeout bounds the work on a request; 30 s.
 	RequestTimeout time.Duration
 	// MaxURL bounds a request's URL, in bytes; 16 KiB.
@@ -114,6 +117,7 @@ func (c *Config) complete() error {
 	orElse(&c.TokenLife, 24*time.Hour)
 	orElse(&c.Limits, epcis.DefaultLimits())
 	orElse(&c.RequestTimeout, 30*time.Second)
+	orElse(&c.MaxDocuments, 128<<20)
 	orElse(&c.MaxURL, 16<<10)
 	orElse(&c.PerPage, 30)
 	orElse(&c.MaxSockets, 1000)

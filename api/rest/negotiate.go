@@ -217,14 +217,23 @@ func digitalLink(id string) (string, error) {
 	return c, nil
 }
 
-// xmlFormat checks GS1-CBV-XML-Format. The vocabulary of EPCIS 2.0 in XML is
-// written as URNs of the CBV.
-func xmlFormat(asked string) error {
+// The spellings of CBV values in XML (GS1-CBV-XML-Format).
+const (
+	wordsURN = "Always_URN"
+	wordsWeb = "Always_Web_URI"
+)
+
+// xmlFormat settles the spelling of CBV values in XML: URNs unless web URIs are asked
+// for. Events are kept as JSON-LD, where a CBV value is a bare word, which XML has not:
+// the spelling that it came with in XML is not kept.
+func xmlFormat(asked string) (string, error) {
 	switch asked {
-	case "", "No_Preference", "Always_URN":
-		return nil
-	case "Always_Web_URI", "Never_Translates":
-		return notAcceptable("CBV values in XML are written as URNs")
+	case "", FormatAny, wordsURN:
+		return wordsURN, nil
+	case wordsWeb:
+		return wordsWeb, nil
+	case FormatOriginal:
+		return "", notAcceptable("CBV values are kept as bare words, which XML has not; ask for " + wordsURN + " or " + wordsWeb)
 	}
-	return notAcceptable("GS1-CBV-XML-Format is none of the standard's")
+	return "", notAcceptable("GS1-CBV-XML-Format is none of the standard's")
 }

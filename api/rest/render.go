@@ -33,6 +33,7 @@ func answered(r Record) *epcis.Event {
 type results struct {
 	queryName, subscriptionID string
 	form                      epcis.Form
+	webWords                  bool
 	identifier                func(string) (string, error)
 	records                   []Record
 	at                        time.Time
@@ -48,7 +49,7 @@ func (d results) write(w io.Writer) error {
 		Context:        []byte(`"` + epcis.DefaultContext + `"`),
 		QueryName:      d.queryName,
 		SubscriptionID: d.subscriptionID,
-	}, epcis.WriteOptions{Form: d.form, Identifier: d.identifier})
+	}, epcis.WriteOptions{Form: d.form, WebVocabulary: d.webWords, Identifier: d.identifier})
 	if err != nil {
 		return fmt.Errorf("writing results: %w", err)
 	}

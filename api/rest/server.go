@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/epcis"
@@ -21,6 +22,8 @@ type Server struct {
 	mux     *http.ServeMux
 	notify  *notifier
 	sockets chan struct{}
+	// documents are the bytes of captures that are being received and read.
+	documents atomic.Int64
 
 	// done is closed when Run ends, to let the sockets go: they outlive the HTTP
 	// server's own shutdown.
@@ -190,7 +193,7 @@ func (s *Server) discover(w http.ResponseWriter, m methods) {
 	h.Set("GS1-CBV-Min", cbvVersion)
 	h.Set("GS1-CBV-Max", cbvVersion)
 	h.Set("GS1-EPC-Format", s.cfg.EPCFormat)
-	h.Set("GS1-CBV-XML-Format", "Always_URN")
+	h.Set("GS1-CBV-XML-Format", wordsURN)
 	if s.cfg.VendorVersion != "" {
 		h.Set("GS1-Vendor-Version", s.cfg.VendorVersion)
 	}
@@ -329,11 +332,12 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request, name string) (r
 	kind := "application/json"
 	switch negotiate(strings.Join(r.Header.Values("Accept"), ",")) {
 	case mediaXML:
-		if err := xmlFormat(r.Header.Get("GS1-CBV-XML-Format")); err != nil {
+		words, err := xmlFormat(r.Header.Get("GS1-CBV-XML-Format"))
+		if err != nil {
 			return d, "", err
 		}
-		d.form, kind = epcis.FormXML, "application/xml"
-		w.Header().Set("GS1-CBV-XML-Format", "Always_URN")
+		d.form, d.webWords, kind = epcis.FormXML, words == wordsWeb, "application/xml"
+		w.Header().Set("GS1-CBV-XML-Format", words)
 	case mediaNone:
 		return d, "", notAcceptable("events exist as application/json and application/xml")
 	case mediaJSON:
