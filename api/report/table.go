@@ -163,6 +163,9 @@ func (s *Sheet) zone() *time.Location {
 	return s.Zone
 }
 
+// ZoneName names the sheet's time zone.
+func (s *Sheet) ZoneName() string { return s.zone().String() }
+
 // title is a column's title with the time zone of its values.
 func (s *Sheet) title(c Column) string {
 	if c.Kind == Time {

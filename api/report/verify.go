@@ -82,6 +82,9 @@ type Reason struct {
 	Event  epcis.Hash // zero if there is none
 }
 
+// NoEvent reports whether the reason rests on no one event.
+func (r Reason) NoEvent() bool { return r.Event == epcis.Hash{} }
+
 // Verification answers whether a product is what was commissioned.
 type Verification struct {
 	EPC     string // canonical

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/api/query"
+	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/epcis"
 )
 
@@ -27,6 +28,11 @@ type Config struct {
 	Subscriptions Subscriptions
 	// Tokens keeps the page tokens that clients give back; nil, and that is answered with 501.
 	Tokens Tokens
+
+	// Reports answers what the reports below /waybill/v1/reports ask, and ReportMaster names products and
+	// places in them. Nil Reports: there are none.
+	Reports      report.Source
+	ReportMaster report.MasterData
 
 	// Lead waits until this process is the one to deliver subscriptions, of several that share them.
 	// The context it gives ends when it no longer is. Nil: it is at once, and for good.

@@ -111,6 +111,7 @@ func (s *Server) routes() {
 	route("/queries/{queryName}/subscriptions", methods{get: s.listSubscriptions, post: s.postSubscription, read: Manage, write: Manage})
 	route("/queries/{queryName}/subscriptions/{subscriptionID}",
 		methods{get: s.getSubscription, del: s.deleteSubscription, read: Manage, write: Manage})
+	route("/waybill/v1/reports/{report}", methods{get: s.reports(), read: Read, long: true})
 	route("/nextPageToken/{token}", methods{del: s.deleteToken, write: Read})
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, notFound("there is no such path"))

@@ -18,6 +18,7 @@ const (
 	writes              // a call that writes, answered within Limits.WriteTime
 	pushes              // a stream that writes
 	watches             // a stream that watches
+	reports             // a stream that ends by itself, within Limits.ReportTime
 )
 
 // rule is who may call a method and how it is bounded.
@@ -58,6 +59,9 @@ func rules() map[string]rule {
 		waybillv1.PolicyService_ListPolicies_FullMethodName: {asks, readers},
 
 		waybillv1.AdminService_GetStatus_FullMethodName: {asks, readers},
+
+		waybillv1.ReportService_DownloadReport_FullMethodName: {reports, readers},
+		waybillv1.ReportService_VerifyProduct_FullMethodName:  {asks, readers},
 
 		"/grpc.health.v1.Health/Check": {kind: asks},
 		"/grpc.health.v1.Health/List":  {kind: asks},

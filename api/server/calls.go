@@ -81,6 +81,8 @@ func (s *Server) enter(ctx context.Context, c *call) (context.Context, context.C
 		ctx, cancel = context.WithTimeout(ctx, s.limits.ReadTime)
 	case writes:
 		ctx, cancel = context.WithTimeout(ctx, s.limits.WriteTime)
+	case reports:
+		ctx, cancel = context.WithTimeout(ctx, s.limits.ReportTime)
 	case pushes, watches:
 	}
 	s.metrics.inFlight.WithLabelValues(c.method).Inc()
@@ -101,6 +103,8 @@ func (s *Server) slots(k kind) chan struct{} {
 		return s.pushing
 	case watches:
 		return s.watching
+	case reports:
+		return s.reporting
 	case asks: // bounded by the read model's connections
 	}
 	return nil

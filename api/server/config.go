@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/submit"
@@ -49,6 +50,10 @@ type Config struct {
 	Recorder Recorder
 	Reader   Reader
 	TLS      *Certificates
+	// Reports answers what reports ask; api/readmodel implements it. Nil, and there are none.
+	Reports report.Source
+	// MasterData names products and places in reports; nil knows nothing.
+	MasterData report.MasterData
 	// Height asks for the number of blocks on the ledger; nil if that is not known.
 	Height func(context.Context) (uint64, error)
 	About  About
@@ -82,6 +87,10 @@ type Limits struct {
 	// Calls bounds the writing calls under way at a time, default 512; Pushes the streams that write
 	// and Watches those that watch, which may be open and idle for days, default 1,024 each.
 	Calls, Pushes, Watches int
+	// Reports bounds the reports under way at a time, default 4, and ReportTime the time of each,
+	// default 15 minutes.
+	Reports    int
+	ReportTime time.Duration
 	// Streams bounds the calls under way on one connection, default 256.
 	Streams int
 	// WriteTime and ReadTime bound a call, also where the caller named no deadline; default 2 minutes
@@ -121,9 +130,11 @@ func (l Limits) withDefaults() Limits {
 	count(&l.Calls, 512)
 	count(&l.Pushes, 1_024)
 	count(&l.Watches, 1_024)
+	count(&l.Reports, 4)
 	count(&l.Streams, 256)
 	span(&l.WriteTime, 2*time.Minute)
 	span(&l.ReadTime, 15*time.Second)
+	span(&l.ReportTime, 15*time.Minute)
 	span(&l.SendTime, time.Minute)
 	span(&l.Heartbeat, 10*time.Second)
 	span(&l.ReadableTime, time.Second)

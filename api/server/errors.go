@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/fabric"
@@ -83,6 +84,9 @@ func table() []told {
 		{is: fabric.ErrUnavailable, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
 		{is: fabric.ErrDeadline, grpc: codes.Unavailable, code: codeDeadline},
 		{is: fabric.ErrNotFound, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
+		{is: report.ErrArgument, grpc: codes.InvalidArgument, code: "WB_REPORT_ARGUMENT", whole: true},
+		{is: report.ErrUnknownProduct, grpc: codes.NotFound, code: "WB_REPORT_UNKNOWN_PRODUCT", whole: true},
+		{is: report.ErrTooLarge, grpc: codes.ResourceExhausted, code: "WB_REPORT_TOO_LARGE", whole: true},
 		{is: ledger.ErrUnknown, grpc: codes.NotFound, code: ledger.CodeNotFound, whole: true},
 		{is: ledger.ErrUnauthorised, grpc: codes.PermissionDenied, code: ledger.CodeUnauthorised, whole: true},
 		{is: ledger.ErrConflict, grpc: codes.AlreadyExists, code: ledger.CodeConflict, whole: true},

@@ -30,8 +30,8 @@ type Server struct {
 	health       *health.Server
 	started      time.Time
 
-	writing, pushing, watching chan struct{}
-	documentBytes              atomic.Int64 // of the documents under way
+	writing, pushing, watching, reporting chan struct{}
+	documentBytes                         atomic.Int64 // of the documents under way
 
 	stopping chan struct{} // closed when streams shall end
 	stopOnce sync.Once
@@ -50,7 +50,8 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, limits: limits, log: cfg.Logger, certificates: cfg.TLS, rules: rules(), metrics: newMetrics(cfg.Metrics),
 		health: health.NewServer(), started: time.Now(),
 		writing: make(chan struct{}, limits.Calls), pushing: make(chan struct{}, limits.Pushes), watching: make(chan struct{}, limits.Watches),
-		stopping: make(chan struct{}),
+		reporting: make(chan struct{}, limits.Reports),
+		stopping:  make(chan struct{}),
 	}
 	const envelope = 64 << 10 // what a message holds beside the bytes that a limit is about
 	s.grpc = grpc.NewServer(
@@ -70,6 +71,7 @@ func New(cfg Config) (*Server, error) {
 	waybillv1.RegisterVerdictServiceServer(s.grpc, &verdictService{Server: s})
 	waybillv1.RegisterPolicyServiceServer(s.grpc, &policyService{Server: s})
 	waybillv1.RegisterAdminServiceServer(s.grpc, &adminService{Server: s})
+	waybillv1.RegisterReportServiceServer(s.grpc, &reportService{Server: s})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	for service := range s.grpc.GetServiceInfo() {

@@ -93,7 +93,7 @@ func (a *app) newRootCommand() *cobra.Command {
 		}
 	}
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newReadingsCommand(), a.newPoliciesCommand())
-	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand(), a.newStatusCommand())
+	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newShipmentsCommand(), a.newVerdictsCommand(), a.newReportCommand(), a.newStatusCommand())
 	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newStoreCommand(), a.newBenchCommand())
 	add("local", a.newConvertCommand(), a.newHashCommand(), a.newValidateCommand(), a.newVersionCommand())
 	a.markStart(root)
