@@ -117,11 +117,11 @@ func TestRecallNamesWhoHoldsWhatIsLeftAndWhoBoughtTheRest(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		g, at, err := s.Recall(t.Context(), trace.Question{ID: canonicalEPC(t, lot)})
+		g, err := s.Recall(t.Context(), trace.Question{ID: canonicalEPC(t, lot)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at.Height == 0 {
+		if g.AsOf.Height == 0 {
 			t.Error("the answer does not say what it reflects")
 		}
 		nodes := map[string]trace.Node{}
@@ -147,11 +147,11 @@ func TestRecallNamesWhoHoldsWhatIsLeftAndWhoBoughtTheRest(t *testing.T) {
 		if c := nodes[canonicalOf(first)].Custody; c.Party != "https://id.gs1.org/417/9521321000094" || c.Place != "https://id.gs1.org/414/9521321000018" {
 			t.Errorf("the box is with %q at %q", c.Party, c.Place)
 		}
-		where, _, err := s.Locate(t.Context(), trace.Question{ID: canonicalOf(first), At: tracetest.Millis(3)})
+		where, err := s.Locate(t.Context(), trace.Question{ID: canonicalOf(first), At: tracetest.Millis(3)})
 		if err != nil || where.Container != canonicalOf(box) || where.Custody.Custodian != "ProducerMSP" || where.Custody.Status != trace.StatusShipped {
 			t.Errorf("at three o'clock it is %+v, %v", where, err)
 		}
-		if _, _, err := s.Trace(t.Context(), trace.Question{ID: "https://example.com/unheard/of", Direction: trace.Up}); !errors.Is(err, ErrNotFound) {
+		if _, err := s.Trace(t.Context(), trace.Question{ID: "https://example.com/unheard/of", Direction: trace.Up}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("what no event names gives %v", err)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/api/trace"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
@@ -23,81 +24,77 @@ const (
 // TruncatedParties says that not all parties were read.
 const TruncatedParties trace.Truncation = "parties"
 
-// Trace gives the genealogy of an identifier in canonical form, and the progress that it reflects. It
-// fails with ErrNotFound if the ledger names no such thing.
-func (s *Store) Trace(ctx context.Context, q trace.Question) (g trace.Graph, at Progress, err error) {
-	err = s.traced(ctx, q.ID, &at, func(src *traceSource) error {
+// Trace gives the genealogy of an identifier in canonical form. It fails with ErrNotFound if no event
+// names such a thing.
+func (s *Store) Trace(ctx context.Context, q trace.Question) (g trace.Graph, err error) {
+	at, err := s.traced(ctx, q.ID, func(src *traceSource) error {
 		g, err = trace.Trace(ctx, src, q)
 		return err
 	})
-	return g, at, err
+	g.AsOf = at
+	return g, err
 }
 
 // Recall gives all that may contain an identifier or has touched it, with who holds it. Errors are
 // those of Trace.
-func (s *Store) Recall(ctx context.Context, q trace.Question) (g trace.Graph, at Progress, err error) {
-	err = s.traced(ctx, q.ID, &at, func(src *traceSource) error {
+func (s *Store) Recall(ctx context.Context, q trace.Question) (g trace.Graph, err error) {
+	at, err := s.traced(ctx, q.ID, func(src *traceSource) error {
 		if g, err = trace.Recall(ctx, src, q); err != nil {
 			return err
 		}
-		var cut bool
-		for i := range g.Nodes {
-			if c := g.Nodes[i].Custody; c != nil && c.Since != nil {
-				src.want(c.Since.Hash)
-			}
+		for _, n := range g.Nodes {
+			src.want(n.Custody)
 		}
 		parties, cut, err := src.parties(ctx)
-		for i := range g.Nodes {
-			if c := g.Nodes[i].Custody; c != nil && c.Since != nil {
-				c.Party = parties[c.Since.Hash]
-			}
+		for _, n := range g.Nodes {
+			parties.tell(n.Custody)
 		}
 		if cut {
 			g.Truncated = append(g.Truncated, TruncatedParties)
 		}
 		return err
 	})
-	return g, at, err
+	g.AsOf = at
+	return g, err
 }
 
 // Locate gives the container and the custodian of a thing as of the question's time. Errors are those
 // of Trace.
-func (s *Store) Locate(ctx context.Context, q trace.Question) (found trace.Where, at Progress, err error) {
-	err = s.traced(ctx, q.ID, &at, func(src *traceSource) error {
-		if found, err = trace.Locate(ctx, src, q); err != nil || found.Custody.Since == nil {
+func (s *Store) Locate(ctx context.Context, q trace.Question) (found trace.Where, err error) {
+	at, err := s.traced(ctx, q.ID, func(src *traceSource) error {
+		if found, err = trace.Locate(ctx, src, q); err != nil {
 			return err
 		}
-		src.want(found.Custody.Since.Hash)
+		src.want(&found.Custody)
 		parties, _, err := src.parties(ctx)
-		found.Custody.Party = parties[found.Custody.Since.Hash]
+		parties.tell(&found.Custody)
 		return err
 	})
-	return found, at, err
+	found.AsOf = at
+	return found, err
 }
 
 // traced asks one unchanging state of the store about an identifier that it knows.
-func (s *Store) traced(ctx context.Context, id string, at *Progress, ask func(src *traceSource) error) error {
-	return s.snapshot(ctx, func(tx querier) (err error) {
-		if *at, err = readPosition(ctx, tx, ""); err != nil {
-			return err
-		}
-		var known int
-		k := storable(bounded(id))
-		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM event_epcs WHERE epc = ? LIMIT 1) a`, k).Scan(&known)
-		if err == nil && known == 0 {
-			err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM lots WHERE lot = ? LIMIT 1) a`, k).Scan(&known)
-		}
-		if err == nil && known == 0 {
-			err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM link_keys WHERE kind = ? AND key = ? LIMIT 1) a`, keyLot, k).Scan(&known)
-		}
+func (s *Store) traced(ctx context.Context, id string, ask func(src *traceSource) error) (at trace.AsOf, err error) {
+	err = s.snapshot(ctx, func(tx querier) error {
+		p, err := readPosition(ctx, tx, "")
 		if err != nil {
 			return err
 		}
-		if known == 0 {
-			return fmt.Errorf("%w: no event names %s", ErrNotFound, id)
+		at = trace.AsOf{Height: p.Height, Hash: p.Hash}
+		k := storable(bounded(id))
+		for _, where := range []string{"event_epcs WHERE epc = ?", "lots WHERE lot = ?", fmt.Sprintf("link_keys WHERE kind = %d AND key = ?", keyLot)} {
+			var known int
+			if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+where+" LIMIT 1) found", k).Scan(&known); err != nil {
+				return err
+			}
+			if known > 0 {
+				return ask(newTraceSource(tx))
+			}
 		}
-		return ask(newTraceSource(tx))
+		return fmt.Errorf("%w: no event names %s", ErrNotFound, id)
 	})
+	return at, err
 }
 
 // traceSource reads events for one question.
@@ -114,7 +111,7 @@ func newTraceSource(tx querier) *traceSource {
 	return &traceSource{tx: tx, events: map[int64]*trace.Event{}, at: map[ledger.Digest]int64{}, told: map[int64][]trace.Binding{}, lots: map[string][]int64{}}
 }
 
-// among gives the condition that a column is one of the values, and its arguments. The last value
+// amongKeys gives the condition that a column is one of the values, and its arguments. The last value
 // stands as often as it takes to have few statements.
 func amongKeys[T any](column string, values []T) (condition string, args []any) {
 	n := 1
@@ -467,33 +464,48 @@ func (t *traceSource) bodies(ctx context.Context, positions []int64, yield func(
 	return nil
 }
 
-// want asks for the parties of an event that was read.
-func (t *traceSource) want(hash ledger.Digest) {
-	if pos, ok := t.at[hash]; ok {
+// want asks for the party of the event that gave a status.
+func (t *traceSource) want(c *trace.Custody) {
+	if c == nil || c.Since == nil {
+		return
+	}
+	if pos, ok := t.at[c.Since.Hash]; ok {
 		t.wanted = append(t.wanted, pos)
 	}
 }
 
-// parties gives whom events name as the one that has a thing after them: its possessor, else its owner.
-func (t *traceSource) parties(ctx context.Context) (of map[ledger.Digest]string, cut bool, err error) {
+// parties are whom events name as the one that has a thing after them.
+type parties map[ledger.Digest]string
+
+func (p parties) tell(c *trace.Custody) {
+	if c != nil && c.Since != nil {
+		c.Party = p[c.Since.Hash]
+	}
+}
+
+// parties reads the parties that are wanted: of each event its possessor, else its owner.
+func (t *traceSource) parties(ctx context.Context) (of parties, cut bool, err error) {
 	slices.Sort(t.wanted)
 	wanted := slices.Compact(t.wanted)
 	if cut = len(wanted) > maxParties; cut {
 		wanted = wanted[:maxParties]
 	}
-	of = map[ledger.Digest]string{}
+	of = parties{}
 	err = t.bodies(ctx, wanted, func(pos int64, ev *epcis.Event) {
-		for _, kind := range []string{"possessing_party", "owning_party"} {
-			for _, d := range ev.Destinations {
-				if d.Type == kind && of[t.events[pos].Hash] == "" {
-					id := d.ID
-					if c, err := epcis.CanonicalEPC(id); err == nil {
-						id = c
-					}
-					of[t.events[pos].Hash] = id
-				}
-			}
+		if d := recipient(ev); d != "" {
+			of[t.events[pos].Hash] = query.CanonicalID(d)
 		}
 	})
 	return of, cut, err
+}
+
+func recipient(ev *epcis.Event) string {
+	for _, kind := range []string{"possessing_party", "owning_party"} {
+		for _, d := range ev.Destinations {
+			if d.Type == kind {
+				return d.ID
+			}
+		}
+	}
+	return ""
 }

@@ -90,6 +90,13 @@ type Graph struct {
 	Balances  []Balance      // of the transformations among the nodes, in their order
 	// Truncated says why the answer is not whole; empty if it is.
 	Truncated []Truncation
+	AsOf      AsOf
+}
+
+// AsOf is how much of the ledger an answer reflects; a Source does not tell.
+type AsOf struct {
+	Height uint64   // blocks
+	Hash   [32]byte // of the last one
 }
 
 // Truncation is a bound that an answer ran into.

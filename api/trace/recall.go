@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 )
 
@@ -290,7 +291,9 @@ type Where struct {
 	Container  string
 	Containers []string
 	Custody    Custody
+	At         *ledger.Millis
 	Truncated  []Truncation
+	AsOf       AsOf
 }
 
 // Locate gives the container and the custodian of a thing as of the question's time.
@@ -301,7 +304,7 @@ func Locate(ctx context.Context, src Source, q Question) (Where, error) {
 	if err := w.keepers(ctx); err != nil {
 		return Where{}, err
 	}
-	found := Where{ID: q.ID, Custody: *w.custodyOf(q.ID)}
+	found := Where{ID: q.ID, At: q.At, Custody: *w.custodyOf(q.ID)}
 	for id := w.containerOf(q.ID); id != "" && len(found.Containers) < deepest && !slices.Contains(found.Containers, id) && id != q.ID; id = w.containerOf(id) {
 		found.Containers = append(found.Containers, id)
 	}
