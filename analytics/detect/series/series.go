@@ -63,7 +63,7 @@ func Default() Settings {
 	return Settings{
 		Warmup: 32, Shingle: 16, Neighbours: 5, References: 400, Every: 5, Refit: 50, Shrink: 0.01, Gap: 16,
 		Bins: 96, Days: 7,
-		Block: 50, Blocks: 320, MinBlocks: 6, Top: 10, Refractory: 200, Clearly: 1, Notable: 1, AlarmP: 1e-4,
+		Block: 50, Blocks: 320, MinBlocks: 6, Top: 10, Refractory: 200, Clearly: 1, Notable: 1, AlarmP: 1e-5,
 	}
 }
 
@@ -98,17 +98,20 @@ const (
 
 // Result is what a reading got.
 type Result struct {
-	// Score is in [0,1]: 0.5 is the alarm level, 0 is nothing unusual, or nothing more so than what
-	// was just told. It is s/(s+a) of s = -ln P and a = -ln AlarmP.
+	// Score is in [0,1] and orders readings by how much speaks against them together: s/(s+a) of
+	// s, -ln of the truncated product of what the detectors say, and a = -ln AlarmP. It is 0 where
+	// nothing is unusual, or nothing clearly more so than what was just told.
 	Score float64
 	// P is how probable a reading at least this unusual is within a block of Settings.Block
-	// readings, as far as the series' own past tells. It is 1 where nothing stands out, and before
-	// enough was seen. It is calibrated on the past's blocks and, beyond the largest of them, a model.
+	// readings, as far as the series' own past tells, however the detectors depend on each other
+	// (Bonferroni). It is 1 where nothing stands out, and before enough was seen. Up to the largest of
+	// the past's blocks it is calibrated on them; beyond them it is a model.
 	P float64
-	// Shape and Season are the detectors' parts: their sum decides P.
+	// Shape and Season are the detectors' parts, -ln of their probabilities, 0 where nothing stands out.
 	Shape, Season float64
-	Alarm         bool
-	Reason        Reason
+	// Alarm says that P is at most AlarmP, and that there was no alarm in a refractory period before.
+	Alarm  bool
+	Reason Reason
 }
 
 // Scorer scores one series.
@@ -131,6 +134,8 @@ type Scorer struct {
 	index int64   // readings scored
 	told  int64   // index of the last notable one, 0 for none
 	hold  float64 // its -ln p
+
+	alarmed int64 // index of the last alarm, 0 for none
 }
 
 type pending struct {
@@ -217,9 +222,16 @@ func (s *Scorer) next(at ledger.Millis, v float64) Result {
 	if sum == 0 {
 		return r
 	}
-	r.P = product(sum, s.shapeTail.share(), s.seasonTail.share())
-	unlikely := -coldchain.Ln(r.P)
-	r.Reason = s.reason(r, v, nearest)
+	r.Reason = s.reason(r, nearest)
+	shapeShare, seasonShare := s.shapeTail.share(), s.seasonTail.share()
+	r.P = coldchain.Exp(-max(r.Shape, r.Season))
+	if shapeShare > 0 && seasonShare > 0 {
+		r.P = min(1, 2*r.P)
+	}
+	if r.P <= s.set.AlarmP && (s.alarmed == 0 || s.index-s.alarmed >= int64(s.set.Refractory)) {
+		r.Alarm, s.alarmed = true, s.index
+	}
+	unlikely := -coldchain.Ln(product(sum, shapeShare, seasonShare))
 	if s.told > 0 && s.index-s.told < int64(s.set.Refractory) && unlikely < s.hold+s.set.Clearly {
 		return r
 	}
@@ -227,7 +239,6 @@ func (s *Scorer) next(at ledger.Millis, v float64) Result {
 		s.hold, s.told = unlikely, s.index
 	}
 	r.Score = unlikely / (unlikely + s.alarm)
-	r.Alarm = unlikely >= s.alarm
 	return r
 }
 
@@ -266,7 +277,7 @@ func product(sum, shareA, shareB float64) float64 {
 	return max(1e-290, min(1, one+both))
 }
 
-func (s *Scorer) reason(r Result, v float64, nearest int) Reason {
+func (s *Scorer) reason(r Result, nearest int) Reason {
 	if r.Season > r.Shape {
 		return OffSeason
 	}
@@ -296,4 +307,5 @@ func (s *Scorer) Code(c *canon.Coder) {
 	canon.Int(c, &s.index)
 	canon.Int(c, &s.told)
 	c.Float(&s.hold)
+	canon.Int(c, &s.alarmed)
 }
