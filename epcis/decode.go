@@ -89,11 +89,29 @@ func (d *decoder) lacks(n int32, member, message string) {
 	}
 	path := d.t.path(d.base, n)
 	if d.t.origin != nil {
-		path += "/" + member
+		path += "/"
+		if attributeOf(d.t.origin[n].el, member) {
+			path += "@"
+		}
+		path += member
 	} else {
 		path = string(appendPathMember([]byte(path), member))
 	}
 	d.faults = append(d.faults, Fault{Path: path, Code: CodeRequired, Message: message})
+}
+
+// attributeOf tells the members that are attributes in XML.
+func attributeOf(el *xmlElement, member string) bool {
+	if el == nil {
+		return false
+	}
+	switch el.local {
+	case "source", "destination", "bizTransaction", "sensorReport", "Vocabulary":
+		return member == "type"
+	case "VocabularyElement", "attribute":
+		return member == "id"
+	}
+	return false
 }
 
 func (d *decoder) missing(n int32, member string) {

@@ -102,3 +102,78 @@ func TestCheckDigitsAreVerified(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryKeyIsReadOnEveryDomain spells each key of GS1 with each of its qualifiers as a
+// Digital Link on several domains, and each numeric key with every check digit.
+func TestEveryKeyIsReadOnEveryDomain(t *testing.T) {
+	keys := []struct {
+		path  string
+		kind  epcis.IdentifierKind
+		class bool
+		// digit is where the check digit stands in the path; 0 for none.
+		digit int
+		// finest is the canonical path, if it is another.
+		finest string
+	}{
+		{"/00/095213210000000018", epcis.KindSSCC, false, 21, ""},
+		{"/01/09521321000018", epcis.KindGTIN, true, 17, ""},
+		{"/01/09521321000018/21/A-1", epcis.KindSGTIN, false, 17, ""},
+		{"/01/09521321000018/10/LOT.1", epcis.KindLGTIN, true, 17, ""},
+		{"/01/09521321000018/22/2A", epcis.KindGTIN, true, 17, "/01/09521321000018"},
+		{"/01/09521321000018/22/2A/10/LOT/21/7", epcis.KindSGTIN, false, 17, "/01/09521321000018/21/7"},
+		{"/01/09521321000018/235/51qIgY", epcis.KindUPUI, false, 17, ""},
+		{"/414/9521321000018", epcis.KindSGLN, false, 17, ""},
+		{"/414/9521321000018/254/DOCK7", epcis.KindSGLN, false, 17, ""},
+		{"/417/9521321000018", epcis.KindPGLN, false, 17, ""},
+		{"/8003/09521321000018", epcis.KindGRAI, true, 19, ""},
+		{"/8003/0952132100001877", epcis.KindGRAI, false, 19, ""},
+		{"/8004/9521321logger7", epcis.KindGIAI, false, 0, ""},
+		{"/253/9521321000018DOC", epcis.KindGDTI, false, 17, ""},
+		{"/253/9521321000018", epcis.KindGDTI, true, 17, ""},
+		{"/255/95213210000187", epcis.KindSGCN, false, 17, ""},
+		{"/8017/952132100000000014", epcis.KindGSRNP, false, 23, ""},
+		{"/8018/952132100000000014", epcis.KindGSRN, false, 23, ""},
+		{"/8006/095213210000180102", epcis.KindITIP, true, 19, ""},
+		{"/8006/095213210000180102/21/7", epcis.KindITIP, false, 19, ""},
+		{"/8010/95213215PQ7%2FZ43", epcis.KindCPI, true, 0, ""},
+		{"/8010/95213215PQ7/8011/42", epcis.KindCPI, false, 0, ""},
+		{"/401/9521321XYZ", epcis.KindGINC, false, 0, ""},
+		{"/402/95213210000000018", epcis.KindGSIN, false, 21, ""},
+	}
+	for _, k := range keys {
+		want := "https://id.gs1.org" + k.path
+		if k.finest != "" {
+			want = "https://id.gs1.org" + k.finest
+		}
+		for _, link := range []string{
+			"https://id.gs1.org" + k.path, "http://id.gs1.org" + k.path, "https://brand.example" + k.path,
+			"https://brand.example:8443/products/eu" + k.path, "https://id.example.com" + k.path + "?17=261231&linkType=gs1:pip",
+		} {
+			id, err := epcis.ParseIdentifier(link)
+			if err != nil || id.Kind != k.kind || id.Class != k.class || id.Canonical != want {
+				t.Errorf("%s: %+v %v", link, id, err)
+			}
+		}
+		if k.digit == 0 {
+			if err := epcis.VerifyCheckDigit("https://id.gs1.org" + k.path); err != nil {
+				t.Errorf("%s: %v", k.path, err)
+			}
+			continue
+		}
+		good := 0
+		for d := byte('0'); d <= '9'; d++ {
+			path := []byte(k.path)
+			path[k.digit] = d
+			err := epcis.VerifyCheckDigit("https://brand.example" + string(path))
+			if err == nil {
+				good++
+			}
+			if (err == nil) != (k.path[k.digit] == d) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		if good != 1 {
+			t.Errorf("%s: %d check digits are right", k.path, good)
+		}
+	}
+}

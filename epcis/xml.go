@@ -56,6 +56,8 @@ type xmlBinding struct{ prefix, space string }
 // xmlElement is an element of one event or header.
 type xmlElement struct {
 	xmlName
+	// written is the prefix of its tags, which must be the same.
+	written string
 	parent   *xmlElement
 	attrs    []xmlAttr
 	bindings []xmlBinding
@@ -251,7 +253,7 @@ func (x *xmlReader) syntax(err error) error {
 
 // start makes an element from a start tag.
 func (x *xmlReader) start(tok xml.StartElement, parent *xmlElement) (*xmlElement, error) {
-	el := &xmlElement{parent: parent}
+	el := &xmlElement{parent: parent, written: tok.Name.Space}
 	for _, a := range tok.Attr {
 		switch {
 		case a.Name.Space == "xmlns":
@@ -529,12 +531,9 @@ func (x *xmlReader) children(el *xmlElement, f func(*xmlElement) error) error {
 
 // closes checks that an end tag is that of el.
 func (x *xmlReader) closes(el *xmlElement, tok xml.EndElement) error {
-	name, err := x.resolve(el, tok.Name, true)
-	if err != nil {
-		return err
-	}
-	if name != el.xmlName {
-		return fatal("/", CodeNotXML, "end tag of "+name.String()+" where that of "+el.String()+" is due")
+	if tok.Name.Space != el.written || tok.Name.Local != el.local {
+		return fatal("/", CodeNotXML, "end tag of "+xmlName{prefix: tok.Name.Space, local: tok.Name.Local}.String()+
+			" where that of "+xmlName{prefix: el.written, local: el.local}.String()+" is due")
 	}
 	return nil
 }
