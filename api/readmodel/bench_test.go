@@ -26,23 +26,40 @@ func benchEvents() int {
 const (
 	tradeBlock = 400
 	tradeItems = 8
+	// The items are of so many classes, each with so many serials times tradeItems.
+	tradeClasses, tradeSerials = 2000, 60_000
 )
+
+// tradeItem is the first item of an event.
+func tradeItem(n int) string {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	r.IntN(3600)
+	return fmt.Sprintf("urn:epc:id:sgtin:9521321.0%05d.%d", r.IntN(tradeClasses), r.IntN(tradeSerials)*tradeItems)
+}
+
+// tradeTime is about when an event happens.
+func tradeTime(n int) time.Time {
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 13 * time.Second)
+}
 
 func tradeEvent(n int) string {
 	r := rand.New(rand.NewPCG(1, uint64(n)))
 	steps := []string{"commissioning", "packing", "shipping", "shipping", "receiving", "receiving", "storing", "inspecting"}
 	dispositions := []string{"active", "in_progress", "in_transit", "in_transit", "in_progress", "sellable_accessible"}
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n)*13*time.Second + time.Duration(r.IntN(3600))*time.Second)
-	epcs, class := "", r.IntN(2000)
+	at := tradeTime(n).Add(time.Duration(r.IntN(3600)) * time.Second)
+	epcs, class := "", r.IntN(tradeClasses)
 	for i := range tradeItems {
 		if i > 0 {
 			epcs += ","
 		}
-		epcs += fmt.Sprintf(`"urn:epc:id:sgtin:9521321.0%05d.%d"`, class, r.IntN(60_000)*tradeItems+i)
+		epcs += fmt.Sprintf(`"urn:epc:id:sgtin:9521321.0%05d.%d"`, class, r.IntN(tradeSerials)*tradeItems+i)
 	}
 	sensor := ""
 	if r.IntN(20) == 0 {
 		sensor = fmt.Sprintf(`,"sensorElementList":[{"sensorReport":[{"type":"Temperature","value":%d.%d,"uom":"CEL"}]}]`, r.IntN(12), r.IntN(10))
+	}
+	if r.IntN(10) == 0 {
+		sensor += fmt.Sprintf(`,"quantityList":[{"epcClass":"urn:epc:class:lgtin:9521321.0%05d.L%d","quantity":%d,"uom":"KGM"}]`, class, r.IntN(100), r.IntN(1000))
 	}
 	return fmt.Sprintf(`{"type":"ObjectEvent","eventID":"urn:uuid:%08x-0000-4000-8000-000000000000","eventTime":"%s","eventTimeZoneOffset":"+00:00","epcList":[%s],"action":"OBSERVE","bizStep":"%s","disposition":"%s",`+
 		`"readPoint":{"id":"urn:epc:id:sgln:9521321.%05d.0"},"bizLocation":{"id":"urn:epc:id:sgln:9521321.%05d.0"},`+
@@ -114,46 +131,70 @@ func BenchmarkCatchUp(b *testing.B) {
 }
 
 // BenchmarkSelect asks pages of 100 of a large store, each time with another value, and reports the
-// 99th percentile over all kinds of questions together and for each.
+// 99th percentile over all kinds of questions together, and for each with -v. Of every result it reads
+// up to four pages.
 func BenchmarkSelect(b *testing.B) {
+	place := func(n int) string { return fmt.Sprintf("urn:epc:id:sgln:9521321.%05d.0", n) }
 	questions := []struct {
 		name string
-		text func(r *rand.Rand) string
+		text func(r *rand.Rand, n int) string // n is an event's number
 	}{
-		{"step", func(r *rand.Rand) string {
+		{"all", func(*rand.Rand, int) string { return `{}` }},
+		{"step", func(r *rand.Rand, _ int) string {
 			return `{"EQ_bizStep":["` + []string{"shipping", "receiving", "packing"}[r.IntN(3)] + `"]}`
 		}},
-		{"location", func(r *rand.Rand) string {
-			return fmt.Sprintf(`{"EQ_bizLocation":["urn:epc:id:sgln:9521321.%05d.0"]}`, r.IntN(300))
+		{"location", func(r *rand.Rand, _ int) string { return `{"EQ_bizLocation":["` + place(r.IntN(300)) + `"]}` }},
+		{"item", func(_ *rand.Rand, n int) string { return `{"MATCH_epc":["` + tradeItem(n) + `"]}` }},
+		{"no such item", func(r *rand.Rand, _ int) string {
+			return fmt.Sprintf(`{"MATCH_epc":["urn:epc:id:sgtin:9521321.0%05d.x%d"]}`, r.IntN(tradeClasses), r.IntN(500_000))
 		}},
-		{"item", func(r *rand.Rand) string {
-			return fmt.Sprintf(`{"MATCH_epc":["urn:epc:id:sgtin:9521321.0%05d.%d"]}`, r.IntN(2000), r.IntN(500_000))
+		{"class", func(r *rand.Rand, _ int) string {
+			return fmt.Sprintf(`{"MATCH_anyEPC":["urn:epc:idpat:sgtin:9521321.0%05d.*"]}`, r.IntN(tradeClasses))
 		}},
-		{"class", func(r *rand.Rand) string {
-			return fmt.Sprintf(`{"MATCH_anyEPC":["urn:epc:idpat:sgtin:9521321.0%05d.*"]}`, r.IntN(2000))
+		{"company", func(*rand.Rand, int) string { return `{"MATCH_anyEPC":["urn:epc:idpat:sgtin:9521321.*.*"]}` }},
+		{"other company", func(*rand.Rand, int) string { return `{"MATCH_anyEPC":["urn:epc:idpat:sgtin:4012345.*.*"]}` }},
+		{"lot", func(r *rand.Rand, _ int) string {
+			return fmt.Sprintf(`{"MATCH_anyEPCClass":["urn:epc:class:lgtin:9521321.0%05d.L%d"]}`, r.IntN(tradeClasses), r.IntN(100))
 		}},
-		{"company", func(*rand.Rand) string { return `{"MATCH_anyEPC":["urn:epc:idpat:sgtin:9521321.*.*"]}` }},
-		{"transaction", func(r *rand.Rand) string {
-			return fmt.Sprintf(`{"EQ_bizTransaction_po":["urn:epcglobal:cbv:bt:9521321000005:%d"]}`, r.IntN(4000))
+		{"transaction", func(_ *rand.Rand, n int) string {
+			return fmt.Sprintf(`{"EQ_bizTransaction_po":["urn:epcglobal:cbv:bt:9521321000005:%d"]}`, n/5)
 		}},
-		{"event id", func(r *rand.Rand) string {
-			return fmt.Sprintf(`{"EQ_eventID":["urn:uuid:%08x-0000-4000-8000-000000000000"]}`, r.IntN(20_000))
+		{"event id", func(_ *rand.Rand, n int) string {
+			return fmt.Sprintf(`{"EQ_eventID":["urn:uuid:%08x-0000-4000-8000-000000000000"]}`, n)
 		}},
-		{"day, newest first", func(r *rand.Rand) string {
-			day := time.Date(2026, 1, 1+r.IntN(3), 0, 0, 0, 0, time.UTC)
+		{"day, newest first", func(_ *rand.Rand, n int) string {
+			day := tradeTime(n).Truncate(24 * time.Hour)
 			return fmt.Sprintf(`{"GE_eventTime":"%s","LT_eventTime":"%s","orderBy":"eventTime","orderDirection":"DESC"}`, day.Format(time.RFC3339), day.AddDate(0, 0, 1).Format(time.RFC3339))
 		}},
-		{"step and place, by time", func(r *rand.Rand) string {
-			return fmt.Sprintf(`{"EQ_bizStep":["shipping"],"EQ_readPoint":["urn:epc:id:sgln:9521321.%05d.0"],"orderBy":"eventTime"}`, r.IntN(3000))
+		{"minute", func(_ *rand.Rand, n int) string {
+			at := tradeTime(n)
+			return fmt.Sprintf(`{"GE_eventTime":"%s","LT_eventTime":"%s"}`, at.Format(time.RFC3339), at.Add(time.Minute).Format(time.RFC3339))
 		}},
-		{"step and disposition, newest", func(*rand.Rand) string {
+		{"recorded since, by record time", func(_ *rand.Rand, n int) string {
+			return fmt.Sprintf(`{"GE_recordTime":"%s","orderBy":"recordTime"}`, (noon + ledger.Millis(n/tradeBlock)*1000).Time().Format(time.RFC3339))
+		}},
+		{"step and place, by time", func(r *rand.Rand, _ int) string {
+			return fmt.Sprintf(`{"EQ_bizStep":["shipping"],"EQ_readPoint":["%s"],"orderBy":"eventTime"}`, place(r.IntN(3000)))
+		}},
+		{"step and disposition, newest", func(*rand.Rand, int) string {
 			return `{"EQ_bizStep":["shipping"],"EQ_disposition":["in_transit"],"orderBy":"eventTime","orderDirection":"DESC"}`
 		}},
-		{"party and step", func(r *rand.Rand) string {
+		{"party and step", func(r *rand.Rand, _ int) string {
 			return fmt.Sprintf(`{"EQ_source_owning_party":["urn:epc:id:pgln:9521321.%05d"],"EQ_bizStep":["receiving"]}`, r.IntN(50))
 		}},
-		{"warm", func(r *rand.Rand) string {
+		{"much of each, nothing of both", func(*rand.Rand, int) string {
+			return `{"EQ_bizStep":["shipping","receiving"],"EQ_disposition":["in_transit","active"],"EQ_action":["OBSERVE"],"EQ_value_CEL":[99]}`
+		}},
+		{"warm", func(r *rand.Rand, _ int) string {
 			return fmt.Sprintf(`{"EQ_type":["Temperature"],"GE_value_CEL":%d}`, 8+r.IntN(4))
+		}},
+		{"quantity within", func(r *rand.Rand, _ int) string {
+			low := r.IntN(990)
+			return fmt.Sprintf(`{"GE_quantity":%d,"LT_quantity":%d}`, low, low+5)
+		}},
+		{"sensors there, few counted", func(*rand.Rand, int) string { return `{"EXISTS_sensorElementList":true,"orderBy":"eventTime","eventCountLimit":150}` }},
+		{"counted", func(_ *rand.Rand, n int) string {
+			return fmt.Sprintf(`{"EQ_bizTransaction_po":["urn:epcglobal:cbv:bt:9521321000005:%d"],"maxEventCount":50}`, n/5)
 		}},
 	}
 	onEachB(b, func(b *testing.B, k kind) {
@@ -161,25 +202,36 @@ func BenchmarkSelect(b *testing.B) {
 		s, took := filledStore(b, k.fresh(b), n)
 		r := rand.New(rand.NewPCG(2, 2))
 		times := map[string][]time.Duration{}
+		found := map[string]int{}
 		var all []time.Duration
 		for b.Loop() {
 			for _, question := range questions {
-				q, err := query.ParseJSON([]byte(question.text(r)), nil)
+				q, err := query.ParseJSON([]byte(question.text(r, r.IntN(n))), nil)
 				if err != nil {
 					b.Fatal(question.name, err)
 				}
-				began := time.Now()
-				if _, err := s.Select(b.Context(), q, nil, "", 100); err != nil {
-					b.Fatal(question.name, err)
+				cursor := ""
+				for range 4 {
+					began := time.Now()
+					page, err := s.Select(b.Context(), q, nil, cursor, 100)
+					if err != nil {
+						b.Fatal(question.name, err)
+					}
+					spent := time.Since(began)
+					times[question.name], all = append(times[question.name], spent), append(all, spent)
+					found[question.name] += len(page.Entries)
+					if cursor = page.Next; cursor == "" {
+						break
+					}
 				}
-				spent := time.Since(began)
-				times[question.name], all = append(times[question.name], spent), append(all, spent)
 			}
 		}
 		b.ReportMetric(float64(n)/took.Seconds(), "filled_events/s")
+		b.ReportMetric(percentile(all, 50), "p50_ms")
 		b.ReportMetric(percentile(all, 99), "p99_ms")
 		for _, question := range questions {
-			b.Logf("%-30s p50 %6.2f ms  p99 %6.2f ms", question.name, percentile(times[question.name], 50), percentile(times[question.name], 99))
+			of := times[question.name]
+			b.Logf("%-31s %5d pages with %6.1f events  p50 %6.2f ms  p99 %6.2f ms", question.name, len(of), float64(found[question.name])/float64(len(of)), percentile(of, 50), percentile(of, 99))
 		}
 	})
 }
