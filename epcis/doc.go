@@ -18,10 +18,11 @@
 // Memory: [Events] and [EventsXML] hold one event at a time. An event, and the header,
 // takes at most 150 bytes of memory for each byte of its text, however the text is
 // made, and no more than [Limits] let it: its text at most four times over and 384
-// bytes for each JSON value in it, or 768 for each XML element and attribute. So
-// a document of valid events is read in 48 MiB, the program itself included, whatever its length. The header of
-// a document is held as a whole, and so are events that stand before the
-// document's @context, since they cannot be read without it; Limits.MaxBytes bounds
-// both. What the caller keeps of an event aliases that event's text only. XML has no
-// entities but its own five, and a tag at most 2,000 attributes.
+// bytes for each JSON value in it, or 768 for each XML element and attribute. So a
+// document of valid events is read in 48 MiB, the program itself included, whatever
+// its length. The header of a document is held as a whole, and so are events that
+// stand before the document's @context, since they cannot be read without it;
+// Limits.MaxBytes bounds both. What the caller keeps of an event aliases that
+// event's text only. XML has no entities but its own five, and a tag at most 2,000
+// attributes.
 package epcis

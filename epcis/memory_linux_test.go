@@ -36,10 +36,9 @@ func (d generated) write(w io.Writer, size int) error {
 		return err
 	}
 	counts := strings.Contains(d.body, "%d")
-	block, per := d.body, 1
+	block := d.body
 	if !counts {
-		per = 1 + 64<<10/len(d.body)
-		block = strings.Repeat(d.body, per)
+		block = strings.Repeat(d.body, 1+64<<10/len(d.body))
 	}
 	for n, i := 0, 0; n < size; i++ {
 		b := block
@@ -172,7 +171,7 @@ func TestMemoryInAProcessOfItsOwn(t *testing.T) {
 // peak gives the most memory, in bytes, that a process took which reads the document.
 func peak(t *testing.T, name string, size int, env ...string) int64 {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryInAProcessOfItsOwn$") //nolint:gosec // this very program
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryInAProcessOfItsOwn$")
 	cmd.Env = append(os.Environ(), append(env, memoryCase+"="+name+":"+strconv.Itoa(size))...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -57,7 +57,7 @@ type xmlBinding struct{ prefix, space string }
 type xmlElement struct {
 	xmlName
 	// written is the prefix of its tags, which must be the same.
-	written string
+	written  string
 	parent   *xmlElement
 	attrs    []xmlAttr
 	bindings []xmlBinding

@@ -151,7 +151,9 @@ const gs1Context = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.json
 // count is how many events the capture step sends.
 const count = 25
 
-func (d *driver) epc(i int) string { return fmt.Sprintf("urn:epc:id:sgtin:9521321.000077.%s%d", d.run, i) }
+func (d *driver) epc(i int) string {
+	return fmt.Sprintf("urn:epc:id:sgtin:9521321.000077.%s%d", d.run, i)
+}
 
 func (d *driver) place(what string) string { return "https://example.com/" + d.run + "/" + what }
 
