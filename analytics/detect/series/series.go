@@ -278,7 +278,7 @@ func product(sum, shareA, shareB float64) float64 {
 }
 
 func (s *Scorer) reason(r Result, nearest int) Reason {
-	if r.Season > r.Shape {
+	if r.Season > 2*r.Shape {
 		return OffSeason
 	}
 	return s.shape.reason(nearest)
