@@ -56,8 +56,14 @@ the ledger holds. Exit code 3 if it does not answer or some part of it does not 
 }
 
 func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStatusResponse) error {
+	about := object{{"serving", serving}}
+	rest := ""
+	if p, err := a.loadProfile(); err == nil && p.API.RESTAddress != "" {
+		rest = restURL(p.API.RESTAddress)
+		about = append(about, object{{"rest", rest}}...)
+	}
 	if a.json {
-		return writeJSON(cmd.OutOrStdout(), append(object{{"serving", serving}}, view(r)...))
+		return writeJSON(cmd.OutOrStdout(), append(about, view(r)...))
 	}
 	state := "serves"
 	if !serving {
@@ -73,9 +79,12 @@ func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStat
 		count(int64(t.GetDevices()), "device"), count(int64(t.GetSegments()), "segment"), count(int64(t.GetReadings()), "reading"), //nolint:gosec // as above
 		count(int64(t.GetShipments()), "shipment"), count(int64(t.GetVerdicts()), "verdict"), //nolint:gosec // as above
 	}
-	return facts(cmd.OutOrStdout(), "organisation", fmt.Sprintf("%s (%s)", r.GetOrganisation(), r.GetMspId()), "server", state,
-		"version", r.GetVersion(), "since", stamp(r.GetStartedAt()),
+	server := []string{"organisation", fmt.Sprintf("%s (%s)", r.GetOrganisation(), r.GetMspId()), "server", state}
+	if rest != "" {
+		server = append(server, "EPCIS REST", rest)
+	}
+	return facts(cmd.OutOrStdout(), append(server, "version", r.GetVersion(), "since", stamp(r.GetStartedAt()),
 		"network", fmt.Sprintf("%s, channel %s, chaincode %s", r.GetNetwork(), r.GetChannel(), r.GetChaincode()),
 		"ledger", height, "read", fmt.Sprintf("%d blocks, %d behind", r.GetReadHeight(), r.GetLag()),
-		"holds", strings.Join(holds, ", "))
+		"holds", strings.Join(holds, ", "))...)
 }
