@@ -47,6 +47,9 @@ func (c *csvWriter) Row(values []Value) error {
 		c.separate(i)
 		c.buf = appendValue(c.buf, &values[i], c.sheet.zone())
 	}
+	if len(c.buf) == 0 {
+		c.buf = append(c.buf, '"', '"') // an empty line is no row to many readers
+	}
 	return c.end()
 }
 
