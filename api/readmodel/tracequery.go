@@ -17,7 +17,7 @@ import (
 const (
 	maxNaming    = 20_000 // events of one identifier
 	maxInstances = 50_000 // of one lot
-	maxParties   = 2_000  // events whose parties are read
+	maxParties   = 5_000  // events whose parties are read
 	traceAtOnce  = 256    // keys of one statement
 )
 
@@ -466,8 +466,8 @@ func (t *traceSource) bodies(ctx context.Context, positions []int64, yield func(
 
 // want asks for the party of the event that gave a status.
 func (t *traceSource) want(c *trace.Custody) {
-	if c == nil || c.Since == nil {
-		return
+	if c == nil || c.Since == nil || c.Status != trace.StatusHeld && c.Status != trace.StatusShipped {
+		return // whom a consumer's purchase names is nobody's business
 	}
 	if pos, ok := t.at[c.Since.Hash]; ok {
 		t.wanted = append(t.wanted, pos)

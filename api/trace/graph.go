@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ type Graph struct {
 	Direction Direction
 	At        *ledger.Millis // the time that it is as of; nil: all events
 	Nodes     []Node         // by depth, then identifier
-	Edges     []Edge         // by the depth of the nodes, then in the order of the events
+	Edges     []Edge         // by the depth of the nodes, then by the event and the nodes
 	Balances  []Balance      // of the transformations among the nodes, in their order
 	// Truncated says why the answer is not whole; empty if it is.
 	Truncated []Truncation
@@ -142,35 +143,37 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// key names a node while an answer is made: a transformation is never taken for an item.
-type key struct {
+// node is a node while an answer is made. A transformation is never taken for an item.
+type node struct {
 	id      string
 	process bool
+	state   *state // nil until an answer reaches it
+	pending *change
 }
 
-func (k key) compare(o key) int {
-	if k.process != o.process {
+func (n *node) compare(o *node) int {
+	if n.process != o.process {
 		if o.process {
 			return -1
 		}
 		return 1
 	}
-	return strings.Compare(k.id, o.id)
+	return strings.Compare(n.id, o.id)
 }
 
 type edgeKey struct {
-	from, to key
+	from, to *node
 	kind     EdgeKind
 	begin    ledger.Digest
 }
 
 func (k edgeKey) compare(o edgeKey) int {
-	return cmp.Or(k.from.compare(o.from), k.to.compare(o.to), cmp.Compare(k.kind, o.kind), slices.Compare(k.begin[:], o.begin[:]))
+	return cmp.Or(k.from.compare(o.from), k.to.compare(o.to), cmp.Compare(k.kind, o.kind), bytes.Compare(k.begin[:], o.begin[:]))
 }
 
 func compareStrings(a, b string) int { return strings.Compare(a, b) }
 
-func kindOf(k key) Kind {
+func kindOf(k *node) Kind {
 	if k.process {
 		return KindTransformation
 	}
@@ -187,40 +190,43 @@ func kindOf(k key) Kind {
 func evidence(e *Event) Evidence { return Evidence{Hash: e.Hash, At: e.At} }
 
 // processOf names the transformation that an event is of.
-func processOf(e *Event) key {
+func processOf(e *Event) string {
 	if e.Run != "" {
-		return key{id: e.Run, process: true}
+		return e.Run
 	}
-	return key{id: epcis.Hash(e.Hash).String(), process: true}
+	return epcis.Hash(e.Hash).String()
 }
 
-func sortKeys(keys []key) []key {
-	slices.SortFunc(keys, key.compare)
-	return slices.Compact(keys)
+func sortNodes(nodes []*node) []*node {
+	slices.SortFunc(nodes, (*node).compare)
+	return slices.Compact(nodes)
 }
 
+// sorted puts what was reached in the order of an answer.
 func (w *walk) sorted(g *Graph) {
-	order := make([]key, 0, len(w.nodes))
-	for k := range w.nodes {
-		order = append(order, k)
-	}
-	slices.SortFunc(order, func(a, b key) int {
-		return cmp.Or(cmp.Compare(w.nodes[a].depth, w.nodes[b].depth), a.compare(b))
-	})
-	for _, k := range order {
-		g.Nodes = append(g.Nodes, Node{ID: k.id, Kind: kindOf(k), Depth: w.nodes[k].depth})
+	order := slices.Clone(w.reached)
+	slices.SortFunc(order, func(a, b *node) int { return cmp.Or(cmp.Compare(a.state.depth, b.state.depth), a.compare(b)) })
+	g.Nodes = make([]Node, len(order))
+	for i, n := range order {
+		g.Nodes[i] = Node{ID: n.id, Kind: kindOf(n), Depth: n.state.depth}
 	}
 	edges := make([]edgeKey, 0, len(w.edges))
 	for k := range w.edges {
 		edges = append(edges, k)
 	}
-	near := func(e edgeKey) int { return min(w.nodes[e.from].depth, w.nodes[e.to].depth) }
+	near := func(e edgeKey) int { return min(e.from.state.depth, e.to.state.depth) }
 	slices.SortFunc(edges, func(a, b edgeKey) int {
-		return cmp.Or(cmp.Compare(near(a), near(b)), cmp.Compare(w.edges[a].Begin.At, w.edges[b].Begin.At),
-			slices.Compare(a.begin[:], b.begin[:]), a.from.compare(b.from), a.to.compare(b.to), cmp.Compare(a.kind, b.kind))
+		if c := cmp.Compare(near(a), near(b)); c != 0 {
+			return c
+		}
+		if c := bytes.Compare(a.begin[:], b.begin[:]); c != 0 {
+			return c
+		}
+		return a.compare(b)
 	})
-	for _, k := range edges {
-		g.Edges = append(g.Edges, w.edges[k])
+	g.Edges = make([]Edge, len(edges))
+	for i, k := range edges {
+		g.Edges[i] = w.edges[k]
 	}
 	w.order = order
 }

@@ -81,6 +81,9 @@ func (ws windows) add(w Window) (windows, bool) {
 	if w.empty() {
 		return ws, false
 	}
+	if len(ws) == 1 && !w.From.before(ws[0].From) && !ws[0].Until.before(w.Until) {
+		return ws, false
+	}
 	first := slices.IndexFunc(ws, func(o Window) bool { return !o.Until.before(w.From) })
 	if first < 0 {
 		return append(slices.Clone(ws), w), true

@@ -42,23 +42,23 @@ func Recall(ctx context.Context, src Source, q Question) (Graph, error) {
 }
 
 // touch adds what was in one container with what was reached, and gives the degree of each node.
-func (w *walk) touch(ctx context.Context) (map[key]Degree, error) {
-	near := make(map[key]Degree, len(w.nodes))
-	var frontier []key
+func (w *walk) touch(ctx context.Context) (map[*node]Degree, error) {
+	near := make(map[*node]Degree, len(w.reached))
+	var frontier []*node
 	depth := 0
-	for k, st := range w.nodes {
-		depth = max(depth, st.depth)
+	for _, n := range w.reached {
+		depth = max(depth, n.state.depth)
 		// What still is or carries it, and an amount of a class that is in it; else it did so once.
-		near[k] = Contains
-		if len(st.reach) > 0 && st.reach.end() != forever() {
-			near[k] = Touched
+		near[n] = Contains
+		if len(n.state.reach) > 0 && n.state.reach.end() != forever() {
+			near[n] = Touched
 		}
-		if !k.process && len(st.reach) > 0 {
-			frontier = append(frontier, k)
+		if !n.process && len(n.state.reach) > 0 {
+			frontier = append(frontier, n)
 		}
 	}
-	near[key{id: w.q.ID}] = Subject
-	for frontier = sortKeys(frontier); len(frontier) > 0; frontier = w.settle(depth) {
+	near[w.item(w.q.ID)] = Subject
+	for frontier = sortNodes(frontier); len(frontier) > 0; frontier = w.settle(depth) {
 		depth++
 		items, _ := split(frontier)
 		if err := w.contents(ctx, items); err != nil {
@@ -66,11 +66,11 @@ func (w *walk) touch(ctx context.Context) (map[key]Degree, error) {
 		}
 		for _, k := range frontier {
 			for _, s := range w.contentsOf(k.id) {
-				together := w.nodes[k].reach.meet(s.Window)
+				together := k.state.reach.meet(s.Window)
 				if len(together) == 0 {
 					continue
 				}
-				from := key{id: s.child}
+				from := w.item(s.child)
 				var c change
 				if !s.class {
 					c.reach = together
@@ -83,9 +83,9 @@ func (w *walk) touch(ctx context.Context) (map[key]Degree, error) {
 			break
 		}
 	}
-	for k := range w.nodes {
-		if near[k] == "" {
-			near[k] = Touched
+	for _, n := range w.reached {
+		if near[n] == "" {
+			near[n] = Touched
 		}
 	}
 	return near, nil
@@ -102,7 +102,7 @@ type Custody struct {
 	Place     string    // where it was last seen, itself or what it is in; empty if unknown
 	Seen      *Evidence
 	// Party is whom the event of the status names as the one that then possesses it, or owns it,
-	// canonical; empty if it names none.
+	// canonical; empty if it names none, and where a consumer has it.
 	Party string
 }
 
@@ -300,7 +300,7 @@ type Where struct {
 func Locate(ctx context.Context, src Source, q Question) (Where, error) {
 	q.Direction = Down
 	w := newWalk(src, q)
-	w.order = []key{{id: q.ID}}
+	w.order = []*node{w.item(q.ID)}
 	if err := w.keepers(ctx); err != nil {
 		return Where{}, err
 	}

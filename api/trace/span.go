@@ -93,10 +93,13 @@ func (k *knowledge) mentions(ctx context.Context, ids []string) error {
 		if k.budget -= len(h.mentions); k.budget < 0 {
 			k.spent, k.cut = true, true
 		}
-		seen := map[string]bool{}
+		var seen map[string]bool
 		for _, m := range h.mentions {
 			if m.Event.Parent != id || m.Event.Type == epcis.TransformationEvent || m.Event.Action == epcis.Delete || !Linked(m.Event.Type) {
 				continue
+			}
+			if seen == nil {
+				seen = make(map[string]bool, len(m.Event.Members))
 			}
 			for _, c := range m.Event.Members {
 				if c.Role == epcis.RoleChild && c.ID != id && !seen[c.ID] {

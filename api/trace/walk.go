@@ -32,14 +32,25 @@ type change struct{ reach, stands windows }
 type walk struct {
 	*knowledge
 	q         Question
-	nodes     map[key]*state
+	items     map[string]*node
+	processes map[string]*node
+	reached   []*node
 	edges     map[edgeKey]Edge
-	single    map[key]*Event // transformations of one event, without a transformationID
-	order     []key
+	single    map[*node]*Event // transformations of one event, without a transformationID
+	order     []*node
 	truncated map[Truncation]bool
 
-	pending     map[key]*change
+	pending     []*node
 	pendingEdge map[edgeKey]Edge
+}
+
+func (w *walk) item(id string) *node {
+	n := w.items[id]
+	if n == nil {
+		n = &node{id: id}
+		w.items[id] = n
+	}
+	return n
 }
 
 func newWalk(src Source, q Question) *walk {
@@ -50,8 +61,8 @@ func newWalk(src Source, q Question) *walk {
 	}
 	return &walk{
 		knowledge: newKnowledge(src, horizon, q.Limits.Events), q: q,
-		nodes: map[key]*state{}, edges: map[edgeKey]Edge{}, single: map[key]*Event{}, truncated: map[Truncation]bool{},
-		pending: map[key]*change{}, pendingEdge: map[edgeKey]Edge{},
+		items: map[string]*node{}, processes: map[string]*node{}, edges: map[edgeKey]Edge{}, single: map[*node]*Event{},
+		truncated: map[Truncation]bool{}, pendingEdge: map[edgeKey]Edge{},
 	}
 }
 
@@ -81,7 +92,7 @@ func (w *walk) graph(ctx context.Context) (Graph, error) {
 }
 
 func (w *walk) run(ctx context.Context) error {
-	root := key{id: w.q.ID}
+	root := w.item(w.q.ID)
 	reach := always()
 	if w.q.Direction == Up && w.q.At != nil {
 		// At a time, what is in it then counts and not what ever was.
@@ -104,8 +115,7 @@ func (w *walk) run(ctx context.Context) error {
 			if w.adds() {
 				w.truncated[TruncatedDepth] = true
 			}
-			clear(w.pending)
-			clear(w.pendingEdge)
+			w.forget()
 			return nil
 		}
 		frontier = w.settle(depth)
@@ -114,22 +124,28 @@ func (w *walk) run(ctx context.Context) error {
 }
 
 // add notes what a round adds to a node.
-func (w *walk) add(k key, c change) {
-	p := w.pending[k]
-	if p == nil {
-		p = &change{}
-		w.pending[k] = p
+func (w *walk) add(n *node, c change) {
+	if n.pending == nil {
+		n.pending = &change{}
+		w.pending = append(w.pending, n)
 	}
-	for _, r := range c.reach {
-		p.reach, _ = p.reach.add(r)
+	n.pending.reach = union(n.pending.reach, c.reach)
+	n.pending.stands = union(n.pending.stands, c.stands)
+}
+
+// union may share what it is given: nobody changes windows in place.
+func union(a, b windows) windows {
+	if len(a) == 0 {
+		return b
 	}
-	for _, s := range c.stands {
-		p.stands, _ = p.stands.add(s)
+	for _, w := range b {
+		a, _ = a.add(w)
 	}
+	return a
 }
 
 // link notes an edge and what it adds to the node at its far end.
-func (w *walk) link(e Edge, from, to, far key, c change) {
+func (w *walk) link(e Edge, from, to, far *node, c change) {
 	k := edgeKey{from: from, to: to, kind: e.Kind, begin: e.Begin.Hash}
 	if _, ok := w.edges[k]; !ok {
 		w.pendingEdge[k] = e
@@ -137,29 +153,32 @@ func (w *walk) link(e Edge, from, to, far key, c change) {
 	w.add(far, c)
 }
 
-// settle takes in what a round adds, within the limits, and gives the nodes that changed.
-func (w *walk) settle(depth int) (changed []key) {
-	keys := make([]key, 0, len(w.pending))
-	for k := range w.pending {
-		keys = append(keys, k)
+func (w *walk) forget() {
+	for _, n := range w.pending {
+		n.pending = nil
 	}
-	for _, k := range sortKeys(keys) {
-		st, c := w.nodes[k], w.pending[k]
-		if st == nil {
-			if len(w.nodes) >= w.q.Limits.Nodes {
+	w.pending = w.pending[:0]
+	clear(w.pendingEdge)
+}
+
+// settle takes in what a round adds, within the limits, and gives the nodes that changed.
+func (w *walk) settle(depth int) (changed []*node) {
+	for _, n := range sortNodes(w.pending) {
+		if n.state == nil {
+			if len(w.reached) >= w.q.Limits.Nodes {
 				w.truncated[TruncatedNodes] = true
 				continue
 			}
-			st = &state{depth: depth}
-			w.nodes[k] = st
+			n.state = &state{depth: depth}
+			w.reached = append(w.reached, n)
 		}
-		if st.grow(c) {
-			changed = append(changed, k)
+		if n.state.grow(n.pending) {
+			changed = append(changed, n)
 		}
 	}
 	edges := make([]edgeKey, 0, len(w.pendingEdge))
 	for k := range w.pendingEdge {
-		if w.nodes[k.from] != nil && w.nodes[k.to] != nil {
+		if k.from.state != nil && k.to.state != nil {
 			edges = append(edges, k)
 		}
 	}
@@ -171,19 +190,17 @@ func (w *walk) settle(depth int) (changed []key) {
 	for _, k := range edges {
 		w.edges[k] = w.pendingEdge[k]
 	}
-	clear(w.pending)
-	clear(w.pendingEdge)
+	w.forget()
 	return changed
 }
 
 // adds reports whether the round that was just made adds anything.
 func (w *walk) adds() bool {
-	for k, c := range w.pending {
-		st := w.nodes[k]
-		if st == nil {
+	for _, n := range w.pending {
+		if n.state == nil {
 			return true
 		}
-		if probe := *st; probe.grow(c) {
+		if probe := *n.state; probe.grow(n.pending) {
 			return true
 		}
 	}
@@ -205,7 +222,7 @@ func (st *state) grow(c *change) (grown bool) {
 }
 
 // split gives the identifiers of the items and those of the transformations with more than one event.
-func split(frontier []key) (items, runs []string) {
+func split(frontier []*node) (items, runs []string) {
 	for _, k := range frontier {
 		if k.process {
 			runs = append(runs, k.id)
@@ -217,7 +234,7 @@ func split(frontier []key) (items, runs []string) {
 }
 
 // eventsOf gives the events of a transformation; transformations must have been loaded.
-func (w *walk) eventsOf(k key) []*Event {
+func (w *walk) eventsOf(k *node) []*Event {
 	if e := w.single[k]; e != nil {
 		return []*Event{e}
 	}
@@ -225,18 +242,27 @@ func (w *walk) eventsOf(k key) []*Event {
 }
 
 // loadRuns loads the transformations among nodes that have a transformationID.
-func (w *walk) loadRuns(ctx context.Context, frontier []key) error {
-	_, runs := split(frontier)
-	runs = slices.DeleteFunc(runs, func(id string) bool { return w.single[key{id: id, process: true}] != nil })
+func (w *walk) loadRuns(ctx context.Context, frontier []*node) error {
+	var runs []string
+	for _, n := range frontier {
+		if n.process && w.single[n] == nil {
+			runs = append(runs, n.id)
+		}
+	}
 	return w.transformations(ctx, runs)
 }
 
-func (w *walk) process(e *Event) key {
-	k := processOf(e)
-	if e.Run == "" {
-		w.single[k] = e
+func (w *walk) process(e *Event) *node {
+	id := processOf(e)
+	n := w.processes[id]
+	if n == nil {
+		n = &node{id: id, process: true}
+		w.processes[id] = n
+		if e.Run == "" {
+			w.single[n] = e
+		}
 	}
-	return k
+	return n
 }
 
 func edgeOf(s span) Edge {
@@ -252,7 +278,7 @@ func edgeOf(s span) Edge {
 }
 
 // part ties an item to a transformation that names it as an input or output.
-func part(e *Event, m []Member, item, process key, role epcis.Role) Edge {
+func part(e *Event, m []Member, item, process *node, role epcis.Role) Edge {
 	edge := Edge{From: item.id, To: process.id, Kind: Consumed, Begin: evidence(e)}
 	if role == epcis.RoleOutput {
 		edge.From, edge.To, edge.Kind = process.id, item.id, Produced
@@ -280,14 +306,14 @@ func (e *Event) members(role epcis.Role) []string {
 }
 
 // down follows matter from the nodes that changed.
-func (w *walk) down(ctx context.Context, frontier []key) error {
+func (w *walk) down(ctx context.Context, frontier []*node) error {
 	items, _ := split(frontier)
 	var lots, standing []string
 	for _, id := range items {
 		if isLot(id) {
 			lots = append(lots, id)
 		}
-		if len(w.nodes[key{id: id}].stands) > 0 {
+		if len(w.item(id).state.stands) > 0 {
 			standing = append(standing, id)
 		}
 	}
@@ -304,26 +330,26 @@ func (w *walk) down(ctx context.Context, frontier []key) error {
 		return err
 	}
 	for _, k := range frontier {
-		st := w.nodes[k]
 		if k.process {
 			for _, e := range w.eventsOf(k) {
 				since := windows{{From: e.Moment(), Until: forever()}}
 				for _, id := range e.members(epcis.RoleOutput) {
-					to := key{id: id}
+					to := w.item(id)
 					w.link(part(e, e.as(id), to, k, epcis.RoleOutput), k, to, to, change{reach: since, stands: since})
 				}
 			}
 			continue
 		}
-		w.downItem(k, st)
+		w.downItem(k)
 	}
 	return nil
 }
 
-func (w *walk) downItem(k key, st *state) {
+func (w *walk) downItem(k *node) {
+	st := k.state
 	h := w.of[k.id]
 	for _, s := range h.spans {
-		to := key{id: s.parent}
+		to := w.item(s.parent)
 		if carried := s.carries(st.reach); len(carried) > 0 {
 			w.link(edgeOf(s), k, to, to, change{reach: carried})
 		}
@@ -335,7 +361,7 @@ func (w *walk) downItem(k key, st *state) {
 		}
 	}
 	for _, m := range w.insts[k.id] {
-		to := key{id: m.Item}
+		to := w.item(m.Item)
 		w.link(lotEdge(m), k, to, to, change{reach: st.reach, stands: st.reach})
 	}
 	if len(st.stands) == 0 {
@@ -346,7 +372,7 @@ func (w *walk) downItem(k key, st *state) {
 		if len(held) == 0 {
 			continue
 		}
-		from := key{id: s.child}
+		from := w.item(s.child)
 		var c change
 		switch {
 		case !s.class:
@@ -373,7 +399,7 @@ func (s span) carries(reach windows) windows {
 }
 
 // up follows matter to the nodes that changed.
-func (w *walk) up(ctx context.Context, frontier []key) error {
+func (w *walk) up(ctx context.Context, frontier []*node) error {
 	items, _ := split(frontier)
 	if err := w.contents(ctx, items); err != nil {
 		return err
@@ -387,13 +413,13 @@ func (w *walk) up(ctx context.Context, frontier []key) error {
 	}
 	for _, k := range frontier {
 		if !k.process {
-			w.upItem(k, w.nodes[k])
+			w.upItem(k)
 			continue
 		}
 		for _, e := range w.eventsOf(k) {
 			then := windows{point(e.Moment())}
 			for _, id := range e.members(epcis.RoleInput) {
-				from := key{id: id}
+				from := w.item(id)
 				w.link(part(e, e.as(id), from, k, epcis.RoleInput), from, k, from, change{reach: then})
 			}
 		}
@@ -401,7 +427,8 @@ func (w *walk) up(ctx context.Context, frontier []key) error {
 	return nil
 }
 
-func (w *walk) upItem(k key, st *state) {
+func (w *walk) upItem(k *node) {
+	st := k.state
 	for _, m := range w.of[k.id].mentions {
 		if m.Event.Type == epcis.TransformationEvent && m.Roles.Has(epcis.RoleOutput) && m.Event.Moment().before(st.reach.end()) {
 			from := w.process(m.Event)
@@ -416,11 +443,11 @@ func (w *walk) upItem(k key, st *state) {
 		if s.class {
 			held = windows{point(s.From)}
 		}
-		from := key{id: s.child}
+		from := w.item(s.child)
 		w.link(edgeOf(s), from, k, from, change{reach: held})
 	}
 	for _, m := range w.lots[k.id] {
-		from := key{id: m.Lot}
+		from := w.item(m.Lot)
 		w.link(lotEdge(m), from, k, from, change{reach: st.reach})
 	}
 }
