@@ -192,7 +192,9 @@ func BenchmarkSelect(b *testing.B) {
 			low := r.IntN(990)
 			return fmt.Sprintf(`{"GE_quantity":%d,"LT_quantity":%d}`, low, low+5)
 		}},
-		{"sensors there, few counted", func(*rand.Rand, int) string { return `{"EXISTS_sensorElementList":true,"orderBy":"eventTime","eventCountLimit":150}` }},
+		{"sensors there, few counted", func(*rand.Rand, int) string {
+			return `{"EXISTS_sensorElementList":true,"orderBy":"eventTime","eventCountLimit":150}`
+		}},
 		{"counted", func(_ *rand.Rand, n int) string {
 			return fmt.Sprintf(`{"EQ_bizTransaction_po":["urn:epcglobal:cbv:bt:9521321000005:%d"],"maxEventCount":50}`, n/5)
 		}},

@@ -36,12 +36,12 @@ func (s *Store) EntriesAfter(ctx context.Context, after *Position, limit int) (e
 	err = each(ctx, s.asking(), func(rows *sql.Rows) error {
 		var pos, at int64
 		var hash, within, body []byte
-		if err := rows.Scan(&pos, &at, &hash, &within, &body); err != nil {
-			return err
+		if broken := rows.Scan(&pos, &at, &hash, &within, &body); broken != nil {
+			return broken
 		}
-		event, err := epcis.ParseEvent(within, body)
-		if err != nil {
-			return fmt.Errorf("%w: the event at %d cannot be parsed: %w", ErrCorrupt, pos, err)
+		event, broken := epcis.ParseEvent(within, body)
+		if broken != nil {
+			return fmt.Errorf("%w: the event at %d cannot be parsed: %w", ErrCorrupt, pos, broken)
 		}
 		entry := Entry{Position: positionOf(pos), RecordedAt: ledger.Millis(at), Event: event}
 		copy(entry.Hash[:], hash)
@@ -63,14 +63,14 @@ func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Positio
 	err = s.snapshot(ctx, func(tx querier) error {
 		since := &query.Query{Predicates: []query.Predicate{query.TimeIs{Field: query.RecordTime, Op: query.GE, Time: at.Time()}}}
 		sel := newSelection(ctx, tx, since, nil, math.MaxInt64, s.bounds)
-		if err := sel.plan(); err != nil {
-			return err
+		if failed := sel.plan(); failed != nil {
+			return failed
 		}
-		some, _, err := sel.candidates(place{}, 1)
+		some, _, failed := sel.candidates(place{}, 1)
 		if len(some) > 0 {
 			first, found = some[0].pos, true
 		}
-		return err
+		return failed
 	})
 	if err != nil || !found {
 		if err == nil {
@@ -85,15 +85,15 @@ func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Positio
 func (s *Store) LastEntry(ctx context.Context) (p Position, ok bool, err error) {
 	var last sql.NullInt64
 	err = s.snapshot(ctx, func(tx querier) error {
-		err := each(ctx, tx, func(rows *sql.Rows) error {
-			b, err := scanWaiting(rows)
-			if err != nil {
-				return err
+		failed := each(ctx, tx, func(rows *sql.Rows) error {
+			b, broken := scanWaiting(rows)
+			if broken != nil {
+				return broken
 			}
 			return b.each(func(e entry) { last = sql.NullInt64{Int64: e.pos, Valid: true} })
 		}, questionWaiting+" ORDER BY block DESC LIMIT 1")
-		if err != nil || last.Valid {
-			return err
+		if failed != nil || last.Valid {
+			return failed
 		}
 		return tx.QueryRowContext(ctx, `SELECT MAX(part) FROM index_parts`).Scan(&last)
 	})

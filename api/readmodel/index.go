@@ -30,7 +30,7 @@ type waitingBlock struct {
 // add appends an entry: its index in the block, its times, its terms, its numbers, each list after
 // its length.
 func (w *waitingBlock) add(e entry) {
-	b := binary.AppendUvarint(w.content, uint64(e.pos&maxIndex)) //nolint:gosec // masked
+	b := binary.AppendUvarint(w.content, uint64(e.pos&maxIndex))
 	b = binary.AppendVarint(b, e.eventTime)
 	b = binary.AppendVarint(b, e.recordedAt)
 	b = binary.AppendUvarint(b, uint64(len(e.terms)))
@@ -99,7 +99,7 @@ func (w waitingBlock) each(yield func(entry)) error {
 	d := decoder{b: w.content}
 	var e entry
 	for range w.entries {
-		e.pos = w.block<<indexBits | int64(d.uvarint()&maxIndex) //nolint:gosec // masked
+		e.pos = w.block<<indexBits | int64(d.uvarint()&maxIndex)
 		e.eventTime, e.recordedAt = d.varint(), d.varint()
 		e.terms = e.terms[:0]
 		for range d.count(8) {

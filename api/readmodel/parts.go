@@ -212,7 +212,7 @@ func (s *selection) lookAtWaiting(p *part) error {
 					return
 				}
 			}
-			p.columns.add(e)
+			p.add(e)
 			p.entries++
 		})
 	}, questionWaiting+" WHERE block >= ? AND block <= ? ORDER BY block", p.low[byPosition]>>indexBits, s.asOf>>indexBits)
@@ -276,10 +276,10 @@ func (s *selection) keep(c *clause, alive map[int64]*part) error {
 }
 
 // readMembers reads the rows of keys in the parts from low to high.
-func (s *selection) readMembers(yield func(part int64, members []byte) error, table, column string, keys []int64, low, high int64, w where) error {
+func (s *selection) readMembers(yield func(part int64, members []byte) error, table, column string, keys []int64, low, high int64, more where) error {
 	const atOnce = 512
 	for some := range slices.Chunk(keys, atOnce) {
-		w := where{conditions: slices.Clip(w.conditions), args: slices.Clip(w.args)}
+		w := where{conditions: slices.Clip(more.conditions), args: slices.Clip(more.args)}
 		among(&w, column, some)
 		w.add("part >= ? AND part <= ?", low, high)
 		err := each(s.ctx, s.tx, func(rows *sql.Rows) error {

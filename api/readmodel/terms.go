@@ -405,8 +405,8 @@ func beginnings(canonical string) (found [3]string) {
 	rest, ok := strings.CutPrefix(canonical, links)
 	if !ok {
 		if rest, ok = strings.CutPrefix(canonical, pureURNs); ok {
-			if scheme, _, ok := strings.Cut(rest, ":"); ok {
-				found[0] = pureURNs + scheme + ":"
+			if end := strings.IndexByte(rest, ':'); end >= 0 {
+				found[0] = pureURNs + rest[:end+1]
 			}
 		}
 		return found
