@@ -86,3 +86,10 @@ func BenchmarkInclusion(b *testing.B) {
 		index = (index + 7919) % million
 	}
 }
+
+func BenchmarkLeafHash(b *testing.B) {
+	leaf := leafOf(1)
+	for b.Loop() {
+		leaf.Hash()
+	}
+}

@@ -138,6 +138,9 @@ func FindingContent(f ledger.Finding) (Content, error) {
 	return Content{Body: body}, err
 }
 
+// FindingDigest is the digest of a finding's content.
+func FindingDigest(c Content) ledger.Digest { return sha256.Sum256(c.Body) }
+
 // Check holds that the content is that of the leaf: its digest, and that it is the fact that the
 // leaf's key names. An event's hash is computed anew from its body.
 func (c Content) Check(l Leaf) error {

@@ -94,7 +94,7 @@ func recorded(tb interface{ Fatal(...any) }, body string) wire.RecordedEvent {
 	if err != nil {
 		tb.Fatal(err, body)
 	}
-	return wire.RecordedEvent{Hash: ledger.Digest(e.Hash()), Context: entry.Context, Body: entry.Body}
+	return wire.RecordedEvent{Hash: ledger.Digest(e.Hash()), Context: entry.Context, Body: entry.Body, Record: ledger.EventRecord{BodyDigest: entry.Digest()}}
 }
 
 func objectEvent(at, epc, step string) string {

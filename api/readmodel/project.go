@@ -161,6 +161,7 @@ type projection struct {
 	contexts  map[ledger.Digest]bool
 	words     map[word]bool
 	errors    []declaration
+	log       []logBlock
 	items     map[string]ledger.ItemState
 	devices   map[string]*deviceChange
 	shipments map[string]*shipmentChange
@@ -261,7 +262,7 @@ func (p *projection) block(b parsedBlock) error {
 			return err
 		}
 	}
-	return nil
+	return p.logLeaves(b.Block)
 }
 
 // stateOf takes in what has no place of its own: items, devices and policies.
@@ -419,6 +420,9 @@ func (p *projection) write(w writer, at Progress) error {
 		if n != 0 {
 			p.add(tTotals, name, n)
 		}
+	}
+	if err := p.foldLog(w); err != nil {
+		return fmt.Errorf("proof log: %w", err)
 	}
 	p.add(tPosition, 1, int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock
 	p.sortObjects()

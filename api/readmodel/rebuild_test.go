@@ -24,6 +24,7 @@ func example(t *testing.T, seed byte) *chain {
 	bound := recorded(t, associationEvent("2026-03-01T08:00:00Z", pallet, logger, "ADD"))
 	seen := recorded(t, strings.Replace(objectEvent("2026-03-01T10:00:00Z", bottle, stepShip), `{`, `{"quantityList":[{"epcClass":"urn:epc:class:lgtin:4012345.012345.998877","quantity":3}],`, 1))
 	seen.Context = []byte(`["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",{"ex":"https://example.com/"}]`)
+	seen.Record.BodyDigest = ledger.BodyDigest(seen.Context, seen.Body)
 	c.add(tx("a", wire.Transaction{
 		Events:   []wire.RecordedEvent{bound, seen},
 		Items:    []ledger.ItemState{{EPC: bottle, Status: ledger.ItemActive, Container: pallet, LastEvent: seen.Hash}},
@@ -36,6 +37,10 @@ func example(t *testing.T, seed byte) *chain {
 		Segments: []wire.RecordedSegment{segmentOf(t, logger, 0, noon, 5_000, 6_000)},
 		Verdicts: []ledger.Verdict{{Shipment: pallet, Window: 0, Model: "m", Level: ledger.Quarantine, From: noon, To: noon + 1, Final: true}},
 		Policies: []ledger.Policy{{ID: "cold", Version: 1, Products: []string{"*"}}},
+		Anchors: []ledger.Anchor{{
+			Root:   ledger.Root{Channel: "waybill", Genesis: ledger.Digest{1}, Height: 3, Block: ledger.Digest{2}, Size: 4, Hash: ledger.Digest{3}},
+			Signed: ledger.RootSignature{At: noon, Signature: []byte{4}}, Certificate: []byte{5}, MSPID: "CarrierMSP", TxID: "v", RecordedAt: noon,
+		}},
 	}))
 	return c
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
@@ -89,7 +90,8 @@ type Store struct {
 	dialect    dialect
 	tables     [tableCount]table
 	bounds     selectBounds
-	write      *sql.DB // one connection
+	write      *sql.DB    // one connection
+	edge       *proof.Log // kept by the goroutine that takes in blocks; see writer.logEdge
 	read       *sql.DB
 	schema     int    // version
 	schemaName string // on PostgreSQL

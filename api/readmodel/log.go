@@ -1,0 +1,306 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/api/proof"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+// The proof log: a leaf for each event, restatement, segment, verdict and finding, in the order of the
+// blocks; within a block the facts by their Index, then the findings. The rows of facts are not
+// repeated: a leaf is made again from them when it is to be proven.
+
+// logBlock is what a block adds to the log.
+type logBlock struct {
+	number   uint64
+	hash     [32]byte
+	facts    []proof.Hash
+	findings []findingLeaf
+}
+
+type findingLeaf struct {
+	leaf    proof.Leaf
+	content []byte
+}
+
+// logLeaves makes the leaves of a block and the rows of the roots anchored in it.
+func (p *projection) logLeaves(b Block) error {
+	add := logBlock{number: b.Number, hash: b.Hash}
+	var finding uint32
+	for _, t := range b.Transactions {
+		leaf := proof.Leaf{Block: b.Number, TxID: storable(t.TxID), MSPID: storable(t.MSPID), At: t.At}
+		fact := func(key string, digest ledger.Digest) {
+			leaf.Key, leaf.Digest, leaf.Index = key, digest, uint32(len(add.facts)) //nolint:gosec // bounded by maxIndex
+			add.facts = append(add.facts, leaf.Hash())
+		}
+		for _, e := range t.Events {
+			fact(wire.EventKey(e.Hash), e.Record.BodyDigest)
+		}
+		for _, e := range t.Restatements {
+			digest := ledger.BodyDigest(e.Context, e.Body)
+			fact(wire.RestatementKey(e.Hash, digest), digest)
+		}
+		for _, s := range t.Segments {
+			key, err := wire.SegmentKey(s.Segment.Device, s.Segment.Seq)
+			if err != nil {
+				return err
+			}
+			fact(key, proof.SegmentDigest(s.Digest, s.Signature))
+		}
+		for _, v := range t.Verdicts {
+			key, digest, err := verdictLeaf(v)
+			if err != nil {
+				return err
+			}
+			fact(key, digest)
+		}
+		for _, f := range slices.Concat(t.Findings, t.Changes) {
+			f.Item, f.Detail = storable(f.Item), storable(f.Detail)
+			key, err := wire.FindingKey(f)
+			if err != nil {
+				return err
+			}
+			content, err := proof.FindingContent(f)
+			if err != nil {
+				return err
+			}
+			leaf.Key, leaf.Digest, leaf.Index = key, proof.FindingDigest(content), finding
+			finding++
+			add.findings = append(add.findings, findingLeaf{leaf, content.Body})
+		}
+		for _, a := range t.Anchors {
+			p.anchor(b.Number, a)
+		}
+	}
+	if len(add.facts)+len(add.findings) > 0 {
+		p.log = append(p.log, add)
+	}
+	return nil
+}
+
+func verdictLeaf(v ledger.Verdict) (string, ledger.Digest, error) {
+	key, err := wire.VerdictKey(v.Shipment, v.Window, v.Model)
+	if err != nil {
+		return "", ledger.Digest{}, err
+	}
+	digest, err := wire.VerdictDigest(v)
+	return key, digest, err
+}
+
+func (p *projection) anchor(block uint64, a ledger.Anchor) {
+	r := a.Root
+	p.add(tAnchors, int64(r.Height), a.MSPID, r.Channel, r.Genesis[:], r.Block[:], int64(r.Size), r.Hash[:], //nolint:gosec // the contract bounds them
+		int64(a.Signed.At), a.Signed.Signature, a.Certificate, a.TxID, int64(a.RecordedAt), int64(block)) //nolint:gosec // bounded by maxBlock
+}
+
+// foldLog appends the leaves to the log as the store has it.
+func (p *projection) foldLog(w writer) error {
+	if len(p.log) == 0 {
+		return nil
+	}
+	edge, err := w.logEdge()
+	if err != nil {
+		return err
+	}
+	for _, b := range p.log {
+		first := edge.Size()
+		for _, leaf := range b.facts {
+			if err := edge.Append(leaf); err != nil {
+				return err
+			}
+		}
+		for _, f := range b.findings {
+			p.add(tLogFindings, int64(edge.Size()), []byte(f.leaf.Key), f.leaf.Bytes(), f.content) //nolint:gosec // bounded by memory
+			if err := edge.Append(f.leaf.Hash()); err != nil {
+				return err
+			}
+		}
+		root, err := edge.Root()
+		if err != nil {
+			return err
+		}
+		p.add(tLogBlocks, int64(b.number), b.hash[:], int64(first), len(b.facts), len(b.findings), root[:]) //nolint:gosec // bounded by maxBlock
+	}
+	for _, tile := range edge.Changed() {
+		p.add(tLogTiles, tile.Level, int64(tile.Index), tile.Hashes) //nolint:gosec // bounded by memory
+	}
+	// Should the transaction fail, its blocks come again and find an edge that is not theirs.
+	w.store.edge = edge
+	return nil
+}
+
+// logEdge gives the log as the store has it, and whoever calls may change it. It is the one kept from
+// the last transaction, unless that failed or another process has taken blocks in since.
+func (w writer) logEdge() (*proof.Log, error) {
+	kept := w.store.edge
+	w.store.edge = nil
+	q := asker{w.store.dialect, w.tx}
+	size, err := logSize(w.ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if kept != nil && kept.Size() == size {
+		return kept, nil
+	}
+	log, err := proof.OpenLog(size, tilesOf(w.ctx, q))
+	if errors.Is(err, proof.ErrTiles) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return log, err
+}
+
+func logSize(ctx context.Context, q querier) (uint64, error) {
+	var size int64
+	err := q.QueryRowContext(ctx, `SELECT first + facts + findings FROM log_blocks ORDER BY block DESC LIMIT 1`).Scan(&size)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err == nil && size < 0 {
+		err = fmt.Errorf("%w: a log of %d leaves", ErrCorrupt, size)
+	}
+	return uint64(size), err //nolint:gosec // not negative
+}
+
+// tilesOf reads the log's tiles.
+func tilesOf(ctx context.Context, q querier) proof.ReadTile {
+	return func(id proof.TileID) ([]byte, error) {
+		var hashes []byte
+		err := q.QueryRowContext(ctx, `SELECT hashes FROM log_tiles WHERE level = ? AND tile = ?`, id.Level, int64(id.Index)).Scan(&hashes) //nolint:gosec // bounded by the log's size
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		return hashes, err
+	}
+}
+
+// Root gives the root of the log after the blocks below a height, of which the last added leaves; its
+// Channel is empty, since the store does not know it. It fails with ErrNotFound where there is none.
+func (s *Store) Root(ctx context.Context, height uint64) (ledger.Root, error) {
+	r, err := rootAt(ctx, s.asking(), height)
+	return r, s.failed(err)
+}
+
+// LatestRoot gives the root of the whole log, with the block that last added leaves; ErrNotFound if
+// there are none.
+func (s *Store) LatestRoot(ctx context.Context) (ledger.Root, error) {
+	var block int64
+	err := s.asking().QueryRowContext(ctx, `SELECT block FROM log_blocks ORDER BY block DESC LIMIT 1`).Scan(&block)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Root{}, fmt.Errorf("%w: the proof log is empty", ErrNotFound)
+	}
+	if err != nil {
+		return ledger.Root{}, s.failed(err)
+	}
+	return s.Root(ctx, uint64(block)+1) //nolint:gosec // not negative
+}
+
+func rootAt(ctx context.Context, q querier, height uint64) (ledger.Root, error) {
+	none := fmt.Errorf("%w: block %d added nothing to the proof log, so that there is no root at height %d", ErrNotFound, height-1, height)
+	if height == 0 || height > maxBlock {
+		return ledger.Root{}, none
+	}
+	var hash, root, genesis []byte
+	var size int64
+	err := q.QueryRowContext(ctx, `SELECT l.hash, l.first + l.facts + l.findings, l.root, p.genesis FROM log_blocks l, position p WHERE l.block = ?`, int64(height-1)).
+		Scan(&hash, &size, &root, &genesis)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Root{}, none
+	}
+	if err != nil {
+		return ledger.Root{}, err
+	}
+	r := ledger.Root{Height: height, Size: uint64(size)} //nolint:gosec // checked below
+	if size <= 0 || !fill(r.Block[:], hash) || !fill(r.Hash[:], root) || !fill(r.Genesis[:], genesis) {
+		return ledger.Root{}, fmt.Errorf("%w: the root at height %d", ErrCorrupt, height)
+	}
+	return r, nil
+}
+
+// fill copies bytes of exactly that length.
+func fill(to, from []byte) bool { return copy(to, from) == len(to) && len(from) == len(to) }
+
+// Anchored is a root as an organisation anchored it, and where.
+type Anchored struct {
+	ledger.Anchor
+
+	Block uint64 // that recorded it
+	// Own is the root that this store has at that height, nil if it has none: no block of that number
+	// added leaves, or it is not there yet. Its Channel is the anchor's.
+	Own *ledger.Root
+}
+
+// Agrees reports whether the organisation's root is this store's.
+func (a Anchored) Agrees() bool { return a.Own != nil && *a.Own == a.Root }
+
+const questionAnchors = `SELECT a.height, a.msp_id, a.channel, a.genesis, a.block_hash, a.size, a.root, a.signed_at, a.signature, a.certificate, a.tx_id, a.recorded_at, a.block,
+	l.hash, l.first + l.facts + l.findings, l.root, p.genesis FROM anchors a LEFT JOIN log_blocks l ON l.block = a.height - 1, position p`
+
+// Anchors gives the anchored roots above a height, by height and organisation, at most limit.
+func (s *Store) Anchors(ctx context.Context, above uint64, limit int) ([]Anchored, error) {
+	return s.anchors(ctx, ` WHERE a.height > ? ORDER BY a.height, a.msp_id LIMIT ?`, int64(min(above, maxBlock)), limit)
+}
+
+// LatestAnchors gives the anchored roots below a height, the highest first, at most limit.
+func (s *Store) LatestAnchors(ctx context.Context, below uint64, limit int) ([]Anchored, error) {
+	return s.anchors(ctx, ` WHERE a.height < ? ORDER BY a.height DESC, a.msp_id LIMIT ?`, int64(min(below, maxBlock)), limit)
+}
+
+// AnchorsAt gives the roots anchored at a height, by organisation.
+func (s *Store) AnchorsAt(ctx context.Context, height uint64) ([]Anchored, error) {
+	return s.anchors(ctx, ` WHERE a.height = ? ORDER BY a.msp_id`, int64(min(height, maxBlock)))
+}
+
+// LastAnchor gives the last root that an organisation anchored; ErrNotFound if it has anchored none.
+func (s *Store) LastAnchor(ctx context.Context, mspID string) (Anchored, error) {
+	found, err := s.anchors(ctx, ` WHERE a.msp_id = ? ORDER BY a.height DESC LIMIT 1`, mspID)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%w: a root anchored by %s", ErrNotFound, mspID)
+	}
+	if err != nil {
+		return Anchored{}, err
+	}
+	return found[0], nil
+}
+
+func (s *Store) anchors(ctx context.Context, rest string, args ...any) ([]Anchored, error) {
+	var out []Anchored
+	err := each(ctx, s.asking(), func(rows *sql.Rows) error {
+		a, err := scanAnchor(rows)
+		out = append(out, a)
+		return err
+	}, questionAnchors+rest, args...)
+	return out, s.failed(err)
+}
+
+func scanAnchor(rows *sql.Rows) (Anchored, error) {
+	var a Anchored
+	var height, size, signedAt, recordedAt, block int64
+	var ownSize sql.NullInt64
+	var genesis, hash, root, ownHash, ownRoot, ownGenesis []byte
+	err := rows.Scan(&height, &a.MSPID, &a.Root.Channel, &genesis, &hash, &size, &root, &signedAt, &a.Signed.Signature, &a.Certificate, &a.TxID, &recordedAt, &block,
+		&ownHash, &ownSize, &ownRoot, &ownGenesis)
+	if err != nil {
+		return a, err
+	}
+	r := &a.Root
+	r.Height, r.Size, a.Block = uint64(height), uint64(size), uint64(block) //nolint:gosec // checked below
+	a.Signed.At, a.RecordedAt = ledger.Millis(signedAt), ledger.Millis(recordedAt)
+	corrupt := fmt.Errorf("%w: the root of %s at height %d", ErrCorrupt, a.MSPID, height)
+	if height <= 0 || size < 0 || block < 0 || !fill(r.Genesis[:], genesis) || !fill(r.Block[:], hash) || !fill(r.Hash[:], root) {
+		return a, corrupt
+	}
+	if ownSize.Valid {
+		own := ledger.Root{Channel: r.Channel, Height: r.Height, Size: uint64(ownSize.Int64)} //nolint:gosec // compared only
+		if !fill(own.Genesis[:], ownGenesis) || !fill(own.Block[:], ownHash) || !fill(own.Hash[:], ownRoot) {
+			return a, corrupt
+		}
+		a.Own = &own
+	}
+	return a, nil
+}
