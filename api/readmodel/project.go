@@ -165,8 +165,12 @@ type projection struct {
 	items     map[string]ledger.ItemState
 	devices   map[string]*deviceChange
 	shipments map[string]*shipmentChange
+	findings  map[ledger.Naming]*findingChange
+	master    map[masterKey]masterChange
 	// order keeps what the maps hold in the order in which it came.
 	itemOrder, deviceOrder, shipmentOrder []string
+	findingOrder                          []ledger.Naming
+	masterOrder                           []masterKey
 }
 
 // declaration says that an organisation has declared its event in error.
@@ -194,6 +198,7 @@ func newProjection(s *Store) *projection {
 	return &projection{
 		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}, words: map[word]bool{},
 		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
+		findings: map[ledger.Naming]*findingChange{}, master: map[masterKey]masterChange{},
 	}
 }
 
@@ -250,13 +255,14 @@ func (p *projection) block(b parsedBlock) error {
 				return fmt.Errorf("verdict %s/%d: %w", v.Shipment, v.Window, err)
 			}
 		}
-		for _, f := range t.Findings {
+		for _, f := range t.changes() {
 			pos, err := next(&finding)
 			if err != nil {
 				return err
 			}
-			p.totals["findings"]++
-			p.add(tFindings, pos, string(f.Code), f.Item, f.Event[:], digestOrNull(f.Other), f.Detail, t.TxID)
+			if err := p.finding(pos, t, f); err != nil {
+				return fmt.Errorf("finding %s of %s: %w", f.Code, f.Event, err)
+			}
 		}
 		if err := p.stateOf(t); err != nil {
 			return err
@@ -286,7 +292,7 @@ func (p *projection) stateOf(t Recorded) error {
 		p.totals["policies"]++
 		p.add(tPolicies, pol.ID, int64(pol.Version), string(text), t.TxID)
 	}
-	return nil
+	return p.masterData(t)
 }
 
 func (p *projection) event(pos int64, t Recorded, e wire.RecordedEvent, d details) {
@@ -430,6 +436,7 @@ func (p *projection) write(w writer, at Progress) error {
 		return fmt.Errorf("index: %w", err)
 	}
 	p.foldLots()
+	p.foldFindings()
 	for id, t := range p.store.tables {
 		if err := w.insert(t, p.rows[id]); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
@@ -453,6 +460,7 @@ func (p *projection) foldItems(w writer) error {
 		i := p.items[epc]
 		p.add(tItems, i.EPC, int(i.Status), i.Custodian, i.Container, i.Place, i.Disposition, i.BizStep, i.LastEvent[:], int64(i.LastAt),
 			int64(i.CommissionedAt), i.CommissionedBy[:], int64(i.EndedAt), i.EndedBy[:])
+		p.awaited(i)
 	}
 	return p.insertNew(w, tItems, "items")
 }

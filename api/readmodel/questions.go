@@ -69,11 +69,11 @@ type Restatement struct {
 	Context, Body []byte
 }
 
-// Finding is a rule's result with the place that recorded it.
+// Finding is a rule's result as it stands, with the place that raised it first.
 type Finding struct {
 	ledger.Finding
-	Block uint64
-	TxID  string
+	Position // among the changes of findings
+	TxID     string
 }
 
 // Item is an item's state with what the ledger holds on it.
@@ -329,7 +329,7 @@ func addFindings(ctx context.Context, tx querier, events []Event) error {
 		for i := range part {
 			args[i] = part[i].Hash[:]
 		}
-		found, err := selectFindings(ctx, tx, "WHERE event IN (?"+strings.Repeat(", ?", len(part)-1)+")", args...)
+		found, err := selectFindings(ctx, tx, "WHERE event IN (?"+strings.Repeat(", ?", len(part)-1)+") ORDER BY pos", args...)
 		if err != nil {
 			return err
 		}
@@ -339,25 +339,6 @@ func addFindings(ctx context.Context, tx querier, events []Event) error {
 		}
 	}
 	return nil
-}
-
-func selectFindings(ctx context.Context, q querier, rest string, args ...any) ([]Finding, error) {
-	var found []Finding
-	err := each(ctx, q, func(rows *sql.Rows) error {
-		var f Finding
-		var pos int64
-		var code string
-		var event, other []byte
-		if err := rows.Scan(&pos, &code, &f.Item, &event, &other, &f.Detail, &f.TxID); err != nil {
-			return err
-		}
-		f.Block, f.Code = positionOf(pos).Block, ledger.FindingCode(code)
-		copy(f.Event[:], event)
-		copy(f.Other[:], other)
-		found = append(found, f)
-		return nil
-	}, `SELECT pos, code, item, event, other, detail, tx_id FROM findings `+rest+` ORDER BY pos`, args...)
-	return found, err
 }
 
 // Item gives an item's state by its canonical EPC, with at most limit of its findings; ErrNotFound.
@@ -383,7 +364,7 @@ func (s *Store) Item(ctx context.Context, epc string, limit int) (Item, error) {
 		copy(i.LastEvent[:], last)
 		copy(i.CommissionedBy[:], commissionedBy)
 		copy(i.EndedBy[:], endedBy)
-		if item.Findings, err = selectFindings(ctx, tx, "WHERE item = ? AND pos IN (SELECT pos FROM findings WHERE item = ? ORDER BY pos DESC LIMIT ?)", epc, epc, limit); err != nil {
+		if item.Findings, err = selectFindings(ctx, tx, "WHERE item = ? AND pos IN (SELECT pos FROM findings WHERE item = ? ORDER BY pos DESC LIMIT ?) ORDER BY pos", epc, epc, limit); err != nil {
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM event_epcs WHERE epc = ? AND roles < ?`, storable(bounded(epc)), declarationRole).Scan(&item.Events)

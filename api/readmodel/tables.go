@@ -27,6 +27,8 @@ const (
 	tRestatements
 	tItems
 	tFindings
+	tFindingChanges
+	tMasterData
 	tDevices
 	tSegments
 	tAssociations
@@ -60,11 +62,16 @@ func tables() [tableCount]table {
 	define(tBodies, "bodies", "pos context body", 1, "")
 	define(tEPCs, "event_epcs", "epc pos roles", 2, "")
 	define(tRestatements, "restatements", "pos hash body_digest event_id declares_error msp_id recorded_at tx_id", 1, "")
-	define(tItems, "items", "epc status custodian container place disposition biz_step last_event last_at commissioned_at commissioned_by ended_at ended_by", 1,
+	define(tItems, "items", "epc status custodian container place disposition biz_step last_event last_at commissioned_at commissioned_by ended_at ended_by shipped_at shipped_from shipped_to", 1,
 		`(epc) DO UPDATE SET status = excluded.status, custodian = excluded.custodian, container = excluded.container, place = excluded.place,
 		disposition = excluded.disposition, biz_step = excluded.biz_step, last_event = excluded.last_event, last_at = excluded.last_at,
-		commissioned_at = excluded.commissioned_at, commissioned_by = excluded.commissioned_by, ended_at = excluded.ended_at, ended_by = excluded.ended_by`)
-	define(tFindings, "findings", "pos code item event other detail tx_id", 1, "")
+		commissioned_at = excluded.commissioned_at, commissioned_by = excluded.commissioned_by, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
+		shipped_at = excluded.shipped_at, shipped_from = excluded.shipped_from, shipped_to = excluded.shipped_to`)
+	define(tFindings, "findings", "pos code item event other detail tx_id severity open changed finding", 1,
+		`(event, code, item) DO UPDATE SET other = excluded.other, detail = excluded.detail, open = excluded.open, changed = excluded.changed, finding = excluded.finding`)
+	define(tFindingChanges, "finding_changes", "pos event code item finding", 1, "")
+	define(tMasterData, "master_data", "kind id version waiting owner window_ms tx_id datum", 4,
+		`(kind, id, version, waiting) DO UPDATE SET tx_id = excluded.tx_id, datum = excluded.datum`)
 	define(tDevices, "devices", "id algorithm public_key owner registered_at tx_id next_seq last_digest last_reading", 1, "")
 	define(tSegments, "segments", "pos device seq digest from_time to_time times payload signature msp_id recorded_at tx_id", 1, "")
 	define(tAssociations, "associations", "device event_time event container binds", 4, "")

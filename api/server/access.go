@@ -58,6 +58,13 @@ func rules() map[string]rule {
 		waybillv1.PolicyService_SetPolicies_FullMethodName:  {writes, register},
 		waybillv1.PolicyService_ListPolicies_FullMethodName: {asks, readers},
 
+		waybillv1.FindingService_ListFindings_FullMethodName:   {asks, readers},
+		waybillv1.FindingService_GetFinding_FullMethodName:     {asks, readers},
+		waybillv1.FindingService_ReviewFindings_FullMethodName: {writes, record},
+
+		waybillv1.MasterDataService_RegisterMasterData_FullMethodName: {writes, register},
+		waybillv1.MasterDataService_ListMasterData_FullMethodName:     {asks, readers},
+
 		waybillv1.AdminService_GetStatus_FullMethodName: {asks, readers},
 
 		waybillv1.ReportService_DownloadReport_FullMethodName: {reports, readers},

@@ -67,6 +67,9 @@ func TestOnlyTheRightRoleMayWrite(t *testing.T) {
 		"/waybill.v1.TelemetryService/PushSegments":    ledger.RoleGateway,
 		"/waybill.v1.TelemetryService/RegisterDevices": ledger.RoleRegistrar,
 		"/waybill.v1.PolicyService/SetPolicies":        ledger.RoleRegistrar,
+
+		"/waybill.v1.MasterDataService/RegisterMasterData": ledger.RoleRegistrar,
+		"/waybill.v1.FindingService/ReviewFindings":        ledger.RoleRecorder,
 	}
 	all := []ledger.Role{ledger.RoleRecorder, ledger.RoleGateway, ledger.RoleScorer, ledger.RoleRegistrar, ledger.RoleReader, ""}
 	for _, role := range all {

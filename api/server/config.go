@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/submit"
 )
@@ -22,6 +23,8 @@ type Recorder interface {
 	Devices(ctx context.Context, devices []ledger.Device) ([]submit.Outcome, error)
 	Segments(ctx context.Context, segments []submit.Segment) ([]submit.Outcome, error)
 	Policies(ctx context.Context, policies []ledger.Policy) ([]submit.Outcome, error)
+	MasterData(ctx context.Context, data []ledger.MasterDatum) ([]submit.Outcome, error)
+	Review(ctx context.Context, subjects []wire.ReviewSubject) ([]submit.Outcome, error)
 }
 
 // Reader answers questions about the ledger up to the block it has read; api/readmodel implements it.
@@ -38,6 +41,9 @@ type Reader interface {
 	Verdict(ctx context.Context, shipment string, window uint32, model string) (readmodel.Verdict, error)
 	Shipment(ctx context.Context, id string) (readmodel.Shipment, error)
 	Shipments(ctx context.Context, f readmodel.ShipmentFilter, after string, limit int) ([]readmodel.Shipment, error)
+	Findings(ctx context.Context, f readmodel.FindingFilter, page readmodel.Page) (readmodel.Rows[readmodel.Finding], error)
+	FindingHistory(ctx context.Context, name ledger.Naming, limit int) ([]readmodel.Finding, error)
+	MasterData(ctx context.Context, f readmodel.MasterFilter, after readmodel.MasterKey, limit int) ([]readmodel.Master, error)
 	Totals(ctx context.Context) (readmodel.Totals, readmodel.Progress, error)
 	// Changed gives the number of blocks read and a channel that is closed when there are more.
 	Changed() (height uint64, more <-chan struct{})

@@ -61,25 +61,6 @@ func statusOf(s ledger.Status) waybillv1.AnswerStatus {
 	return waybillv1.AnswerStatus_ANSWER_STATUS_UNSPECIFIED
 }
 
-func ledgerFindings(found []ledger.Finding) []*waybillv1.Finding {
-	out := make([]*waybillv1.Finding, len(found))
-	for i, f := range found {
-		out[i] = &waybillv1.Finding{Code: string(f.Code), Item: f.Item, EventHash: eventHash(f.Event), OtherHash: eventHash(f.Other), Detail: f.Detail}
-	}
-	return out
-}
-
-func findings(found []readmodel.Finding) []*waybillv1.Finding {
-	out := make([]*waybillv1.Finding, len(found))
-	for i, f := range found {
-		out[i] = &waybillv1.Finding{
-			Code: string(f.Code), Item: f.Item, EventHash: eventHash(f.Event), OtherHash: eventHash(f.Other), Detail: f.Detail,
-			Block: f.Block, TransactionId: f.TxID,
-		}
-	}
-	return out
-}
-
 func faults(fs []epcis.Fault) []*waybillv1.Fault {
 	out := make([]*waybillv1.Fault, len(fs))
 	for i, f := range fs {

@@ -70,6 +70,8 @@ func New(cfg Config) (*Server, error) {
 	waybillv1.RegisterTelemetryServiceServer(s.grpc, &telemetryService{Server: s})
 	waybillv1.RegisterVerdictServiceServer(s.grpc, &verdictService{Server: s})
 	waybillv1.RegisterPolicyServiceServer(s.grpc, &policyService{Server: s})
+	waybillv1.RegisterFindingServiceServer(s.grpc, &findingService{Server: s})
+	waybillv1.RegisterMasterDataServiceServer(s.grpc, &masterDataService{Server: s})
 	waybillv1.RegisterAdminServiceServer(s.grpc, &adminService{Server: s})
 	waybillv1.RegisterReportServiceServer(s.grpc, &reportService{Server: s})
 	healthpb.RegisterHealthServer(s.grpc, s.health)

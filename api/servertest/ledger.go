@@ -40,6 +40,7 @@ type Ledger struct {
 	ids          map[string]ledger.Digest
 	items        map[string]ledger.ItemState
 	findings     map[ledger.Naming]ledger.Finding
+	registered   map[string]ledger.MasterDatum
 	devices      map[string]ledger.Device
 	segments     map[string]map[uint64]ledger.SegmentRecord
 	policies     map[string]map[uint32]ledger.Policy
@@ -51,7 +52,7 @@ func NewLedger() *Ledger {
 	l := &Ledger{
 		Now: ledger.MillisOf(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), grown: make(chan struct{}),
 		events: map[ledger.Digest]ledger.EventRecord{}, restatements: map[[2]ledger.Digest]ledger.EventRecord{}, ids: map[string]ledger.Digest{},
-		items: map[string]ledger.ItemState{}, findings: map[ledger.Naming]ledger.Finding{}, devices: map[string]ledger.Device{}, segments: map[string]map[uint64]ledger.SegmentRecord{},
+		items: map[string]ledger.ItemState{}, findings: map[ledger.Naming]ledger.Finding{}, registered: map[string]ledger.MasterDatum{}, devices: map[string]ledger.Device{}, segments: map[string]map[uint64]ledger.SegmentRecord{},
 		policies: map[string]map[uint32]ledger.Policy{}, products: map[string]string{},
 	}
 	l.append(nil)

@@ -363,7 +363,7 @@ type MasterDecision struct {
 // that it begins at, and the rules to the majority of their keepers.
 func DecideMaster(m MasterDatum, view MasterView, tx Tx) (MasterDecision, error) {
 	if view.Recorded != nil {
-		if !sameMaster(*view.Recorded, m) {
+		if !SameMaster(*view.Recorded, m) {
 			return MasterDecision{}, refuse(ErrConflict, "version %d is registered with other content; register version %d", m.Version, view.Latest.Version+1)
 		}
 		return MasterDecision{Status: StatusDuplicate, Datum: *view.Recorded}, nil
@@ -474,8 +474,8 @@ func decideRules(m MasterDatum, view MasterView, tx Tx) (MasterDecision, error) 
 	return MasterDecision{Status: StatusRecorded, Datum: m}, nil
 }
 
-// sameMaster compares what the submitter states.
-func sameMaster(a, b MasterDatum) bool {
+// SameMaster reports whether two data state the same, in the same version.
+func SameMaster(a, b MasterDatum) bool {
 	if a.Version != b.Version || a.Kind() != b.Kind() {
 		return false
 	}

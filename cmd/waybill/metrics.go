@@ -50,3 +50,12 @@ func registerScorer(registry prometheus.Registerer, s *scorer.Service) {
 	figure("refused", "Verdicts that the ledger refused since the start.", func(v scorer.Stats) float64 { return float64(v.Refused) })
 	figure("overflow", "Shipments not judged because there were too many at once.", func(v scorer.Stats) float64 { return float64(v.Overflow) })
 }
+
+// reviewMetrics counts what the server's own reviews change.
+func reviewMetrics(registry prometheus.Registerer) func(findings int) {
+	changed := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "waybill_review_findings_changed_total", Help: "Findings raised or closed by this server's reviews.",
+	})
+	registry.MustRegister(changed)
+	return func(findings int) { changed.Add(float64(findings)) }
+}

@@ -27,6 +27,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/api/review"
 	"github.com/waybill-dev/waybill/api/server"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -219,6 +220,7 @@ type service struct {
 	store    *readmodel.Store
 	scorer   *scorer.Service
 	api      *server.Server
+	review   *review.Service
 	*restParts
 	known chan struct{} // closed once the ledger is known to be that of the state folder
 }
@@ -278,6 +280,7 @@ func (s *service) open(ctx context.Context) error {
 		}
 	}
 	if s.has(roleAPI) {
+		s.review = review.New(review.Config{Reader: s.store, Reviewer: s.submit, Logger: s.log.With("part", "review"), Changed: reviewMetrics(s.registry)})
 		return s.openAPI(ctx)
 	}
 	return nil
@@ -393,6 +396,14 @@ func (s *service) run(ctx context.Context) error {
 			return nil
 		})
 	}
+	if s.review != nil {
+		scorers.Go(func() error {
+			if s.knows(scoring) {
+				failed("review", s.review.Run(scoring))
+			}
+			return nil
+		})
+	}
 	var calls errgroup.Group
 	if s.api != nil {
 		s.health.onChange(s.tellHealth)
@@ -439,6 +450,9 @@ func (s *service) tellHealth(works map[string]bool) {
 		waybillv1.TelemetryService_ServiceDesc.ServiceName: works[partLedger],
 		waybillv1.PolicyService_ServiceDesc.ServiceName:    works[partLedger],
 		waybillv1.VerdictService_ServiceDesc.ServiceName:   reading,
+
+		waybillv1.FindingService_ServiceDesc.ServiceName:    reading,
+		waybillv1.MasterDataService_ServiceDesc.ServiceName: works[partLedger],
 		waybillv1.AdminService_ServiceDesc.ServiceName:     true,
 	} {
 		s.api.SetServing(service, serving)

@@ -81,6 +81,63 @@ func (AnswerStatus) EnumDescriptor() ([]byte, []int) {
 	return file_waybill_v1_types_proto_rawDescGZIP(), []int{0}
 }
 
+// Severity is how much a finding weighs; a higher number is worse.
+type Severity int32
+
+const (
+	// Any severity, in a filter.
+	Severity_SEVERITY_UNSPECIFIED Severity = 0
+	// Only the record is doubtful.
+	Severity_SEVERITY_INFO Severity = 1
+	// Something does not fit.
+	Severity_SEVERITY_WARNING Severity = 2
+	// An item cannot be what it claims to be.
+	Severity_SEVERITY_CRITICAL Severity = 3
+)
+
+// Enum value maps for Severity.
+var (
+	Severity_name = map[int32]string{
+		0: "SEVERITY_UNSPECIFIED",
+		1: "SEVERITY_INFO",
+		2: "SEVERITY_WARNING",
+		3: "SEVERITY_CRITICAL",
+	}
+	Severity_value = map[string]int32{
+		"SEVERITY_UNSPECIFIED": 0,
+		"SEVERITY_INFO":        1,
+		"SEVERITY_WARNING":     2,
+		"SEVERITY_CRITICAL":    3,
+	}
+)
+
+func (x Severity) Enum() *Severity {
+	p := new(Severity)
+	*p = x
+	return p
+}
+
+func (x Severity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Severity) Descriptor() protoreflect.EnumDescriptor {
+	return file_waybill_v1_types_proto_enumTypes[1].Descriptor()
+}
+
+func (Severity) Type() protoreflect.EnumType {
+	return &file_waybill_v1_types_proto_enumTypes[1]
+}
+
+func (x Severity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Severity.Descriptor instead.
+func (Severity) EnumDescriptor() ([]byte, []int) {
+	return file_waybill_v1_types_proto_rawDescGZIP(), []int{1}
+}
+
 // Position is a place in the ledger: the index-th fact (event, restatement, segment or verdict) of a block,
 // counted from 0 in the block's order. Streams resume after a position.
 type Position struct {
@@ -218,8 +275,26 @@ type Finding struct {
 	Block uint64 `protobuf:"varint,6,opt,name=block,proto3" json:"block,omitempty"`
 	// The transaction that recorded it; empty in the answer to a capture.
 	TransactionId string `protobuf:"bytes,7,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How much it weighs.
+	Severity Severity `protobuf:"varint,8,opt,name=severity,proto3,enum=waybill.v1.Severity" json:"severity,omitempty"`
+	// Whether it still holds.
+	Open bool `protobuf:"varint,9,opt,name=open,proto3" json:"open,omitempty"`
+	// What was found, in the unit; meaningless without one.
+	Value int64 `protobuf:"varint,10,opt,name=value,proto3" json:"value,omitempty"`
+	// What is allowed, in the unit.
+	Limit int64 `protobuf:"varint,11,opt,name=limit,proto3" json:"limit,omitempty"`
+	// ms, m/h, or a unit of measure whose millionths value and limit are; empty where nothing is measured.
+	Unit string `protobuf:"bytes,12,opt,name=unit,proto3" json:"unit,omitempty"`
+	// When it was raised last.
+	RaisedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=raised_at,json=raisedAt,proto3" json:"raised_at,omitempty"`
+	// When it was closed; absent while it is open.
+	ClosedAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	// The hash of the event whose recording or declaration in error closed it; empty if none did.
+	ClosedBy string `protobuf:"bytes,15,opt,name=closed_by,json=closedBy,proto3" json:"closed_by,omitempty"`
+	// The transaction that closed it; empty while it is open.
+	ClosedTransactionId string `protobuf:"bytes,16,opt,name=closed_transaction_id,json=closedTransactionId,proto3" json:"closed_transaction_id,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Finding) Reset() {
@@ -301,6 +376,69 @@ func (x *Finding) GetTransactionId() string {
 	return ""
 }
 
+func (x *Finding) GetSeverity() Severity {
+	if x != nil {
+		return x.Severity
+	}
+	return Severity_SEVERITY_UNSPECIFIED
+}
+
+func (x *Finding) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *Finding) GetValue() int64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Finding) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *Finding) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Finding) GetRaisedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RaisedAt
+	}
+	return nil
+}
+
+func (x *Finding) GetClosedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return nil
+}
+
+func (x *Finding) GetClosedBy() string {
+	if x != nil {
+		return x.ClosedBy
+	}
+	return ""
+}
+
+func (x *Finding) GetClosedTransactionId() string {
+	if x != nil {
+		return x.ClosedTransactionId
+	}
+	return ""
+}
+
 // TimeRange selects from an instant, inclusive, until another, exclusive. An absent end is open.
 type TimeRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -368,7 +506,7 @@ const file_waybill_v1_types_proto_rawDesc = "" +
 	"\x05Fault\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\xc4\x01\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\x8d\x04\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04item\x18\x02 \x01(\tR\x04item\x12\x1d\n" +
@@ -378,7 +516,17 @@ const file_waybill_v1_types_proto_rawDesc = "" +
 	"other_hash\x18\x04 \x01(\tR\totherHash\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x14\n" +
 	"\x05block\x18\x06 \x01(\x04R\x05block\x12%\n" +
-	"\x0etransaction_id\x18\a \x01(\tR\rtransactionId\"m\n" +
+	"\x0etransaction_id\x18\a \x01(\tR\rtransactionId\x120\n" +
+	"\bseverity\x18\b \x01(\x0e2\x14.waybill.v1.SeverityR\bseverity\x12\x12\n" +
+	"\x04open\x18\t \x01(\bR\x04open\x12\x14\n" +
+	"\x05value\x18\n" +
+	" \x01(\x03R\x05value\x12\x14\n" +
+	"\x05limit\x18\v \x01(\x03R\x05limit\x12\x12\n" +
+	"\x04unit\x18\f \x01(\tR\x04unit\x127\n" +
+	"\traised_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\braisedAt\x127\n" +
+	"\tclosed_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bclosedAt\x12\x1b\n" +
+	"\tclosed_by\x18\x0f \x01(\tR\bclosedBy\x122\n" +
+	"\x15closed_transaction_id\x18\x10 \x01(\tR\x13closedTransactionId\"m\n" +
 	"\tTimeRange\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until*\x81\x01\n" +
@@ -386,7 +534,12 @@ const file_waybill_v1_types_proto_rawDesc = "" +
 	"\x19ANSWER_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ANSWER_STATUS_RECORDED\x10\x01\x12\x1b\n" +
 	"\x17ANSWER_STATUS_DUPLICATE\x10\x02\x12\x19\n" +
-	"\x15ANSWER_STATUS_REFUSED\x10\x03B=Z;github.com/waybill-dev/waybill/api/gen/waybill/v1;waybillv1b\x06proto3"
+	"\x15ANSWER_STATUS_REFUSED\x10\x03*d\n" +
+	"\bSeverity\x12\x18\n" +
+	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSEVERITY_INFO\x10\x01\x12\x14\n" +
+	"\x10SEVERITY_WARNING\x10\x02\x12\x15\n" +
+	"\x11SEVERITY_CRITICAL\x10\x03B=Z;github.com/waybill-dev/waybill/api/gen/waybill/v1;waybillv1b\x06proto3"
 
 var (
 	file_waybill_v1_types_proto_rawDescOnce sync.Once
@@ -400,24 +553,28 @@ func file_waybill_v1_types_proto_rawDescGZIP() []byte {
 	return file_waybill_v1_types_proto_rawDescData
 }
 
-var file_waybill_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_waybill_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_waybill_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_waybill_v1_types_proto_goTypes = []any{
 	(AnswerStatus)(0),             // 0: waybill.v1.AnswerStatus
-	(*Position)(nil),              // 1: waybill.v1.Position
-	(*Fault)(nil),                 // 2: waybill.v1.Fault
-	(*Finding)(nil),               // 3: waybill.v1.Finding
-	(*TimeRange)(nil),             // 4: waybill.v1.TimeRange
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(Severity)(0),                 // 1: waybill.v1.Severity
+	(*Position)(nil),              // 2: waybill.v1.Position
+	(*Fault)(nil),                 // 3: waybill.v1.Fault
+	(*Finding)(nil),               // 4: waybill.v1.Finding
+	(*TimeRange)(nil),             // 5: waybill.v1.TimeRange
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_waybill_v1_types_proto_depIdxs = []int32{
-	5, // 0: waybill.v1.TimeRange.from:type_name -> google.protobuf.Timestamp
-	5, // 1: waybill.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	1, // 0: waybill.v1.Finding.severity:type_name -> waybill.v1.Severity
+	6, // 1: waybill.v1.Finding.raised_at:type_name -> google.protobuf.Timestamp
+	6, // 2: waybill.v1.Finding.closed_at:type_name -> google.protobuf.Timestamp
+	6, // 3: waybill.v1.TimeRange.from:type_name -> google.protobuf.Timestamp
+	6, // 4: waybill.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_types_proto_init() }
@@ -430,7 +587,7 @@ func file_waybill_v1_types_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_waybill_v1_types_proto_rawDesc), len(file_waybill_v1_types_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
