@@ -188,7 +188,9 @@ func (s *Store) look(ctx context.Context, conn *sql.Conn, facts int) {
 	s.nextLook = max(2*s.nextLook, firstLook)
 	s.analyse = s.nextLook
 	for _, t := range s.tables {
-		if _, err := conn.ExecContext(ctx, "ANALYZE "+t.name); err != nil {
+		if _, err := conn.ExecContext(ctx, "ANALYZE "+t.name); ctx.Err() != nil {
+			return
+		} else if err != nil {
 			s.log.Warn("the database could not look at a table", "table", t.name, "error", err)
 			return
 		}
