@@ -69,9 +69,8 @@ var clean = []struct {
 	}},
 }
 
-// On clean series a block of readings holds one at p or less about as often as p says. The bound
-// allows for what was measured (adr/001): the largest of the past's blocks are few, and a series
-// that wanders goes where it never was.
+// On clean series a block of readings holds one at p or less about as often as p says or less. The
+// bound allows for chance and for twice as often: the blocks of the past that p rests on are few.
 func TestCleanSeriesAreAsUnusualAsPSays(t *testing.T) {
 	runs := *long
 	if runs == 0 {
@@ -108,6 +107,12 @@ func TestCleanSeriesAreAsUnusualAsPSays(t *testing.T) {
 					}
 					least = 1
 				}
+			}
+		}
+		for j, level := range levels {
+			want := level * float64(blocks)
+			if most := 2*want + 4*math.Sqrt(want); float64(hit[j]) > most+1 {
+				t.Errorf("%s: %d of %d blocks hold a p of at most %g, at most %.1f are allowed", kind.name, hit[j], blocks, level, most+1)
 			}
 		}
 		t.Logf("%-28s %6d blocks: p at most 0.1 in %.4f, 0.01 in %.5f, 0.001 in %.6f, 1e-4 in %.7f, 1e-5 in %.8f", kind.name, blocks,

@@ -48,7 +48,7 @@ func (p *Panel) Observe(at ledger.Millis, values []float64) (PanelResult, error)
 		return best, ErrValue
 	}
 	for _, v := range values {
-		if v < -1e300 || v > 1e300 {
+		if v < -largest || v > largest {
 			return best, ErrValue
 		}
 	}

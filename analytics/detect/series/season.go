@@ -84,7 +84,7 @@ func (s *season) code(c *canon.Coder) {
 	}
 	c.Bool(&s.open)
 	canon.Int(c, &s.bin)
-	c.Float(&s.sum)
+	number(c, &s.sum, greatest)
 	canon.Int(c, &s.count)
 	if s.count < 0 || s.open && s.count == 0 {
 		c.Fail("count %d", s.count)

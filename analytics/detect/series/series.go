@@ -23,6 +23,9 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
+// largest is the largest value that is taken.
+const largest = 1e300
+
 // Errors of this package.
 var (
 	// ErrSettings says that no scorer can run on the settings.
@@ -94,6 +97,7 @@ const (
 	Smoother  Reason = "spread_down"     // or less
 	NewShape  Reason = "new_shape"       // none of these, and not seen before
 	OffSeason Reason = "off_time_of_day" // no past day had such a value at this time of the day
+	Flatline  Reason = "flatline"        // one value repeats far longer than it ever did: the sensor, not the goods
 )
 
 // Result is what a reading got.
@@ -131,6 +135,10 @@ type Scorer struct {
 	shapeTail  tail
 	seasonTail tail
 
+	value          float64 // of the last reading
+	repeats        int64   // readings before the last that had the same
+	longestRepeats int64   // of any value before
+
 	index int64   // readings scored
 	told  int64   // index of the last notable one, 0 for none
 	hold  float64 // its -ln p
@@ -158,7 +166,7 @@ func New(s Settings) (*Scorer, error) {
 // repeat or do, a logger's clock was set, and the series goes on from there. A value that is
 // missing is not observed at all.
 func (s *Scorer) Observe(at ledger.Millis, value float64) (Result, error) {
-	if !(value >= -1e300 && value <= 1e300) {
+	if !(value >= -largest && value <= largest) {
 		return Result{P: 1}, ErrValue
 	}
 	s.seen++
@@ -205,6 +213,10 @@ func (s *Scorer) next(at ledger.Millis, v float64) Result {
 		s.shape.restart()
 	}
 	r := Result{P: 1}
+	flat := s.flat(v)
+	if flat {
+		r.Reason = Flatline
+	}
 	var nearest int
 	if !s.set.NoShape {
 		distance, n, ok := s.shape.observe(v)
@@ -222,7 +234,9 @@ func (s *Scorer) next(at ledger.Millis, v float64) Result {
 	if sum == 0 {
 		return r
 	}
-	r.Reason = s.reason(r, nearest)
+	if !flat {
+		r.Reason = s.reason(r, nearest)
+	}
 	shapeShare, seasonShare := s.shapeTail.share(), s.seasonTail.share()
 	r.P = coldchain.Exp(-max(r.Shape, r.Season))
 	if shapeShare > 0 && seasonShare > 0 {
@@ -264,6 +278,18 @@ func (s *Scorer) pause(at ledger.Millis) bool {
 	return long
 }
 
+// flat tells whether a value repeats longer than values of this series do. It asks for no score: as a
+// third detector it found nothing and cost false alarms (adr/001).
+func (s *Scorer) flat(v float64) bool {
+	if s.index == 1 || v != s.value {
+		s.longestRepeats = max(s.longestRepeats, s.repeats)
+		s.value, s.repeats = v, 0
+		return false
+	}
+	s.repeats++
+	return s.unit > 0 && s.repeats >= int64(s.set.Block) && s.repeats > 4*s.longestRepeats
+}
+
 // product is the probability that two independent p-values, of which only those at most shareA and
 // shareB count, have a product of at most exp(-sum).
 func product(sum, shareA, shareB float64) float64 {
@@ -288,24 +314,30 @@ func (s *Scorer) reason(r Result, nearest int) Reason {
 // the same ones.
 func (s *Scorer) Code(c *canon.Coder) {
 	canon.Int(c, &s.seen)
-	c.Float(&s.base)
-	c.Float(&s.unit)
+	number(c, &s.base, largest)
+	number(c, &s.unit, 2*largest)
 	n := c.Len(len(s.warm), s.set.Warmup)
 	if c.Reading() {
 		s.warm = s.warm[:n]
 	}
 	for i := range s.warm {
 		canon.Int(c, &s.warm[i].at)
-		c.Float(&s.warm[i].value)
+		number(c, &s.warm[i].value, largest)
 	}
 	canon.Int(c, &s.last)
-	c.Float(&s.every)
+	number(c, &s.every, greatest)
 	s.shape.code(c)
 	s.season.code(c)
 	s.shapeTail.code(c)
 	s.seasonTail.code(c)
+	number(c, &s.value, greatest)
+	canon.Int(c, &s.repeats)
+	canon.Int(c, &s.longestRepeats)
 	canon.Int(c, &s.index)
 	canon.Int(c, &s.told)
-	c.Float(&s.hold)
+	number(c, &s.hold, greatest)
 	canon.Int(c, &s.alarmed)
+	if s.seen < 0 || s.unit < 0 || s.every < 0 || s.repeats < 0 || s.longestRepeats < 0 || s.index < 0 {
+		c.Fail("a count or a size is negative")
+	}
 }

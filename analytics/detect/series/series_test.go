@@ -113,6 +113,27 @@ func TestWhatDoesNotBelongIsFoundAndNamed(t *testing.T) {
 	}
 }
 
+func TestAStuckSensorIsNamedAndAConstantSeriesIsNot(t *testing.T) {
+	values := journey(2000)
+	for i := 1500; i < len(values); i++ {
+		values[i] = values[1499]
+	}
+	got := run(t, scorer(t), 0, values)
+	if r := got[1600]; r.Reason != Flatline {
+		t.Errorf("stuck for 100 readings: %+v", r)
+	}
+	for i, r := range got[:1540] {
+		if r.Reason == Flatline {
+			t.Fatalf("reading %d: %+v", i, r)
+		}
+	}
+	for i, r := range run(t, scorer(t), 0, slices.Repeat([]float64{4}, 500)) {
+		if r.Reason != None {
+			t.Fatalf("constant, reading %d: %+v", i, r)
+		}
+	}
+}
+
 func flipped(r Reason) Reason {
 	switch r {
 	case LevelUp:
@@ -123,7 +144,7 @@ func flipped(r Reason) Reason {
 		return JumpDown
 	case JumpDown:
 		return JumpUp
-	case None, Rougher, Smoother, NewShape, OffSeason:
+	case None, Rougher, Smoother, NewShape, OffSeason, Flatline:
 	}
 	return r
 }
@@ -329,7 +350,7 @@ func TestAPauseIsNoShape(t *testing.T) {
 }
 
 func TestTheSameBitsOnEveryMachine(t *testing.T) {
-	const want = "f4da877ab0bf6f4069f85d085315e92301b04e1cb3adfc4abbfe3d5c167568bc"
+	const want = "7823eec8ec191e77c8ac5ef19cd3dfe4711c78c3974eb3369f2e0471ddcb3107"
 	h := sha256.New()
 	// Values made of integers alone, so that the test's own arithmetic is the same everywhere.
 	x := uint64(88172645463325252)

@@ -133,6 +133,10 @@ func (h *shape) search() (float64, int) {
 	if sum < 1e-6 {
 		sum = 0
 	}
+	// So that the distances of a forged state are numbers too.
+	if !(sum <= greatest) {
+		sum = greatest
+	}
 	return sum, bestAt[0]
 }
 
@@ -267,12 +271,20 @@ func (h *shape) code(c *canon.Coder) {
 	}
 }
 
+// greatest is beyond every number that a state can come to hold: normalised values are at most
+// 2^40, and a grid of 2^-20 bounds what they are divided by.
+const greatest = 1e30
+
 func floats(c *canon.Coder, v []float64) {
 	for i := range v {
-		c.Float(&v[i])
-		if c.Reading() && !(v[i] >= -math.MaxFloat64 && v[i] <= math.MaxFloat64) {
-			c.Fail("not a finite number")
-			v[i] = 0
-		}
+		number(c, &v[i], greatest)
+	}
+}
+
+func number(c *canon.Coder, v *float64, most float64) {
+	c.Float(v)
+	if c.Reading() && !(*v >= -most && *v <= most) {
+		c.Fail("%v is not a number between ±%v", *v, most)
+		*v = 0
 	}
 }

@@ -127,7 +127,7 @@ func (t *tail) code(c *canon.Coder) {
 			return
 		}
 	}
-	c.Float(&t.largest)
+	number(c, &t.largest, greatest)
 	if c.Reading() {
 		t.fit()
 	}
