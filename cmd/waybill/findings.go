@@ -151,7 +151,7 @@ at a time; this is for who cannot wait. It changes nothing but findings.`,
 		if len(args)+len(*events) == 0 {
 			return usage("name an item or an --event")
 		}
-		return a.ask(cmd, profile.IdentityRecorder, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		return a.ask(cmd, profile.IdentityCompany, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			r, err := waybillv1.NewFindingServiceClient(conn).ReviewFindings(ctx, &waybillv1.ReviewFindingsRequest{Items: args, EventHashes: *events})
 			if err != nil {
 				return err

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	maxMasterFile = 8 << 20
+	maxMasterInput = 8 << 20
 	// masterAtOnce is how many data go with one call.
 	masterAtOnce = 500
 )
@@ -152,15 +152,15 @@ func readMasterData(file string, stdin io.Reader) ([]*waybillv1.MasterDatum, err
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
-	raw, err := io.ReadAll(io.LimitReader(in, maxMasterFile+1))
+	raw, err := io.ReadAll(io.LimitReader(in, maxMasterInput+1))
 	if err != nil {
 		return nil, fail(exitRefused, codeFile, "", "%s: %w", file, err)
 	}
 	bad := func(format string, args ...any) error {
 		return fail(exitRefused, codeInvalid, "waybill masterdata register --help shows a file", file+": "+format, args...)
 	}
-	if len(raw) > maxMasterFile {
-		return nil, bad("larger than %d bytes", maxMasterFile)
+	if len(raw) > maxMasterInput {
+		return nil, bad("larger than %d bytes", maxMasterInput)
 	}
 	var data []*waybillv1.MasterDatum
 	if isEPCIS(file, raw) {

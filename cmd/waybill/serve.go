@@ -139,7 +139,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 				return usage("--role: %q is not one of %s", role, strings.Join(roles(), ", "))
 			}
 		}
-		if err := readREST(); err != nil {
+		if err = readREST(); err != nil {
 			return err
 		}
 		if c.drain <= 0 {
@@ -453,7 +453,7 @@ func (s *service) tellHealth(works map[string]bool) {
 
 		waybillv1.FindingService_ServiceDesc.ServiceName:    reading,
 		waybillv1.MasterDataService_ServiceDesc.ServiceName: works[partLedger],
-		waybillv1.AdminService_ServiceDesc.ServiceName:     true,
+		waybillv1.AdminService_ServiceDesc.ServiceName:      true,
 	} {
 		s.api.SetServing(service, serving)
 	}
