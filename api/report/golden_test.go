@@ -77,3 +77,5 @@ func TestTheDataOfASuspectUnit(t *testing.T) {
 		}, sink)
 	}))
 }
+
+func hours(n int) time.Duration { return time.Duration(n) * time.Hour }
