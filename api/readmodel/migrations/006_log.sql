@@ -13,6 +13,8 @@ DELETE FROM event_epcs;
 DELETE FROM restatements;
 DELETE FROM items;
 DELETE FROM findings;
+DELETE FROM finding_changes;
+DELETE FROM master_data;
 DELETE FROM devices;
 DELETE FROM segments;
 DELETE FROM associations;
