@@ -24,10 +24,6 @@ DELETE FROM position;
 DELETE FROM links;
 DELETE FROM link_keys;
 DELETE FROM lots;
-DELETE FROM anchors;
-DELETE FROM log_findings;
-DELETE FROM log_blocks;
-DELETE FROM log_tiles;
 
 DROP TABLE findings;
 
