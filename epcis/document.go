@@ -309,7 +309,7 @@ func (d *docReader) member(name string) error {
 		if broken {
 			return Faults{*fault}
 		}
-		fault.Path = path
+		fault.Path = path + strings.TrimPrefix(fault.Path, "$")
 		d.faults = append(d.faults, *fault)
 		return nil
 	}
@@ -451,7 +451,7 @@ func (d *docReader) read(path string) (int32, error) {
 	if broken {
 		return none, Faults{*fault}
 	}
-	fault.Path = path
+	fault.Path = path + strings.TrimPrefix(fault.Path, "$")
 	d.faults = append(d.faults, *fault)
 	return none, nil
 }
@@ -610,9 +610,7 @@ func (d *docReader) event(text string, offset int64, path string, large, needCon
 			fault.Path = path
 			return Faults{*fault}
 		case fault != nil:
-			if fault.Path = path + strings.TrimPrefix(fault.Path, "$"); fault.Path == "" {
-				fault.Path = path
-			}
+			fault.Path = path + strings.TrimPrefix(fault.Path, "$")
 			s.Raw, s.Err = []byte(text), Faults{*fault}
 		default:
 			v := decoder{t: &d.tree, ctx: d.ctx, lim: d.in.lim, base: path}

@@ -48,20 +48,27 @@ type jsonParser struct {
 	lim   Limits
 	t     *tree
 	fault *Fault
-	at    int32
 }
 
-// parseJSON reads the one value in s. The fault has no path: a syntax fault
-// gives its byte offset in the message. broken tells that s is not JSON at all,
+// parseJSON reads the one value in s. The path of a fault starts at that value ($); a
+// syntax fault has none but gives its byte offset in the message. broken tells that s is not JSON at all,
 // so that what follows it in a stream cannot be trusted either.
 func parseJSON(s string, lim Limits, t *tree) (root int32, fault *Fault, broken bool) {
 	if !utf8.ValidString(s) {
-		return none, &Fault{Code: CodeNotUTF8, Message: "text is not UTF-8"}, false
+		at := 0
+		for at < len(s) {
+			r, size := utf8.DecodeRuneInString(s[at:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			at += size
+		}
+		return none, &Fault{Path: pathAt(s, at), Code: CodeNotUTF8, Message: "text is not UTF-8"}, false
 	}
 	if cap(t.nodes) == 0 {
 		t.nodes = make([]node, 0, 16+len(s)/20)
 	}
-	p := jsonParser{s: s, lim: lim, t: t, at: none}
+	p := jsonParser{s: s, lim: lim, t: t}
 	p.space()
 	root = p.value(1)
 	if p.fault == nil {
@@ -74,10 +81,64 @@ func parseJSON(s string, lim Limits, t *tree) (root int32, fault *Fault, broken 
 		return root, nil, false
 	}
 	f := *p.fault
-	if f.Path == "" && p.at != none && f.Code != CodeNotJSON {
-		f.Path = t.path("$", p.at)
+	if f.Code != CodeNotJSON {
+		f.Path = pathAt(s, p.pos)
 	}
 	return none, &f, f.Code == CodeNotJSON
+}
+
+// pathAt gives the path of the value that stands at pos, or that ends there, in JSON
+// that is proper up to pos.
+func pathAt(s string, pos int) string {
+	type frame struct {
+		array, named bool
+		name         string
+		index        int
+	}
+	var open []frame
+	const longest = 256 // a longer name would fill the message
+	for i := 0; i < pos && i < len(s); i++ {
+		top := len(open) - 1
+		switch s[i] {
+		case '{', '[':
+			open = append(open, frame{array: s[i] == '['})
+		case '}', ']':
+			if top >= 0 {
+				open = open[:top]
+			}
+		case ',':
+			if top >= 0 {
+				open[top].index++
+				open[top].named, open[top].name = false, ""
+			}
+		case '"':
+			start := i
+			for i++; i < pos && i < len(s) && s[i] != '"'; i++ {
+				if s[i] == '\\' {
+					i++
+				}
+			}
+			if i >= pos || i >= len(s) || top < 0 || open[top].array || open[top].named {
+				continue
+			}
+			open[top].named = true
+			if name, ok := (&jsonParser{s: s, pos: start, lim: Limits{MaxString: longest}}).string(); ok {
+				open[top].name = name
+			}
+		}
+	}
+	b := []byte{'$'}
+	for _, f := range open {
+		switch {
+		case f.array:
+			b = append(strconv.AppendInt(append(b, '['), int64(f.index), 10), ']')
+		case f.name != "":
+			b = appendPathMember(b, f.name)
+		default:
+			return string(b)
+		}
+	}
+	return string(b)
 }
 
 func (p *jsonParser) fail(code, message string) int32 {

@@ -100,7 +100,7 @@ func looseURI(message string) bool {
 		return false
 	}
 	u, err := url.Parse(s)
-	return err == nil && u.IsAbs() && strings.ContainsAny(s, " %")
+	return err == nil && u.IsAbs() && strings.ContainsAny(s, " %{}\"<>^`|")
 }
 
 func TestVerdictEqualsThatOfGS1Schema(t *testing.T) {

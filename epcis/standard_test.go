@@ -154,6 +154,13 @@ func writtenJSON() []written {
 		{name: "a sensor's field that does not exist", text: sensorOf(`{"type":"Temperature","unit":"CEL"}`), code: epcis.CodeUnknownField, path: at0 + ".sensorElementList[0].sensorReport[0].unit"},
 		{name: "hexadecimal that is none", text: sensorOf(`{"type":"Temperature","hexBinaryValue":"0xF0"}`), code: epcis.CodeFormat, path: at0 + ".sensorElementList[0].sensorReport[0].hexBinaryValue"},
 
+		// What no reader may pass over.
+		{name: "a member twice", text: docOf(objectOf(item + `,"ilmd":{"ex:a":[{"b":1},{"c":1,"d":{},"c":2}]}`)), code: epcis.CodeDuplicateMember, path: at0 + ".ilmd['ex:a'][1].c", differs: 4},
+		{name: "half a surrogate pair", text: docOf(objectOf(item), objectOf(item+`,"ex:a":["b","\ud800"]`)), code: epcis.CodeNotUTF8, path: "$.epcisBody.eventList[1]['ex:a'][1]", differs: 4},
+		{name: "a number beyond all others", text: docOf(objectOf(item + `,"ex:a":{"b":{"c":1e400}}`)), code: epcis.CodeNumberRange, path: at0 + "['ex:a'].b.c", differs: 4},
+		{name: "a text too long", text: docOf(objectOf(item + `,"ex:a":"` + strings.Repeat("x", 70<<10) + `"`)), code: epcis.CodeTooLong, path: at0 + "['ex:a']", differs: 5},
+		{name: "bytes that are no UTF-8", text: docOf(objectOf(item + ",\"ex:a\":{\"b\":\"\xff\"}")), code: epcis.CodeNotUTF8, path: at0 + "['ex:a'].b", differs: 4},
+
 		// Documents.
 		{name: "no events", text: docOf()},
 		{name: "a bare event", text: `{"@context":` + gs1 + `,` + objectOf(item)[1:]},
@@ -242,4 +249,62 @@ func TestDocumentsWrittenFromTheStandardSurviveEveryForm(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNamesGetTheSchemasVerdictAtEveryLevel puts odd names into every object of a document.
+func TestNamesGetTheSchemasVerdictAtEveryLevel(t *testing.T) {
+	schema := gs1Schema(t)
+	levels := map[string]string{
+		"document":  strings.Replace(docOf(objectOf(item)), `{"@context"`, `{%s"@context"`, 1),
+		"body":      strings.Replace(docOf(objectOf(item)), `{"eventList"`, `{%s"eventList"`, 1),
+		"header":    strings.Replace(docOf(objectOf(item)), `"epcisBody"`, `"epcisHeader":{%s"epcisMasterData":{"vocabularyList":[]}},"epcisBody"`, 1),
+		"event":     docOf(strings.Replace(objectOf(item), "{", "{%s", 1)),
+		"ilmd":      docOf(objectOf(item + `,"ilmd":{%s"ex:z":1}`)),
+		"place":     docOf(objectOf(item + `,"readPoint":{%s"id":"a:b"}`)),
+		"quantity":  docOf(objectOf(`"quantityList":[{%s"epcClass":"a:b"}]`)),
+		"order":     docOf(objectOf(item + `,"bizTransactionList":[{%s"bizTransaction":"a:b"}]`)),
+		"source":    docOf(objectOf(item + `,"sourceList":[{%s"type":"location","source":"a:b"}]`)),
+		"error":     docOf(objectOf(item + `,"errorDeclaration":{%s"declarationTime":"2024-03-05T10:00:00Z"}`)),
+		"state":     docOf(objectOf(item + `,"persistentDisposition":{%s"set":["recalled"]}`)),
+		"sensor":    docOf(objectOf(item + `,"sensorElementList":[{%s"sensorReport":[{"type":"Temperature"}]}]`)),
+		"metadata":  docOf(objectOf(item + `,"sensorElementList":[{"sensorMetadata":{%s"time":"2024-03-05T07:00:00Z"},"sensorReport":[{"type":"Temperature"}]}]`)),
+		"report":    docOf(objectOf(item + `,"sensorElementList":[{"sensorReport":[{%s"type":"Temperature"}]}]`)),
+		"query":     strings.Replace(queryOf(`{"queryName":"q","resultsBody":{"eventList":[]}}`), `{"@context"`, `{%s"@context"`, 1),
+		"querybody": strings.Replace(queryOf(`{"queryName":"q","resultsBody":{"eventList":[]}}`), `{"queryResults"`, `{%s"queryResults"`, 1),
+		"results":   queryOf(`{%s"queryName":"q","resultsBody":{"eventList":[]}}`),
+		"resbody":   queryOf(`{"queryName":"q","resultsBody":{%s"eventList":[]}}`),
+		"masters":   masterOf(`[{%s"type":"a:b","vocabularyElementList":[]}]`),
+		"master":    masterOf(`[{"type":"a:b","vocabularyElementList":[{%s"id":"a:b"}]}]`),
+		"attribute": masterOf(`[{"type":"a:b","vocabularyElementList":[{"id":"a:b","attributes":[{%s"id":"a:b","attribute":"c"}]}]}]`),
+	}
+	names := []string{
+		"@id", "@type", "@graph", "@value", "@", "ex:a", "ex:", ":a", ":", "", "ex", "ex:a:b", "#a", "urn:x", "urn:", "1a:b", "_:b", "rdfs:comment",
+		"ex:a b", "e x:a", "ex:é", "é:x", "http://example.com/a", "http://", "http:", "https://example.com", "mailto:a@b", "ex:%41", "ex:%zz", "ex:{a}",
+		"a-b:c", "a+b.c:d", "a_b:c", "ex:a/b", "/a", "?a:b", "ex:#", "Type", "eventtime", "extension", "baseExtension", "comment", "certification", "implements",
+	}
+	differ := 0
+	for level, text := range levels {
+		if strings.Count(text, "%s") != 1 {
+			t.Fatalf("%s: %s", level, text)
+		}
+		for _, name := range names {
+			for _, value := range []string{`1`, `"a:b"`, `{"ex:a":1}`, `[]`, `null`} {
+				data := []byte(fmt.Sprintf(text, fmt.Sprintf(`%q:%s,`, name, value)))
+				v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+				if err != nil {
+					t.Fatal(err)
+				}
+				theirs, ours := schema.Validate(v), verdict(data)
+				if (theirs == nil) == (ours == nil) {
+					continue
+				}
+				if known(theirs, ours) != 0 {
+					differ++
+					continue
+				}
+				t.Errorf("%s, %q is %s:\n the schema: %.300v\n here: %v", level, name, value, theirs, ours)
+			}
+		}
+	}
+	t.Logf("%d documents, %d knowing differences", len(levels)*len(names)*5, differ)
 }

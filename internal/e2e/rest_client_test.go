@@ -415,8 +415,8 @@ func badEvents(taken string) []badEvent {
 		{epcis.CodeType, ".epcList", replace(`"epcList":[`, `"epcList":7,"bizTransactionList":[],"sourceList":[],"example:x":[`)},
 		{epcis.CodeUnknownField, ".madeUp", replace(`"type"`, `"madeUp":1,"type"`)},
 		{epcis.CodeVocabulary, ".type", replace(`"ObjectEvent"`, `"QuantityEvent"`)},
-		{epcis.CodeDuplicateMember, "", replace(`"action":"ADD"`, `"action":"ADD","action":"ADD"`)},
-		{epcis.CodeNotUTF8, "", replace(`"type"`, `"example:x":"\ud800","type"`)},
+		{epcis.CodeDuplicateMember, ".action", replace(`"action":"ADD"`, `"action":"ADD","action":"ADD"`)},
+		{epcis.CodeNotUTF8, "['example:x']", replace(`"type"`, `"example:x":"\ud800","type"`)},
 		{epcis.CodeTooLarge, "", replace(`"type"`, `"example:x":["`+strings.Repeat(strings.Repeat("x", 60_000)+`","`, 18)+`"],"type"`)},
 		{ledger.CodeConflict, "", replace(`"type"`, `"eventID":"`+taken+`","type"`)},
 	}
