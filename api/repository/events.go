@@ -88,9 +88,9 @@ func (r *Repository) Event(ctx context.Context, id string) ([]rest.Record, error
 				if !s.DeclaresError {
 					continue
 				}
-				event, err := epcis.ParseEvent(s.Context, s.Body)
-				if err != nil {
-					return nil, fmt.Errorf("%w: %w", readmodel.ErrCorrupt, err)
+				event, malformed := epcis.ParseEvent(s.Context, s.Body)
+				if malformed != nil {
+					return nil, fmt.Errorf("%w: %w", readmodel.ErrCorrupt, malformed)
 				}
 				list = append(list, placed{s.Position, rest.Record{Event: event, Hash: hash, RecordTime: s.RecordedAt.Time()}})
 			}
@@ -186,7 +186,7 @@ func (r *Repository) After(ctx context.Context, from string, limit int) (records
 	for _, e := range entries {
 		records = append(records, entryRecord(e))
 	}
-	return records, entries[len(entries)-1].Position.String(), nil
+	return records, entries[len(entries)-1].String(), nil
 }
 
 // PositionAt implements rest.Events.
@@ -206,11 +206,11 @@ func (r *Repository) Wait(ctx context.Context, from string) error {
 	}
 	for {
 		height, more := r.cfg.Reader.Changed()
-		last, any, err := r.lastAt(ctx, height)
+		last, ok, err := r.lastAt(ctx, height)
 		if err != nil {
 			return failed(err)
 		}
-		if any && (at == nil || at.Before(last)) {
+		if ok && (at == nil || at.Before(last)) {
 			return nil
 		}
 		select {
@@ -226,11 +226,11 @@ func (r *Repository) lastAt(ctx context.Context, height uint64) (readmodel.Posit
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if height > r.height {
-		last, any, err := r.cfg.Reader.LastEntry(ctx)
+		last, ok, err := r.cfg.Reader.LastEntry(ctx)
 		if err != nil {
 			return last, false, err
 		}
-		r.height, r.last, r.any = height, last, any
+		r.height, r.last, r.any = height, last, ok
 	}
 	return r.last, r.any, nil
 }

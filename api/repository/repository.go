@@ -71,7 +71,7 @@ type Config struct {
 	// documents may hold in sum, default 64 MiB; one larger than that is done by itself.
 	Workers       int
 	DocumentBytes int64
-	// Chunk is how many events of a job are put to the recorder at a time, default 4,000.
+	// Chunk is how many events of a job are put to the recorder at a time, default 16,000.
 	Chunk int
 	// Patience is how long a job tries again while the network does not take it, default 6 h; then it
 	// ends with what was not recorded among its errors.
@@ -125,7 +125,7 @@ func New(cfg Config) (*Repository, error) {
 	if cfg.DocumentBytes <= 0 {
 		cfg.DocumentBytes = 64 << 20
 	}
-	count(&cfg.Chunk, 4_000)
+	count(&cfg.Chunk, 16_000)
 	span(&cfg.Patience, 6*time.Hour)
 	span(&cfg.RecordTime, 25*time.Second)
 	span(&cfg.ReadableTime, 5*time.Second)

@@ -19,28 +19,28 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
-// Refusal says why a caller over HTTPS may not do what it asks.
-type Refusal struct {
+// RefusalError says why a caller over HTTPS may not do what it asks.
+type RefusalError struct {
 	// Code is the stable code, Message what to do about it.
 	Code, Message string
 	// Unauthenticated says that the caller is not known, rather than not allowed.
 	Unauthenticated bool
 }
 
-func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
+func (r *RefusalError) Error() string { return r.Code + ": " + r.Message }
 
 // Admit checks that the certificate of a connection is a caller's, that it is valid now and that it
-// has one of the roles; none means every caller. It gives the holder's name, or a *Refusal.
+// has one of the roles; none means every caller. It gives the holder's name, or a *RefusalError.
 func (c *Certificates) Admit(state *tls.ConnectionState, roles ...ledger.Role) (subject string, err error) {
 	if state == nil || len(state.PeerCertificates) == 0 {
-		return "", &Refusal{Code: codeNoCert, Message: "a client certificate is required", Unauthenticated: true}
+		return "", &RefusalError{Code: codeNoCert, Message: "a client certificate is required", Unauthenticated: true}
 	}
 	from, err := c.callerOf(state.PeerCertificates)
 	if err == nil {
 		err = rule{roles: roles}.allows(from)
 	}
 	if p, ok := errors.AsType[*problem](err); ok {
-		return from.subject, &Refusal{Code: p.code, Message: p.message, Unauthenticated: p.grpc == codes.Unauthenticated}
+		return from.subject, &RefusalError{Code: p.code, Message: p.message, Unauthenticated: p.grpc == codes.Unauthenticated}
 	}
 	return from.subject, err
 }
@@ -170,7 +170,7 @@ func (h *HTTPS) serve(w http.ResponseWriter, r *http.Request) {
 		<-h.slots
 		h.inFlight.Dec()
 	})}
-	defer func() {
+	defer func() { //nolint:contextcheck // the request's own
 		rec.leave()
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler { //nolint:errorlint // the very value

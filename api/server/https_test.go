@@ -30,7 +30,7 @@ func overHTTPS(t *testing.T, ca, other *servertest.CA, change func(*HTTPSConfig)
 	}
 	cfg := HTTPSConfig{TLS: certificates, Logger: slog.New(slog.DiscardHandler), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		subject, err := certificates.Admit(r.TLS, ledger.RoleRecorder)
-		if refusal, ok := errors.AsType[*Refusal](err); ok {
+		if refusal, ok := errors.AsType[*RefusalError](err); ok {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, refusal.Code)
 			return

@@ -48,20 +48,20 @@ func (s *Store) CreateJob(ctx context.Context, behaviour rest.ErrorBehaviour, do
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		var jobs int
 		var bytes int64
-		if err := s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); err != nil {
+		if err = s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); err != nil {
 			return s.failed(err)
 		}
 		if jobs >= s.cfg.MaxJobs || bytes+int64(len(document)) > s.cfg.MaxJobBytes {
 			return rest.ErrBusy
 		}
-		if _, err := s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
+		if _, err = s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
 			VALUES (?, ?, ?, 0, 1, 1, 0, ?, ?, ?, '', 0)`, s.cfg.Organisation, id, millis(at), string(behaviour), len(document), []byte("[]")); err != nil {
 			return err
 		}
 		for part := 0; len(document) > 0; part++ {
 			piece := document[:min(len(document), partBytes)]
 			document = document[len(piece):]
-			if _, err := s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); err != nil {
+			if _, err = s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); err != nil {
 				return err
 			}
 		}
@@ -86,9 +86,9 @@ func (s *Store) Jobs(ctx context.Context, before string, limit int) (jobs []rest
 		before = "~" // after every id
 	}
 	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
-		w, err := scanJob(rows.Scan)
+		w, failed := scanJob(rows.Scan)
 		jobs = append(jobs, w.Job)
-		return err
+		return failed
 	}, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`, s.cfg.Organisation, before, limit)
 	return jobs, err
 }
@@ -98,7 +98,6 @@ func (s *Store) Jobs(ctx context.Context, before string, limit int) (jobs []rest
 func (s *Store) ClaimJob(ctx context.Context) (w Work, ok bool, err error) {
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
-		var err error
 		w, err = scanJob(s.row(ctx, tx, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND running = 1 AND lease < ? ORDER BY id LIMIT 1`+s.lock,
 			s.cfg.Organisation, now.UnixMilli()).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -119,11 +118,9 @@ func (s *Store) ClaimJob(ctx context.Context) (w Work, ok bool, err error) {
 func (s *Store) JobDocument(ctx context.Context, id string) (document []byte, err error) {
 	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
 		var data []byte
-		if err := rows.Scan(&data); err != nil {
-			return err
-		}
+		failed := rows.Scan(&data)
 		document = append(document, data...)
-		return nil
+		return failed
 	}, `SELECT data FROM service_job_parts WHERE org = ? AND id = ? ORDER BY part`, s.cfg.Organisation, id)
 	return document, err
 }

@@ -58,12 +58,10 @@ func (s *Store) Queries(ctx context.Context, after string, limit int) (list []re
 	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
 		var q rest.NamedQuery
 		var definition []byte
-		if err := rows.Scan(&q.Name, &definition); err != nil {
-			return err
-		}
+		failed := rows.Scan(&q.Name, &definition)
 		q.Definition = definition
 		list = append(list, q)
-		return nil
+		return failed
 	}, `SELECT name, definition FROM service_queries WHERE org = ? AND name > ? ORDER BY name LIMIT ?`, s.cfg.Organisation, after, limit)
 	return list, err
 }
@@ -169,9 +167,9 @@ func (s *Store) Subscriptions(ctx context.Context, queryName, after string, limi
 		where, args = where+` AND query = ?`, append(args, queryName)
 	}
 	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
-		sub, _, err := s.scanSubscription(rows.Scan)
+		sub, _, failed := s.scanSubscription(rows.Scan)
 		list = append(list, sub)
-		return err
+		return failed
 	}, `SELECT `+subscriptionColumns+` FROM service_subscriptions WHERE `+where+` ORDER BY id LIMIT ?`, append(args, limit)...)
 	return list, err
 }

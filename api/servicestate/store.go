@@ -249,11 +249,11 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		err = s.change(ctx, func(tx *sql.Tx) error {
 			statements := strings.NewReplacer(" BLOB", " "+s.blob, " TEXT", " "+s.text).Replace(string(text))
-			if _, err := tx.ExecContext(ctx, statements); err != nil {
-				return err
+			if _, failed := tx.ExecContext(ctx, statements); failed != nil {
+				return failed
 			}
-			_, err := s.exec(ctx, tx, `INSERT INTO service_schema (one, version) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET version = excluded.version`, version+1)
-			return err
+			_, failed := s.exec(ctx, tx, `INSERT INTO service_schema (one, version) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET version = excluded.version`, version+1)
+			return failed
 		})
 		if err != nil {
 			return fmt.Errorf("migration %s: %w", path.Base(names[version]), err)

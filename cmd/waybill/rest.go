@@ -125,7 +125,7 @@ func (s *service) openREST(ctx context.Context, certificates *server.Certificate
 	}
 	urns := repository.NewPrefixes(p.repository, p.state, s.rest.prefixes)
 	if p.binding, err = rest.New(rest.Config{
-		Capturer: p.repository, Events: p.repository, Queries: p.state, Subscriptions: p.state, Tokens: p.state, Reports: s.store.Reports(),
+		Capturer: p.repository, Events: p.repository, Queries: p.state, Subscriptions: p.state, Tokens: p.state, Reports: s.store.Reports(), ReportMaster: s.store.Reports(),
 		Lead: leader{p.state}.lead, BaseURL: s.rest.base, Authorize: authorizer(certificates), Log: log, TokenKey: p.state.TokenKey(),
 		Limits: limits, EPCFormat: s.rest.format, URN: urns.URN, VendorVersion: version(), Targets: s.rest.targets,
 	}); err != nil {
@@ -150,7 +150,7 @@ func authorizer(certificates *server.Certificates) rest.Authorizer {
 			roles = []ledger.Role{ledger.RoleRecorder, ledger.RoleRegistrar}
 		}
 		_, err := certificates.Admit(r.TLS, roles...)
-		if refusal, ok := errors.AsType[*server.Refusal](err); ok {
+		if refusal, ok := errors.AsType[*server.RefusalError](err); ok {
 			kind := rest.ErrForbidden
 			if refusal.Unauthenticated {
 				kind = rest.ErrUnauthorized
@@ -162,20 +162,20 @@ func authorizer(certificates *server.Certificates) rest.Authorizer {
 }
 
 // serviceKey reads the key of a file, and makes it where that is allowed and there is none.
-func serviceKey(file string, make bool) ([]byte, error) {
+func serviceKey(file string, mayMake bool) ([]byte, error) {
 	wrong := func(err error) error {
 		return fail(exitRefused, "WB_STATE_KEY", "name the key file of the organisation's other servers with --service-key", "the service key %s: %w", file, err)
 	}
 	key, err := os.ReadFile(file) //nolint:gosec // the operator names it
-	if errors.Is(err, fs.ErrNotExist) && make {
+	if errors.Is(err, fs.ErrNotExist) && mayMake {
 		key = append([]byte(nil), rand.Text()...)
 		for len(key) < servicestate.KeyBytes {
 			key = append(key, rand.Text()...)
 		}
 		key = key[:servicestate.KeyBytes]
-		f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // below the state folder
-		if err != nil {
-			return nil, wrong(err)
+		f, openErr := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // below the state folder
+		if openErr != nil {
+			return nil, wrong(openErr)
 		}
 		_, err = f.Write(key)
 		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {

@@ -196,9 +196,10 @@ func TestACompanyUsesRESTAlone(t *testing.T) {
 	}))
 	defer receiver.Close()
 	w.do(ctx, http.StatusCreated, http.MethodPost, "/queries/"+name+"/subscriptions", fmt.Sprintf(`{"dest":%q,"signatureToken":%q,"stream":true}`, receiver.URL, secret))
-	socket, _, err := websocket.Dial(ctx, w.base+"/queries/"+name+"/events?stream=true", &websocket.DialOptions{HTTPClient: &http.Client{
-		Transport: &http.Transport{TLSClientConfig: w.client.Transport.(*http.Transport).TLSClientConfig.Clone()},
-	}})
+	socket, _, err := websocket.Dial( //nolint:bodyclose // the library closes it
+		ctx, w.base+"/queries/"+name+"/events?stream=true", &websocket.DialOptions{HTTPClient: &http.Client{
+			Transport: &http.Transport{TLSClientConfig: w.client.Transport.(*http.Transport).TLSClientConfig.Clone()},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
