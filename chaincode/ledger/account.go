@@ -51,6 +51,9 @@ type Amount struct {
 	Exact bool
 }
 
+// ReadAmounts reads the quantity lists of an event.
+func ReadAmounts(e *epcis.Event) []Amount { return amountsOf(e.Items()) }
+
 // amountsOf reads the quantity lists of an event.
 func amountsOf(items []epcis.Item) []Amount {
 	var out []Amount
