@@ -37,7 +37,10 @@ type Reports struct{ store *Store }
 // Reports gives the store as a source of reports.
 func (s *Store) Reports() *Reports { return &Reports{store: s} }
 
-var _ report.Source = (*Reports)(nil)
+var (
+	_ report.Source     = (*Reports)(nil)
+	_ report.MasterData = (*Reports)(nil)
+)
 
 // AsOf implements report.Source.
 func (r *Reports) AsOf(ctx context.Context) (report.AsOf, error) {
@@ -171,6 +174,9 @@ func (r *Reports) records(ctx context.Context, keys []reportKey, contexts map[st
 		if err := addContexts(ctx, tx, records, digests, contexts); err != nil {
 			return err
 		}
+		if err := addLeaves(ctx, tx, records); err != nil {
+			return err
+		}
 		return addCodes(ctx, tx, records)
 	})
 	if err == nil && found != len(keys) {
@@ -221,6 +227,37 @@ func addContexts(ctx context.Context, tx querier, records []report.Record, diges
 	return nil
 }
 
+// addLeaves gives records their places in the proof log.
+func addLeaves(ctx context.Context, tx querier, records []report.Record) error {
+	first := map[uint64]uint64{}
+	var blocks []uint64
+	for i := range records {
+		if _, ok := first[records[i].Block]; !ok {
+			first[records[i].Block] = 0
+			blocks = append(blocks, records[i].Block)
+		}
+	}
+	for part := range slices.Chunk(blocks, reportChunk) {
+		places, args := inList(part, func(n uint64) any { return int64(n) }) //nolint:gosec // bounded by maxBlock
+		err := each(ctx, tx, func(rows *sql.Rows) error {
+			var block, leaf int64
+			err := rows.Scan(&block, &leaf)
+			first[uint64(block)] = uint64(leaf) + 1 //nolint:gosec // never negative
+			return err
+		}, `SELECT block, first FROM log_blocks WHERE block IN (`+places+`)`, args...)
+		if err != nil {
+			return err
+		}
+	}
+	for i := range records {
+		if at := first[records[i].Block]; at > 0 {
+			leaf := at - 1 + uint64(records[i].Index)
+			records[i].Leaf = &leaf
+		}
+	}
+	return nil
+}
+
 // addCodes gives records the codes of their findings.
 func addCodes(ctx context.Context, tx querier, records []report.Record) error {
 	at := make(map[epcis.Hash][]int, len(records))
@@ -232,8 +269,12 @@ func addCodes(ctx context.Context, tx querier, records []report.Record) error {
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var event []byte
 			var code string
-			if err := rows.Scan(&event, &code); err != nil {
+			var open int
+			if err := rows.Scan(&event, &code, &open); err != nil {
 				return err
+			}
+			if open == 0 {
+				code += " (closed)"
 			}
 			var h epcis.Hash
 			copy(h[:], event)
@@ -243,7 +284,7 @@ func addCodes(ctx context.Context, tx querier, records []report.Record) error {
 				}
 			}
 			return nil
-		}, `SELECT event, code FROM findings WHERE event IN (`+places+`) ORDER BY event, pos`, args...)
+		}, `SELECT event, code, open FROM findings WHERE event IN (`+places+`) ORDER BY event, pos`, args...)
 		if err != nil {
 			return err
 		}
@@ -260,17 +301,24 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 	condition := ""
 	var conditions []any
 	if asked.Roles != report.InAnyRole {
-		condition, conditions = ` AND (x.roles & ?) <> 0`, []any{int64(asked.Roles)}
+		condition, conditions = ` AND (x.roles & ?) <> 0`, []any{int64(asked.Roles) | int64(asked.Roles)<<quantityShift}
 	}
 	if asked.Beginnings {
 		condition += ` AND (e.action = 'ADD' OR e.event_type = 'TransformationEvent')`
 	}
+	names := make(map[string]string, len(objects)) // by key
+	keys := make([]string, 0, len(objects))
+	for _, o := range objects {
+		key := storable(bounded(o))
+		names[key] = o
+		keys = append(keys, key)
+	}
 	bytes := 0
 	contexts := map[string][]byte{}
 	err = r.store.snapshot(ctx, func(tx querier) error {
-		for part := range slices.Chunk(objects, reportChunk) {
-			places, args := inList(part, func(s string) any { return storable(s) })
-			var names []string
+		for part := range slices.Chunk(keys, reportChunk) {
+			places, args := inList(part, func(s string) any { return s })
+			var named []string
 			var records []report.Record
 			var digests [][]byte
 			counts := map[string]int{}
@@ -282,14 +330,14 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 				}
 				if counts[object]++; counts[object] > asked.Limit {
 					if counts[object] == asked.Limit+1 {
-						more = append(more, object)
+						more = append(more, names[object])
 					}
 					return nil
 				}
 				if bytes += len(rec.Body); bytes > reportBytes {
 					return fmt.Errorf("%w: the events of %d objects have more than %d MiB", report.ErrTooLarge, len(objects), reportBytes>>20)
 				}
-				names, records, digests = append(names, object), append(records, rec), append(digests, digest)
+				named, records, digests = append(named, names[object]), append(records, rec), append(digests, digest)
 				return nil
 			}, `SELECT x.epc, `+recordColumns+` FROM event_epcs x JOIN events e ON e.pos = x.pos JOIN bodies b ON b.pos = e.pos
 				WHERE x.epc IN (`+places+`) AND x.pos <= ?`+condition+` ORDER BY x.epc, x.pos`, append(append(args, last(asked.AsOf)), conditions...)...)
@@ -299,10 +347,13 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 			if err := addContexts(ctx, tx, records, digests, contexts); err != nil {
 				return err
 			}
+			if err := addLeaves(ctx, tx, records); err != nil {
+				return err
+			}
 			if err := addCodes(ctx, tx, records); err != nil {
 				return err
 			}
-			for i, name := range names {
+			for i, name := range named {
 				found[name] = append(found[name], records[i])
 			}
 		}
@@ -313,7 +364,7 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 
 // lotAttributes are the fields in which an event's instance/lot master data has the batch or lot.
 func lotAttributes() []string {
-	return []string{"urn:epcglobal:cbv:mda#lotNumber", "https://gs1.org/voc/hasBatchLotNumber"}
+	return []string{"urn:epcglobal:cbv:mda#lotNumber", "https://gs1.org/voc/#hasBatchLotNumber"}
 }
 
 // LotItems implements report.Source. The question goes through the query language, whose index knows the fields.
@@ -373,10 +424,73 @@ func (r *Reports) Item(ctx context.Context, object string) (report.ItemFacts, er
 	}
 	for _, f := range item.Findings {
 		facts.Findings = append(facts.Findings, report.Finding{
-			Code: string(f.Code), Detail: f.Detail, Event: epcis.Hash(f.Event), Block: f.Block, TxID: f.TxID, Grave: grave(f.Code),
+			Code: string(f.Code), Detail: f.Detail, Event: epcis.Hash(f.Event), Block: f.Block, TxID: f.TxID,
+			Grave: max(f.Severity, f.Code.Severity()) >= ledger.SeverityWarning, Closed: !f.Open(),
 		})
 	}
-	return facts, nil
+	facts.Registrant, err = r.registrant(ctx, object)
+	return facts, err
+}
+
+// registrant is who has registered a trade item, else the company prefix in its number.
+func (r *Reports) registrant(ctx context.Context, object string) (string, error) {
+	class, _, serialised := strings.Cut(object, "/21/")
+	if !serialised {
+		return "", nil
+	}
+	ids := []string{class}
+	kinds := []ledger.MasterKind{ledger.MasterProduct}
+	for _, p := range ledger.PrefixesOf(class) {
+		ids, kinds = append(ids, p), append(kinds, ledger.MasterPrefix)
+	}
+	for i, id := range ids {
+		found, err := r.store.MasterData(ctx, MasterFilter{Kind: kinds[i], ID: id}, MasterKey{}, 1)
+		if err != nil || len(found) > 0 {
+			return ownerOf(found), err
+		}
+	}
+	return "", nil
+}
+
+func ownerOf(found []Master) string {
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0].Owner
+}
+
+// Describe implements report.MasterData from what is registered on the ledger.
+func (r *Reports) Describe(ctx context.Context, id string) (map[string]string, error) {
+	for _, kind := range []ledger.MasterKind{ledger.MasterPlace, ledger.MasterProduct} {
+		found, err := r.store.MasterData(ctx, MasterFilter{Kind: kind, ID: id}, MasterKey{}, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			continue
+		}
+		about := map[string]string{}
+		if p := found[0].Place; p != nil {
+			about["name"] = p.Name
+			if p.Position != nil {
+				about["latitude"], about["longitude"] = degrees(p.Position.Lat), degrees(p.Position.Lon)
+			}
+		}
+		if p := found[0].Product; p != nil {
+			about["name"] = p.Name
+		}
+		return about, nil
+	}
+	return nil, nil
+}
+
+// degrees writes millionths of a degree as a decimal.
+func degrees(millionths int32) string {
+	sign, n := "", int64(millionths)
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	return fmt.Sprintf("%s%d.%06d", sign, n/1_000_000, n%1_000_000)
 }
 
 func statusWord(s ledger.ItemStatus) string {
@@ -390,13 +504,4 @@ func statusWord(s ledger.ItemStatus) string {
 	case ledger.ItemUnknown:
 	}
 	return "observed, never commissioned"
-}
-
-// grave reports whether a finding casts doubt on an item, and not only on how an event was written.
-func grave(code ledger.FindingCode) bool {
-	switch code {
-	case "event_id_mismatch", "event_time_far_from_recording", "shipped_not_received", "unregistered_place", "unregistered_step":
-		return false
-	}
-	return true
 }

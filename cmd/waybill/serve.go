@@ -316,7 +316,7 @@ func (s *service) openAPI(ctx context.Context) error {
 		return err
 	}
 	if s.api, err = server.New(server.Config{
-		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height, Reports: s.store.Reports(),
+		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height, Reports: s.store.Reports(), MasterData: s.store.Reports(),
 		About: server.About{
 			Version: version(), Organisation: s.profile.Organisation, MSPID: s.profile.MSPID,
 			Network: s.profile.Name, Channel: s.profile.Channel, Chaincode: s.profile.Chaincode,

@@ -73,13 +73,27 @@ func (l *Ledger) Finding(n int, code string) {
 	l.records[n].Findings = append(l.records[n].Findings, code)
 }
 
+// record gives the n-th event with its leaf of the proof log: the events of a block come first there, then
+// the block's findings.
+func (l *Ledger) record(n int) report.Record {
+	r := l.records[n]
+	leaf := uint64(r.Index)
+	for _, o := range l.records {
+		if o.Block < r.Block {
+			leaf += 1 + uint64(len(o.Findings))
+		}
+	}
+	r.Leaf = &leaf
+	return r
+}
+
 // Has reports whether an event is recorded.
 func (l *Ledger) Has(hash string) bool {
 	return slices.ContainsFunc(l.records, func(r report.Record) bool { return r.Hash.String() == hash })
 }
 
 // Record gives the n-th event, counted from 0.
-func (l *Ledger) Record(n int) report.Record { return l.records[n] }
+func (l *Ledger) Record(n int) report.Record { return l.record(n) }
 
 // AsOf implements report.Source.
 func (l *Ledger) AsOf(context.Context) (report.AsOf, error) {
@@ -94,7 +108,8 @@ func (l *Ledger) AsOf(context.Context) (report.AsOf, error) {
 func (l *Ledger) Events(ctx context.Context, sel report.Selection) iter.Seq2[[]report.Record, error] {
 	return func(yield func([]report.Record, error) bool) {
 		var in []report.Record
-		for _, r := range l.records {
+		for i := range l.records {
+			r := l.record(i)
 			if (sel.From.IsZero() || !r.EventTime.Before(sel.From)) && (sel.Until.IsZero() || r.EventTime.Before(sel.Until)) && r.Block < sel.AsOf.Height {
 				in = append(in, r)
 			}
@@ -132,7 +147,7 @@ func (l *Ledger) Naming(ctx context.Context, objects []string, asked report.Aske
 				more = append(more, o)
 				break
 			}
-			found[o] = append(found[o], r)
+			found[o] = append(found[o], l.record(i))
 		}
 	}
 	return found, more, ctx.Err()
@@ -145,7 +160,7 @@ func (l *Ledger) LotItems(ctx context.Context, _, lot string, asOf report.AsOf, 
 			return (x.Local == "lotNumber" || x.Local == "hasBatchLotNumber") && x.Value.Text == lot
 		})
 		if has && r.Block < asOf.Height && !l.events[i].IsErrorDeclaration() && len(found) < limit {
-			found = append(found, r)
+			found = append(found, l.record(i))
 		}
 	}
 	return found, ctx.Err()
