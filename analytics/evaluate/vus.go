@@ -78,10 +78,10 @@ func NewVUS(labels []bool, scores []float64, window int) (VUS, error) {
 	fires := firstThreshold(scores)
 	counts := make([]float64, VUSThresholds) // readings that fire at or above each threshold
 	hits := make([]float64, VUSThresholds)   // of them, labelled
-	for i, k := range fires {
-		if k < VUSThresholds {
+	for i, label := range labels {
+		if k := fires[i]; k < VUSThresholds {
 			counts[k]++
-			if labels[i] {
+			if label {
 				hits[k]++
 			}
 		}

@@ -55,7 +55,7 @@ func (p *Panel) Observe(at ledger.Millis, values []float64) (PanelResult, error)
 	p.rows++
 	var score float64
 	for i, v := range values {
-		if v != v { //nolint:gocritic // how a missing value is told without importing math
+		if v != v { // not a number
 			continue
 		}
 		r, err := p.channels[i].Observe(at, v)

@@ -436,6 +436,50 @@ func TestAMissingChannelLeavesTheOthers(t *testing.T) {
 	}
 }
 
+func TestAPanelIsSavedAndRestored(t *testing.T) {
+	values := journey(1200)
+	panel := func() *Panel {
+		p, err := NewPanel(Default(), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	observe := func(p *Panel, i int) PanelResult {
+		r, err := p.Observe(ledger.Millis(step*i), []float64{values[i], -values[(i*7)%1200]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := panel()
+	for i := range 700 {
+		observe(first, i)
+	}
+	out := canon.Writer(nil)
+	first.Code(out)
+	second := panel()
+	in := canon.Reader(out.Bytes())
+	second.Code(in)
+	if err := in.Done(); err != nil {
+		t.Fatal(err)
+	}
+	for i := 700; i < 1200; i++ {
+		if a, b := observe(first, i), observe(second, i); a != b {
+			t.Fatalf("row %d: %+v, restored %+v", i, a, b)
+		}
+	}
+	one, err := NewPanel(Default(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in = canon.Reader(out.Bytes())
+	one.Code(in)
+	if err := in.Done(); !errors.Is(err, canon.ErrState) {
+		t.Errorf("two channels into one: %v", err)
+	}
+}
+
 func FuzzState(f *testing.F) {
 	s := scorer(f)
 	f.Add(save(f, s))
