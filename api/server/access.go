@@ -15,6 +15,7 @@ type kind int
 
 const (
 	asks    kind = iota // a question, answered within Limits.ReadTime
+	answers             // a question whose answer comes in parts, within Limits.ReadTime
 	writes              // a call that writes, answered within Limits.WriteTime
 	pushes              // a stream that writes
 	watches             // a stream that watches
@@ -54,6 +55,10 @@ func rules() map[string]rule {
 		waybillv1.VerdictService_GetVerdict_FullMethodName:    {asks, readers},
 		waybillv1.VerdictService_GetShipment_FullMethodName:   {asks, readers},
 		waybillv1.VerdictService_ListShipments_FullMethodName: {asks, readers},
+
+		waybillv1.TraceService_Trace_FullMethodName:  {answers, readers},
+		waybillv1.TraceService_Recall_FullMethodName: {answers, readers},
+		waybillv1.TraceService_Locate_FullMethodName: {asks, readers},
 
 		waybillv1.PolicyService_SetPolicies_FullMethodName:  {writes, register},
 		waybillv1.PolicyService_ListPolicies_FullMethodName: {asks, readers},

@@ -77,7 +77,7 @@ func (s *Server) enter(ctx context.Context, c *call) (context.Context, context.C
 	}
 	cancel := func() {}
 	switch r.kind {
-	case asks:
+	case asks, answers:
 		ctx, cancel = context.WithTimeout(ctx, s.limits.ReadTime)
 	case writes:
 		ctx, cancel = context.WithTimeout(ctx, s.limits.WriteTime)
@@ -105,7 +105,7 @@ func (s *Server) slots(k kind) chan struct{} {
 		return s.watching
 	case reports:
 		return s.reporting
-	case asks: // bounded by the read model's connections
+	case asks, answers: // bounded by the read model's connections
 	}
 	return nil
 }

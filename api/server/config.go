@@ -45,6 +45,7 @@ type Reader interface {
 	FindingHistory(ctx context.Context, name ledger.Naming, limit int) ([]readmodel.Finding, error)
 	MasterData(ctx context.Context, f readmodel.MasterFilter, after readmodel.MasterKey, limit int) ([]readmodel.Master, error)
 	Totals(ctx context.Context) (readmodel.Totals, readmodel.Progress, error)
+	Tracer
 	// Changed gives the number of blocks read and a channel that is closed when there are more.
 	Changed() (height uint64, more <-chan struct{})
 	WaitFor(ctx context.Context, block uint64) error

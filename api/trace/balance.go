@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/epcis"
@@ -82,9 +83,19 @@ func balanceOf(id string, events []*Event) Balance {
 		s := sums[dimension]
 		a := Amount{Dimension: dimension, UOM: s.uom, Inputs: s.in, Outputs: s.out}
 		if _, one, ok := query.MeasureDifference("1", s.uom); ok && one != 0 {
-			a.Inputs, a.Outputs = s.in/one, s.out/one
+			a.Inputs, a.Outputs = rounded(s.in/one), rounded(s.out/one)
 		}
 		b.Amounts = append(b.Amounts, a)
 	}
 	return b
+}
+
+// rounded takes away what converting and adding up put after the digits that were sent.
+func rounded(f float64) float64 {
+	const digits = 12
+	r, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', digits, 64), 64)
+	if err != nil {
+		return f
+	}
+	return r
 }
