@@ -70,6 +70,10 @@ func writtenXML() []written {
 		{name: "2.0 as the default namespace", text: strings.ReplaceAll(strings.ReplaceAll(head20+body(objectXML(""))+tailOf, "epcis:EPCISDocument", "EPCISDocument"), "xmlns:epcis", "xmlns")},
 		{name: "a bare event", text: objectXML("")},
 		{name: "a bare event with the attributes of a document", text: strings.Replace(objectXML(""), "<ObjectEvent>", `<ObjectEvent xmlns:ex="https://ns.example.com/" schemaVersion="2.0" creationDate="2024-03-05T10:00:00Z">`, 1)},
+		{name: "a bare event with its namespace on every element", text: `<e:ObjectEvent xmlns:e="urn:epcglobal:epcis:xsd:2" xmlns:ex="https://ns.example.com/"><e:eventTime>2024-03-05T09:00:00Z</e:eventTime><e:eventTimeZoneOffset>+00:00</e:eventTimeZoneOffset>` +
+			`<e:epcList><e:epc>a:b</e:epc></e:epcList><e:action>OBSERVE</e:action><e:readPoint><e:id>a:c</e:id></e:readPoint><ex:n>10</ex:n></e:ObjectEvent>`},
+		{name: "a quantity that is nil", text: `<TransformationEvent xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">` + timesXML + `<inputQuantityList><quantityElement><epcClass>a:b</epcClass><quantity xsi:nil="true"/></quantityElement></inputQuantityList>` +
+			`<outputEPCList><epc>a:c</epc></outputEPCList></TransformationEvent>`},
 		{name: "a query document with jumbled fields and no date", text: `<q:EPCISQueryDocument xmlns:q="urn:epcglobal:epcis-query:xsd:2" createdAt="2024-03-05T10:00:00Z"><EPCISBody><QueryResults><queryName>q</queryName><resultsBody><EventList>` +
 			"<ObjectEvent><action>ADD</action><epcList><epc>a:b</epc></epcList>" + timesXML + "</ObjectEvent></EventList></resultsBody></QueryResults></EPCISBody></q:EPCISQueryDocument>"},
 		// Refused.
