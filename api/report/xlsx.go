@@ -220,12 +220,19 @@ func (x *xlsxWriter) number(i, style int) {
 
 func (x *xlsxWriter) text(i int, s string, style int) {
 	x.start(i, style)
-	x.buf = append(x.buf, ` t="inlineStr"><is><t xml:space="preserve">`...)
 	if len(s) > maxCellUnits {
 		s = x.shorten(s)
 	}
+	if blank(s[:min(1, len(s))]) || blank(s[max(0, len(s)-1):]) || strings.IndexByte(s, '\n') >= 0 {
+		x.buf = append(x.buf, ` t="inlineStr"><is><t xml:space="preserve">`...)
+	} else {
+		x.buf = append(x.buf, ` t="inlineStr"><is><t>`...)
+	}
 	x.buf = append(appendXML(x.buf, s), `</t></is></c>`...)
 }
+
+// blank reports a character that XML readers may drop at the ends of a text.
+func blank(s string) bool { return s == " " || s == "\t" || s == "\n" }
 
 // shorten cuts a text to what a cell holds, and says so at its end.
 func (x *xlsxWriter) shorten(s string) string {
