@@ -75,7 +75,7 @@ func (p *projection) logLeaves(b Block) error {
 			add.findings = append(add.findings, findingLeaf{leaf, content.Body})
 		}
 		for _, a := range t.Anchors {
-			p.anchor(b.Number, a)
+			p.anchors = append(p.anchors, anchored{b.Number, a})
 		}
 	}
 	if len(add.facts)+len(add.findings) > 0 {
@@ -93,16 +93,35 @@ func verdictLeaf(v ledger.Verdict) (string, ledger.Digest, error) {
 	return key, digest, err
 }
 
-func (p *projection) anchor(block uint64, a ledger.Anchor) {
-	r := a.Root
-	p.add(tAnchors, int64(r.Height), a.MSPID, r.Channel, r.Genesis[:], r.Block[:], int64(r.Size), r.Hash[:], //nolint:gosec // the contract bounds them
-		int64(a.Signed.At), a.Signed.Signature, a.Certificate, a.TxID, int64(a.RecordedAt), int64(block)) //nolint:gosec // bounded by maxBlock
+// anchored is a root that an organisation anchored in a block.
+type anchored struct {
+	block  uint64
+	anchor ledger.Anchor
+}
+
+// foldAnchors makes the rows of anchored roots, each compared with the root that the log had there.
+func (p *projection) foldAnchors(w writer, at Progress, own map[uint64]ledger.Root) error {
+	for _, x := range p.anchors {
+		r := x.anchor.Root
+		mine, known := own[r.Height]
+		if !known {
+			var err error
+			if mine, err = rootAt(w.ctx, asker{w.store.dialect, w.tx}, r.Height); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+		mine.Channel, mine.Genesis = r.Channel, at.Genesis
+		p.add(tAnchors, int64(r.Height), x.anchor.MSPID, r.Channel, r.Genesis[:], r.Block[:], int64(r.Size), r.Hash[:], //nolint:gosec // the contract bounds them
+			int64(x.anchor.Signed.At), x.anchor.Signed.Signature, x.anchor.Certificate, x.anchor.TxID, int64(x.anchor.RecordedAt), int64(x.block), flag(mine == r)) //nolint:gosec // bounded by maxBlock
+	}
+	return nil
 }
 
 // foldLog appends the leaves to the log as the store has it.
-func (p *projection) foldLog(w writer) error {
+func (p *projection) foldLog(w writer, at Progress) error {
+	own := map[uint64]ledger.Root{}
 	if len(p.log) == 0 {
-		return nil
+		return p.foldAnchors(w, at, own)
 	}
 	edge, err := w.logEdge()
 	if err != nil {
@@ -125,6 +144,7 @@ func (p *projection) foldLog(w writer) error {
 		if err != nil {
 			return err
 		}
+		own[b.number+1] = ledger.Root{Height: b.number + 1, Block: b.hash, Size: edge.Size(), Hash: root}
 		p.add(tLogBlocks, int64(b.number), b.hash[:], int64(first), len(b.facts), len(b.findings), root[:]) //nolint:gosec // bounded by maxBlock
 	}
 	for _, tile := range edge.Changed() {
@@ -132,7 +152,7 @@ func (p *projection) foldLog(w writer) error {
 	}
 	// Should the transaction fail, its blocks come again and find an edge that is not theirs.
 	w.store.edge = edge
-	return nil
+	return p.foldAnchors(w, at, own)
 }
 
 // logEdge gives the log as the store has it, and whoever calls may change it. It is the one kept from
@@ -266,6 +286,39 @@ func (s *Store) LastAnchor(ctx context.Context, mspID string) (Anchored, error) 
 		return Anchored{}, err
 	}
 	return found[0], nil
+}
+
+// Disagreement is what an organisation anchored that is not this store's log.
+type Disagreement struct {
+	Roots int // how many
+	Last  Anchored
+}
+
+// Disagreements gives the organisations that have anchored roots which are not this store's, by MSP ID.
+func (s *Store) Disagreements(ctx context.Context) (map[string]Disagreement, error) {
+	out := map[string]Disagreement{}
+	heights := map[string]int64{}
+	err := each(ctx, s.asking(), func(rows *sql.Rows) error {
+		var mspID string
+		var d Disagreement
+		var height int64
+		if err := rows.Scan(&mspID, &d.Roots, &height); err != nil {
+			return err
+		}
+		out[mspID], heights[mspID] = d, height
+		return nil
+	}, `SELECT msp_id, COUNT(*), MAX(height) FROM anchors WHERE agrees = 0 GROUP BY msp_id`)
+	for mspID, d := range out {
+		var last []Anchored
+		if err == nil {
+			last, err = s.anchors(ctx, ` WHERE a.height = ? AND a.msp_id = ?`, heights[mspID], mspID)
+		}
+		if len(last) == 1 {
+			d.Last = last[0]
+			out[mspID] = d
+		}
+	}
+	return out, s.failed(err)
 }
 
 func (s *Store) anchors(ctx context.Context, rest string, args ...any) ([]Anchored, error) {

@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -39,13 +40,16 @@ func (s *Store) ProofsOf(ctx context.Context, height uint64, keys []string) (pro
 			p.Leaves = append(p.Leaves, proven)
 		}
 		slices.SortFunc(p.Leaves, func(a, b proof.Proven) int { return cmp.Compare(a.Index, b.Index) })
-		p.Leaves = slices.CompactFunc(p.Leaves, func(a, b proof.Proven) bool { return a.Index == b.Index })
+		p.Leaves = slices.CompactFunc(p.Leaves, func(a, b proof.Proven) bool { return a.Index == b.Index && bytes.Equal(a.Leaf, b.Leaf) })
 		indices := make([]uint64, len(p.Leaves))
 		for i, l := range p.Leaves {
 			indices[i] = l.Index
 		}
 		tree := proof.Tree{Size: root.Size, Read: tilesOf(ctx, tx)}
 		hashes, err := tree.Inclusion(indices)
+		if errors.Is(err, proof.ErrMalformed) {
+			err = fmt.Errorf("%w: two facts at one place of the log, or one beyond its end", ErrCorrupt)
+		}
 		p.Hashes = proof.Join(hashes)
 		return err
 	})

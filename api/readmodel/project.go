@@ -162,6 +162,7 @@ type projection struct {
 	words     map[word]bool
 	errors    []declaration
 	log       []logBlock
+	anchors   []anchored
 	items     map[string]ledger.ItemState
 	devices   map[string]*deviceChange
 	shipments map[string]*shipmentChange
@@ -427,7 +428,7 @@ func (p *projection) write(w writer, at Progress) error {
 			p.add(tTotals, name, n)
 		}
 	}
-	if err := p.foldLog(w); err != nil {
+	if err := p.foldLog(w, at); err != nil {
 		return fmt.Errorf("proof log: %w", err)
 	}
 	p.add(tPosition, 1, int64(at.Height-1), at.Hash[:], at.Genesis[:]) //nolint:gosec // bounded by maxBlock

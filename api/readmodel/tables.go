@@ -85,7 +85,7 @@ func tables() [tableCount]table {
 		ended_at = COALESCE(shipments.ended_at, excluded.ended_at), verdicts = shipments.verdicts + excluded.verdicts,
 		latest = COALESCE(excluded.latest, shipments.latest), level = CASE WHEN excluded.latest IS NULL THEN shipments.level ELSE excluded.level END,
 		worst = CASE WHEN excluded.worst > shipments.worst THEN excluded.worst ELSE shipments.worst END`)
-	define(tAnchors, "anchors", "height msp_id channel genesis block_hash size root signed_at signature certificate tx_id recorded_at block", 2, "")
+	define(tAnchors, "anchors", "height msp_id channel genesis block_hash size root signed_at signature certificate tx_id recorded_at block agrees", 2, "")
 	define(tLogFindings, "log_findings", "leaf fact entry content", 1, "")
 	define(tLogBlocks, "log_blocks", "block hash first facts findings root", 1, "")
 	define(tLogTiles, "log_tiles", "level tile hashes", 2, "(level, tile) DO UPDATE SET hashes = excluded.hashes")

@@ -90,3 +90,8 @@ func (s *Submitter) MasterData(ctx context.Context, data []ledger.MasterDatum) (
 func (s *Submitter) Review(ctx context.Context, subjects []wire.ReviewSubject) ([]Outcome, error) {
 	return s.reviews.submit(ctx, subjects)
 }
+
+// Roots anchors this organisation's signed roots of the proof log, in the order given.
+func (s *Submitter) Roots(ctx context.Context, roots []wire.SignedRoot) ([]Outcome, error) {
+	return s.roots.submit(ctx, roots)
+}

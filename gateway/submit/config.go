@@ -60,6 +60,7 @@ const (
 	KindSegment Kind = "segment"
 	KindPolicy  Kind = "policy"
 	KindVerdict Kind = "verdict"
+	KindRoot    Kind = "root"
 	KindMaster  Kind = "masterdata"
 	KindReview  Kind = "review"
 )

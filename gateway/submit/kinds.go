@@ -146,6 +146,16 @@ func policies() kind[ledger.Policy] {
 	}
 }
 
+func roots() kind[wire.SignedRoot] {
+	return kind[wire.SignedRoot]{
+		name: KindRoot, function: wire.FnAnchorRoots, maxBatch: ledger.MaxBatchRoots,
+		encode: func(batch []wire.SignedRoot) ([]byte, error) { return wire.Encode(wire.RootBatch{Roots: batch}) },
+		// They are all of one organisation and change its last root.
+		keys: func(wire.SignedRoot) []string { return []string{"root"} },
+		size: func(r wire.SignedRoot) int { return len(r.Root.Channel) + len(r.Signed.Signature) + 192 },
+	}
+}
+
 func verdicts() kind[ledger.Verdict] {
 	return kind[ledger.Verdict]{
 		name: KindVerdict, function: wire.FnRecordVerdicts, maxBatch: ledger.MaxBatchVerdicts,

@@ -19,6 +19,7 @@ type Submitter struct {
 	segments *lane[Segment]
 	policies *lane[ledger.Policy]
 	verdicts *lane[ledger.Verdict]
+	roots    *lane[wire.SignedRoot]
 	master   *lane[ledger.MasterDatum]
 	reviews  *lane[wire.ReviewSubject]
 
@@ -36,6 +37,7 @@ func New(l Ledger, cfg Config) *Submitter {
 		segments: newLane(segments(), l, cfg),
 		policies: newLane(policies(), l, cfg),
 		verdicts: newLane(verdicts(), l, cfg),
+		roots:    newLane(roots(), l, cfg),
 		master:   newLane(masterData(), l, cfg),
 		reviews:  newLane(reviews(), l, cfg),
 		closing:  make(chan struct{}),
@@ -51,6 +53,7 @@ func (s *Submitter) Close() {
 		s.segments.close()
 		s.policies.close()
 		s.verdicts.close()
+		s.roots.close()
 		s.master.close()
 		s.reviews.close()
 	})
@@ -83,6 +86,7 @@ func (s *Submitter) Run(ctx context.Context) error {
 	g.Go(func() error { s.segments.run(work); return nil })
 	g.Go(func() error { s.policies.run(work); return nil })
 	g.Go(func() error { s.verdicts.run(work); return nil })
+	g.Go(func() error { s.roots.run(work); return nil })
 	g.Go(func() error { s.master.run(work); return nil })
 	g.Go(func() error { s.reviews.run(work); return nil })
 	err := g.Wait()

@@ -66,6 +66,8 @@ CREATE TABLE anchors (
     tx_id       TEXT NOT NULL,
     recorded_at BIGINT NOT NULL,
     block       BIGINT NOT NULL,
+    agrees      SMALLINT NOT NULL,
     PRIMARY KEY (height, msp_id)
 );
+CREATE INDEX anchors_by_agreement ON anchors (agrees, msp_id, height);
 CREATE INDEX anchors_by_organisation ON anchors (msp_id, height);
