@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -250,9 +251,21 @@ func serialID(link string) (string, error) {
 		return "", fmt.Errorf("%w: %q is not the identifier of one serialised product (SGTIN)", ErrArgument, link)
 	}
 	if err := epcis.VerifyCheckDigit(link); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrArgument, err)
+		return "", argument(err)
 	}
 	return id.Canonical, nil
+}
+
+// argument makes what is wrong with a document or identifier wrong with the request: its own code would
+// tell of an event.
+func argument(err error) error {
+	if f, ok := errors.AsType[epcis.Fault](err); ok {
+		return fmt.Errorf("%w: %s", ErrArgument, f.Message)
+	}
+	if fs, ok := errors.AsType[epcis.Faults](err); ok && len(fs) > 0 {
+		return fmt.Errorf("%w: %s: %s", ErrArgument, fs[0].Path, fs[0].Message)
+	}
+	return fmt.Errorf("%w: %w", ErrArgument, err)
 }
 
 func gtin14(gtin string) (string, error) {
@@ -279,10 +292,10 @@ func LotOf(s string) (string, error) {
 	}
 	id, err := epcis.ParseIdentifier(s)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrArgument, err)
+		return "", argument(err)
 	}
 	if err := epcis.VerifyCheckDigit(s); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrArgument, err)
+		return "", argument(err)
 	}
 	if id.Kind != epcis.KindLGTIN && id.Kind != epcis.KindOther {
 		return "", fmt.Errorf("%w: %q names no batch or lot (LGTIN)", ErrArgument, s)

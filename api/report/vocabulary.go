@@ -30,11 +30,11 @@ func ReadVocabulary(document []byte) (Vocabulary, error) {
 	}
 	head, err := epcis.ReadHead(bytes.NewReader(document), epcis.DefaultLimits())
 	if err != nil {
-		return nil, fmt.Errorf("%w: master data: %w", ErrArgument, err)
+		return nil, inMaster(err)
 	}
 	c, err := epcis.ParseContext(head.Context)
 	if err != nil {
-		return nil, fmt.Errorf("%w: master data: %w", ErrArgument, err)
+		return nil, inMaster(err)
 	}
 	var header struct {
 		MasterData struct {
@@ -51,7 +51,7 @@ func ReadVocabulary(document []byte) (Vocabulary, error) {
 	}
 	if len(head.Header) > 0 {
 		if err := json.Unmarshal(head.Header, &header); err != nil {
-			return nil, fmt.Errorf("%w: master data: %w", ErrArgument, err)
+			return nil, inMaster(err)
 		}
 	}
 	found := Vocabulary{}
@@ -80,6 +80,12 @@ func ReadVocabulary(document []byte) (Vocabulary, error) {
 		return nil, fmt.Errorf("%w: the document's header holds no master data", ErrArgument)
 	}
 	return found, nil
+}
+
+// inMaster says that master data cannot be read.
+func inMaster(err error) error {
+	text := strings.TrimPrefix(argument(err).Error(), ErrArgument.Error()+": ")
+	return fmt.Errorf("%w: master data: %s", ErrArgument, text)
 }
 
 // Layers is master data from several sources: what an earlier one says of an attribute counts.
