@@ -56,7 +56,7 @@ func (l *lab) endorsers(t *testing.T, p *profile.Profile) []endorser {
 }
 
 // signedProposal is one proposal of a transaction, signed; sent again it is the same to the last byte.
-func signedProposal(t *testing.T, p *profile.Profile, identity, function string, argument []byte) *peer.SignedProposal {
+func signedProposal(t *testing.T, p *profile.Profile, identity, function string, arguments ...[]byte) *peer.SignedProposal {
 	t.Helper()
 	id, err := p.Identity(identity)
 	if err != nil {
@@ -81,7 +81,7 @@ func signedProposal(t *testing.T, p *profile.Profile, identity, function string,
 	})
 	payload := marshal(t, &peer.ChaincodeProposalPayload{Input: marshal(t, &peer.ChaincodeInvocationSpec{ChaincodeSpec: &peer.ChaincodeSpec{
 		Type: peer.ChaincodeSpec_GOLANG, ChaincodeId: &peer.ChaincodeID{Name: p.Chaincode},
-		Input: &peer.ChaincodeInput{Args: [][]byte{[]byte(function), argument}},
+		Input: &peer.ChaincodeInput{Args: append([][]byte{[]byte(function)}, arguments...)},
 	}})})
 	raw := marshal(t, &peer.Proposal{Header: header, Payload: payload})
 	return &peer.SignedProposal{ProposalBytes: raw, Signature: sign(t, id.Key, raw)}

@@ -37,6 +37,20 @@ func document(events ...string) []byte {
 	return fmt.Appendf(nil, `{"@context":%q,"type":"EPCISDocument","schemaVersion":"2.0","creationDate":"2026-03-01T08:00:00Z","epcisBody":{"eventList":[%s]}}`, eventContext, strings.Join(events, ","))
 }
 
+// itemsOf lists the items that an event names.
+func itemsOf(t *testing.T, event string) []string {
+	t.Helper()
+	e, err := epcis.ParseEvent(nil, []byte(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, i := range e.Items() {
+		out = append(out, i.Canonical)
+	}
+	return out
+}
+
 func hashOf(t *testing.T, event string) ledger.Digest {
 	t.Helper()
 	e, err := epcis.ParseEvent(nil, []byte(event))
