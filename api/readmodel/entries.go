@@ -62,8 +62,12 @@ func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Positio
 	first, found := int64(0), false
 	err = s.snapshot(ctx, func(tx querier) error {
 		since := &query.Query{Predicates: []query.Predicate{query.TimeIs{Field: query.RecordTime, Op: query.GE, Time: at.Time()}}}
-		sel := newSelection(ctx, tx, since, nil, math.MaxInt64, s.bounds)
-		if failed := sel.plan(); failed != nil {
+		state, failed := readPosition(ctx, tx, "")
+		if failed != nil {
+			return failed
+		}
+		sel := s.newSelection(ctx, tx, since, nil, math.MaxInt64, state.Genesis)
+		if failed = sel.plan(); failed != nil {
 			return failed
 		}
 		some, _, failed := sel.candidates(place{}, 1)

@@ -109,7 +109,7 @@ func (s *selection) candidates(at place, most int) (found []candidate, done bool
 		}
 		some := parts[:min(window, len(parts))]
 		parts = parts[len(some):]
-		window = min(4*window, s.bounds.window)
+		window = min(2*window, s.bounds.window)
 		if err := s.look(some); err != nil {
 			return nil, false, err
 		}
@@ -177,10 +177,10 @@ func (s *selection) look(parts []*part) error {
 		return err
 	}
 	for _, p := range alive {
-		if p.eventTimes != nil {
+		if !s.event.covers(p.low[byEventTime], p.high[byEventTime]) {
 			p.within(s.event, p.eventTimes)
 		}
-		if p.recorded != nil {
+		if !s.recorded.covers(p.low[byRecordTime], p.high[byRecordTime]) {
 			p.within(s.recorded, p.recorded)
 		}
 	}
@@ -329,11 +329,16 @@ func (s *selection) keepPositions(c *clause, alive map[int64]*part, in func(name
 // readColumns reads the positions of parts, and those times that are asked for or that their bounds do
 // not answer.
 func (s *selection) readColumns(parts map[int64]*part, eventTimes, recorded bool) error {
-	names := make([]int64, 0, len(parts))
-	for name, p := range parts {
-		names = append(names, name)
+	for _, p := range parts {
 		eventTimes = eventTimes || !s.event.covers(p.low[byEventTime], p.high[byEventTime])
 		recorded = recorded || !s.recorded.covers(p.low[byRecordTime], p.high[byRecordTime])
+	}
+	var names []int64
+	for name, p := range parts {
+		p.columns = s.cache.get(columnKey{s.genesis, name})
+		if p.positions == nil || eventTimes && p.eventTimes == nil || recorded && p.recorded == nil {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	wanted := "part, positions"
@@ -369,6 +374,7 @@ func (s *selection) readColumns(parts map[int64]*part, eventTimes, recorded bool
 					return err
 				}
 			}
+			s.cache.put(columnKey{s.genesis, name}, p.columns)
 			return nil
 		}, "SELECT "+wanted+" FROM index_parts"+w.String(), w.args...)
 		if err != nil {

@@ -97,7 +97,7 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 		} else if at.asOf >= 0 {
 			found.At.Height = min(found.At.Height, positionOf(at.asOf).Block+1)
 		}
-		sel := newSelection(ctx, tx, q, md, at.asOf, s.bounds)
+		sel := s.newSelection(ctx, tx, q, md, at.asOf, found.At.Genesis)
 		if err = sel.plan(); err != nil || sel.nothing {
 			return err
 		}
@@ -173,10 +173,15 @@ type selection struct {
 	event, recorded between
 	nothing         bool // no entry can be in the result
 	parts           []*part
+	cache           *columnCache
+	genesis         [32]byte
 }
 
-func newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, bounds selectBounds) *selection {
-	s := &selection{ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: bounds, budget: bounds.looked, event: always(), recorded: always()}
+func (st *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, genesis [32]byte) *selection {
+	s := &selection{
+		ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: st.bounds, budget: st.bounds.looked, event: always(), recorded: always(),
+		cache: &st.columns, genesis: genesis,
+	}
 	switch q.Order.Field {
 	case query.OrderEventTime:
 		s.order.by = byEventTime
@@ -210,6 +215,9 @@ func (s *selection) plan() error {
 		if len(c.objects) > 0 || len(c.hashes) > 0 {
 			if err := s.list(&c); err != nil {
 				return err
+			}
+			if c.empty() {
+				continue
 			}
 		}
 		c.terms = append(c.terms, overflow())

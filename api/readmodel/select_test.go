@@ -367,6 +367,53 @@ func TestResourcesAreListedOnceEach(t *testing.T) {
 	})
 }
 
+func TestAnObjectInMoreEventsThanAreListedIsFound(t *testing.T) {
+	a := newArchive(t, 200, 7)
+	onEach(t, func(t *testing.T, k kind) {
+		cfg := k.fresh(t)
+		cfg.partEntries = 37
+		s := open(t, cfg)
+		s.bounds.listed = 0
+		if err := s.Apply(t.Context(), a.chain.all()...); err != nil {
+			t.Fatal(err)
+		}
+		objects := map[string]bool{}
+		for _, e := range a.events {
+			for _, epc := range e.EPCs {
+				objects[epc] = true
+			}
+		}
+		for epc := range objects {
+			q, err := query.ParseJSON(fmt.Appendf(nil, `{"MATCH_epc":[%q]}`, epc), nil)
+			if err != nil {
+				continue // it is no URI
+			}
+			want, _ := q.Select(a.events, nil)
+			got, err := pages(t, t, s, q, 9)
+			if difference := a.difference(got, want); err != nil || difference != "" {
+				t.Errorf("%s: %v, %s", epc, err, difference)
+			}
+		}
+	})
+}
+
+func TestTheColumnsKeptInMemoryAreBounded(t *testing.T) {
+	var c columnCache
+	const each = 1 << 16
+	for n := range int64(1000) {
+		c.put(columnKey{part: n}, columns{positions: make([]int64, each)})
+		if got := c.get(columnKey{part: n}); len(got.positions) != each {
+			t.Fatalf("part %d is gone at once", n)
+		}
+		if kept := (len(c.young) + len(c.old)) * each; kept > cachedColumns {
+			t.Fatalf("%d values are kept", kept)
+		}
+	}
+	if other := c.get(columnKey{genesis: [32]byte{1}, part: 999}); other.positions != nil {
+		t.Error("the part of another ledger is given")
+	}
+}
+
 func TestSpellingsOfOneNumberAreOneTerm(t *testing.T) {
 	negative := math.Copysign(0, -1)
 	if zero, minus := query.NewOperand("0"), (query.Operand{Text: "-0", Number: &negative}); spelling(zero) != spelling(minus) {

@@ -90,6 +90,7 @@ type Store struct {
 	dialect    dialect
 	tables     [tableCount]table
 	bounds     selectBounds
+	columns    columnCache
 	write      *sql.DB    // one connection
 	edge       *proof.Log // kept by the goroutine that takes in blocks; see writer.logEdge
 	read       *sql.DB
