@@ -11,7 +11,7 @@ import (
 // worked on. It ends with the error that stopped it.
 func readAhead(ctx context.Context, source Source, sel Selection) iter.Seq2[[]*event, error] {
 	return func(yield func([]*event, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
+		working, cancel := context.WithCancel(ctx)
 		type page struct {
 			events []*event
 			err    error
@@ -24,10 +24,10 @@ func readAhead(ctx context.Context, source Source, sel Selection) iter.Seq2[[]*e
 			for i := range readers {
 				readers[i] = newReader()
 			}
-			for records, err := range source.Events(ctx, sel) {
+			for records, err := range source.Events(working, sel) {
 				select {
 				case pages <- page{decode(readers, records), err}:
-				case <-ctx.Done():
+				case <-working.Done():
 					return
 				}
 				if err != nil {

@@ -127,7 +127,7 @@ type DrugQuery struct {
 // serialised product, also where only the logistic unit was shipped that contained it.
 // ErrUnknownProduct, ErrArgument, ErrTooLarge, or the source's error.
 func Transactions(ctx context.Context, source Source, master MasterData, q DrugQuery, sink Sink) error {
-	epc, _, err := q.Identity.parse()
+	epc, _, err := q.parse()
 	if err != nil {
 		return err
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/waybill-dev/waybill/api/report/reporttest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // flags of a test are
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // made renders a report in a format.
-func made(t *testing.T, f report.Format, make func(report.Sink) error) []byte {
+func made(t *testing.T, f report.Format, write func(report.Sink) error) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	var w report.Writer
-	err := make(func(s *report.Sheet) (report.Rows, error) {
+	err := write(func(s *report.Sheet) (report.Rows, error) {
 		var err error
 		w, err = report.NewWriter(f, &out, s)
 		return w, err

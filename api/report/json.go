@@ -17,9 +17,9 @@ type jsonWriter struct {
 	rows  uint64
 }
 
-func newJSON(w io.Writer, sheet *Sheet) (*jsonWriter, error) {
+func newJSON(w io.Writer, sheet *Sheet) *jsonWriter {
 	j := &jsonWriter{out: bufio.NewWriterSize(w, bufferBytes), sheet: sheet}
-	b := append(j.buf, `{"report":`...)
+	b := []byte(`{"report":`)
 	member := func(key, value string) {
 		b = append(b, ',', '"')
 		b = append(b, key...)
@@ -56,8 +56,9 @@ func newJSON(w io.Writer, sheet *Sheet) (*jsonWriter, error) {
 		b = append(b, '}')
 		j.keys = append(j.keys, append(appendJSON(nil, c.Key), ':'))
 	}
-	j.buf = append(b, `],"rows":[`...)
-	return j, nil
+	b = append(b, `],"rows":[`...)
+	j.buf = b
+	return j
 }
 
 const hexDigits = "0123456789abcdef"
@@ -111,7 +112,8 @@ func (j *jsonWriter) Row(values []Value) error {
 
 // Close implements Writer.
 func (j *jsonWriter) Close() error {
-	b := append(j.buf, "\n],\"rowCount\":"...)
+	b := j.buf
+	b = append(b, "\n],\"rowCount\":"...)
 	b = strconv.AppendUint(b, j.rows, 10)
 	if _, err := j.out.Write(append(b, '}', '\n')); err != nil {
 		return err

@@ -292,10 +292,6 @@ type stay struct {
 	packedBy    epcis.Hash
 }
 
-func (s stay) holds(at time.Time) bool {
-	return !at.Before(s.from) && (s.until.IsZero() || at.Before(s.until))
-}
-
 // stays tells which containers an object has been in, by its own history and the containers'.
 func (v *ledgerView) stays(ctx context.Context, object string) ([]stay, []*event, error) {
 	history, err := v.history(ctx, object, AsChild, false)
@@ -495,14 +491,14 @@ func (v *ledgerView) place(ctx context.Context, id string) (*place, error) {
 	}
 	var text []string
 	need := func(what string, values ...string) {
-		any := false
+		known := false
 		for _, s := range values {
 			if s != "" {
 				text = append(text, s)
-				any = true
+				known = true
 			}
 		}
-		if !any && what != "" {
+		if !known && what != "" {
 			p.missing = append(p.missing, what)
 		}
 	}

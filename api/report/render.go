@@ -54,7 +54,7 @@ func NewWriter(f Format, w io.Writer, sheet *Sheet) (Writer, error) {
 	case XLSX:
 		return newXLSX(w, sheet)
 	case JSON:
-		return newJSON(w, sheet)
+		return newJSON(w, sheet), nil
 	}
 	return nil, fmt.Errorf("%w: %q is no format", ErrArgument, f)
 }

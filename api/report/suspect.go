@@ -3,7 +3,7 @@ package report
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/waybill-dev/waybill/epcis"
@@ -32,23 +32,23 @@ const (
 
 func suspectColumns() []Column {
 	c := make([]Column, suspectWidth)
-	set := func(i int, key, title string, kind Kind, law string) { c[i] = Column{key, title, kind, law} }
-	set(sItem, "item", "Item of Form FDA 3911 (8/15)", Text, "")
-	set(sField, "field", "Field", Text, "")
-	set(sValue, "value", "Value", Text, "")
-	set(sFilledBy, "filled_by", "Filled by", Text, "")
-	set(sNote, "note", "Note", Text, "")
-	set(sEventTime, "event_time", "Event time", Time, "")
-	set(sOffset, "event_time_zone_offset", "Time zone offset of the event", Text, "")
-	set(sInError, "declared_in_error", "Declared in error since", Text, "")
-	set(sFindings, "findings", "Findings of the ledger's rules", Text, "")
-	set(sRecordedBy, "recorded_by", "Recorded by", Text, "")
-	set(sRecordedAt, "recorded_at", "Recorded at", Time, "")
-	set(sHash, "event_hash", "Event hash", Text, "")
-	set(sBlock, "ledger_block", "Ledger block", Number, "")
-	set(sIndex, "ledger_index", "Index in the block", Number, "")
-	set(sTx, "ledger_transaction", "Ledger transaction", Text, "")
-	set(sLeaf, "proof_leaf", "Leaf of the proof log", Number, "")
+	set := func(i int, key, title string, kind Kind) { c[i] = Column{Key: key, Title: title, Kind: kind} }
+	set(sItem, "item", "Item of Form FDA 3911 (8/15)", Text)
+	set(sField, "field", "Field", Text)
+	set(sValue, "value", "Value", Text)
+	set(sFilledBy, "filled_by", "Filled by", Text)
+	set(sNote, "note", "Note", Text)
+	set(sEventTime, "event_time", "Event time", Time)
+	set(sOffset, "event_time_zone_offset", "Time zone offset of the event", Text)
+	set(sInError, "declared_in_error", "Declared in error since", Text)
+	set(sFindings, "findings", "Findings of the ledger's rules", Text)
+	set(sRecordedBy, "recorded_by", "Recorded by", Text)
+	set(sRecordedAt, "recorded_at", "Recorded at", Time)
+	set(sHash, "event_hash", "Event hash", Text)
+	set(sBlock, "ledger_block", "Ledger block", Number)
+	set(sIndex, "ledger_index", "Index in the block", Number)
+	set(sTx, "ledger_transaction", "Ledger transaction", Text)
+	set(sLeaf, "proof_leaf", "Leaf of the proof log", Number)
 	return c
 }
 
@@ -75,7 +75,7 @@ type SuspectQuery struct {
 // user's. A product that the ledger does not know has a report too. ErrArgument, ErrTooLarge, or the
 // source's error.
 func SuspectProduct(ctx context.Context, source Source, master MasterData, q SuspectQuery, sink Sink) error {
-	epc, until, err := q.Identity.parse()
+	epc, until, err := q.parse()
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (w *suspectWriter) product(g *good, id identified, from *origin, asked Iden
 }
 
 func (w *suspectWriter) issues(v Verification) {
-	w.field("17", "Description of event/issue", "verification: "+string(v.Outcome), fromLedger, "as of ledger height "+fmt.Sprint(v.AsOf.Height), epcis.Hash{})
+	w.field("17", "Description of event/issue", "verification: "+string(v.Outcome), fromLedger, "as of ledger height "+strconv.FormatUint(v.AsOf.Height, 10), epcis.Hash{})
 	for _, r := range v.Reasons {
 		w.field("17", "Description of event/issue", string(r.Code)+": "+r.Detail, fromLedger, "", r.Event)
 	}

@@ -177,8 +177,12 @@ func (s *Sheet) title(c Column) string {
 // about lists what the sheet says of itself, as pairs.
 func (s *Sheet) about() [][2]string {
 	about := [][2]string{
-		{"Report", s.Title}, {"Name", s.Name}, {"Law", s.Law}, {"Subject", s.Subject},
-		{"Ledger height", strconv.FormatUint(s.AsOf.Height, 10)}, {"Last block", fmt.Sprintf("%x", s.AsOf.Hash)},
+		{"Report", s.Title},
+		{"Name", s.Name},
+		{"Law", s.Law},
+		{"Subject", s.Subject},
+		{"Ledger height", strconv.FormatUint(s.AsOf.Height, 10)},
+		{"Last block", fmt.Sprintf("%x", s.AsOf.Hash)},
 		{"Time zone", s.zone().String()},
 	}
 	for _, n := range s.Notes {

@@ -80,7 +80,8 @@ func (x *xlsxWriter) begin() error {
 	if x.part, err = x.zip.Create(fmt.Sprintf("xl/worksheets/sheet%d.xml", x.parts)); err != nil {
 		return err
 	}
-	b := append(x.buf[:0], xmlHead+`<worksheet `+mainNS+`><sheetViews><sheetView workbookViewId="0"`...)
+	b := x.buf[:0]
+	b = append(b, xmlHead+`<worksheet `+mainNS+`><sheetViews><sheetView workbookViewId="0"`...)
 	if x.parts == 1 {
 		b = append(b, ` tabSelected="1"`...)
 	}
@@ -191,7 +192,7 @@ func serial(at time.Time) (millis int64, ok bool) {
 // exact reports whether a double keeps a decimal number.
 func exact(s string) bool {
 	digits := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c == 'e' || c == 'E':
 			n, err := strconv.Atoi(s[i+1:])

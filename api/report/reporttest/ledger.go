@@ -28,7 +28,7 @@ var _ report.Source = (*Ledger)(nil)
 
 // Recorded is when each block is recorded.
 func Recorded(block uint64) time.Time {
-	return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(block) * time.Second)
+	return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(block) * time.Second) //nolint:gosec // few blocks
 }
 
 // fataler is what a helper needs of a test.
@@ -42,7 +42,7 @@ func (l *Ledger) Block(tb fataler, mspID string, bodies ...string) {
 			tb.Fatal(err, body)
 		}
 		r := report.Record{
-			Hash: e.Hash(), Block: l.height, Index: uint32(i), TxID: TxID(l.height), RecordedBy: mspID, RecordedAt: Recorded(l.height), //nolint:gosec // few
+			Hash: e.Hash(), Block: l.height, Index: uint32(i), TxID: TxID(l.height), RecordedBy: mspID, RecordedAt: Recorded(l.height),
 			EventTime: e.EventTime.Instant.Truncate(time.Millisecond), Body: []byte(body), InError: e.IsErrorDeclaration(),
 		}
 		l.records, l.events = append(l.records, r), append(l.events, e)
