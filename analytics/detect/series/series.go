@@ -66,7 +66,7 @@ func Default() Settings {
 	return Settings{
 		Warmup: 32, Shingle: 16, Neighbours: 5, References: 400, Every: 5, Refit: 50, Shrink: 0.01, Gap: 16,
 		Bins: 96, Days: 7,
-		Block: 50, Blocks: 320, MinBlocks: 6, Top: 10, Refractory: 200, Clearly: 1, Notable: 1, AlarmP: 1e-5,
+		Block: 50, Blocks: 320, MinBlocks: 4, Top: 10, Refractory: 200, Clearly: 1, Notable: 1, AlarmP: 1e-5,
 	}
 }
 

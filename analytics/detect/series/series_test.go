@@ -171,7 +171,7 @@ func TestScaleAndOriginMakeNoDifference(t *testing.T) {
 }
 
 func TestAnyScaleAndOriginGiveTheSameScoresToRounding(t *testing.T) {
-	values := journey(1500)
+	values := journey(600)
 	want := run(t, scorer(t), 0, values)
 	rapid.Check(t, func(t *rapid.T) {
 		a := rapid.Float64Range(1e-3, 1e3).Draw(t, "a") * rapid.SampledFrom([]float64{1, -1}).Draw(t, "sign")
@@ -212,7 +212,10 @@ func TestSavingAndRestoringAnywhereGivesTheSameBits(t *testing.T) {
 	want := run(t, whole, 0, values)
 	end := save(t, whole)
 	cuts := []int{0, 1, 31, 32, 33, 95, 96, 97, 300, 2999, 3000, 3001, 4199}
-	for range 10 {
+	if testing.Short() {
+		cuts = []int{20, 97, 3000}
+	}
+	for range 3 {
 		cuts = append(cuts, rand.IntN(len(values)))
 	}
 	for _, cut := range cuts {
@@ -297,7 +300,7 @@ func TestAnySeriesGivesScoresAndProbabilities(t *testing.T) {
 			rapid.SampledFrom([]int64{0, 1, math.MaxInt64, math.MinInt64}),
 		)
 		time := at.Draw(t, "start")
-		for range rapid.IntRange(1, 1200).Draw(t, "n") {
+		for range rapid.IntRange(1, 500).Draw(t, "n") {
 			var v float64
 			switch rapid.IntRange(0, 19).Draw(t, "kind") {
 			case 0:
@@ -350,7 +353,7 @@ func TestAPauseIsNoShape(t *testing.T) {
 }
 
 func TestTheSameBitsOnEveryMachine(t *testing.T) {
-	const want = "7823eec8ec191e77c8ac5ef19cd3dfe4711c78c3974eb3369f2e0471ddcb3107"
+	const want = "f11c0923838df6b87304538f6338b36e7bce88df2535d19d5b200f98a93631ba"
 	h := sha256.New()
 	// Values made of integers alone, so that the test's own arithmetic is the same everywhere.
 	x := uint64(88172645463325252)

@@ -29,7 +29,9 @@ type tail struct {
 	top   []float64 // the largest of max, descending
 	first int       // how many of them are above the threshold, which is the next
 	scale float64   // mean log excess over it
-	ahead float64   // -ln of the share of blocks above it
+	// degrees is what the scale is worth while fewer than most blocks are above the threshold.
+	degrees float64
+	ahead   float64 // -ln of the share of blocks above it
 }
 
 func newTail(s Settings) tail {
@@ -67,7 +69,11 @@ func (t *tail) unlikely(distance float64) float64 {
 		return 0
 	}
 	if threshold := t.top[t.first]; threshold > 0 {
-		return t.ahead + coldchain.Ln(distance/threshold)/t.scale
+		excess := coldchain.Ln(distance/threshold) / t.scale
+		if t.first < t.most {
+			excess = float64(t.degrees * coldchain.Ln(1+excess/t.degrees))
+		}
+		return t.ahead + excess
 	}
 	// Most blocks were without any distance, so that there is no tail to fit: the rank decides.
 	rank := 1
@@ -108,6 +114,11 @@ func (t *tail) fit() {
 		excess += coldchain.Ln(v / threshold)
 	}
 	t.scale = max(leastScale, excess/float64(t.first))
+	// A scale that rests on few excesses may be far too small. Then the excess is taken to have the
+	// distribution of one over the mean of so many (Lomax), the wider the fewer there are.
+	if t.first < t.most {
+		t.degrees = float64(t.first*t.most) / float64(t.most-t.first)
+	}
 }
 
 func (t *tail) code(c *canon.Coder) {
