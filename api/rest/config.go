@@ -34,6 +34,9 @@ type Config struct {
 	Reports      report.Source
 	ReportMaster report.MasterData
 
+	// Traces answers the questions of genealogy below /waybill/v1. Nil: there are no answers.
+	Traces Tracer
+
 	// Lead waits until this process is the one to deliver subscriptions, of several that share them.
 	// The context it gives ends when it no longer is. Nil: it is at once, and for good.
 	Lead func(ctx context.Context) (context.Context, context.CancelFunc, error)

@@ -112,6 +112,9 @@ func (s *Server) routes() {
 	route("/queries/{queryName}/subscriptions/{subscriptionID}",
 		methods{get: s.getSubscription, del: s.deleteSubscription, read: Manage, write: Manage})
 	route("/waybill/v1/reports/{report}", methods{get: s.reports(), read: Read, long: true})
+	for _, what := range []string{"trace", "recall", "locate"} {
+		route("/waybill/v1/"+what, methods{get: s.traces(what), read: Read})
+	}
 	route("/nextPageToken/{token}", methods{del: s.deleteToken, write: Read})
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, notFound("there is no such path"))

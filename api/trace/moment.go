@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
@@ -126,4 +127,10 @@ func (ws windows) end() Moment {
 		return beginning()
 	}
 	return ws[len(ws)-1].Until
+}
+
+// At is a time as questions have it.
+func At(t time.Time) *ledger.Millis {
+	at := ledger.MillisOf(t)
+	return &at
 }

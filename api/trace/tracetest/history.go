@@ -82,8 +82,8 @@ const device = "urn:epc:id:giai:9521321.logger1"
 
 func instances() []string {
 	return []string{
-		"urn:epc:id:sgtin:9521321.000001.1", "urn:epc:id:sgtin:9521321.000001.2", "https://id.gs1.org/01/09521321000012/21/3",
-		"https://example.com/01/09521321000012/10/L1/21/4", "https://id.gs1.org/01/09521321000012/10/L%2D2/21/2",
+		"urn:epc:id:sgtin:9521321.000001.1", "urn:epc:id:sgtin:9521321.000001.2", "https://id.gs1.org/01/09521321000018/21/3",
+		"https://example.com/01/09521321000018/10/L1/21/4", "https://id.gs1.org/01/09521321000018/10/L%2D2/21/2",
 		"urn:epc:id:sgtin:9521321.000002.1", "urn:epc:id:sgtin:9521321.000002.2", "https://example.com/things/7",
 	}
 }
@@ -97,7 +97,7 @@ func containers() []string {
 
 func classes() []string {
 	return []string{
-		"urn:epc:class:lgtin:9521321.000001.L1", "https://id.gs1.org/01/09521321000012/10/L-2", "urn:epc:class:lgtin:9521321.000002.L1",
+		"urn:epc:class:lgtin:9521321.000001.L1", "https://id.gs1.org/01/09521321000018/10/L-2", "urn:epc:class:lgtin:9521321.000002.L1",
 		"urn:epc:idpat:sgtin:9521321.000003.*",
 	}
 }

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/waybill-dev/waybill/api/client"
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/api/report"
+	"github.com/waybill-dev/waybill/api/rest"
+	"github.com/waybill-dev/waybill/api/trace"
+	"github.com/waybill-dev/waybill/gateway/profile"
+)
+
+// traceFlags are what questions of genealogy take.
+type traceFlags struct {
+	at, svg      string
+	depth, nodes uint32
+}
+
+func (f *traceFlags) add(cmd *cobra.Command, nodes int) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.at, "at", "", "as of this `TIME` (RFC 3339): later events are left out (default: all events)")
+	flags.StringVar(&f.svg, "svg", "", "write a picture to `FILE`, - for standard output, instead of the list")
+	flags.Uint32Var(&f.depth, "depth", trace.DefaultDepth, "how many edges to follow at most")
+	flags.Uint32Var(&f.nodes, "nodes", uint32(nodes), "how many nodes to give at most") //nolint:gosec // a constant
+}
+
+func (f *traceFlags) limits() (*waybillv1.TraceLimits, error) {
+	if f.depth < 1 || f.depth > trace.MaxDepth {
+		return nil, usage("--depth: %d is not from 1 to %d", f.depth, trace.MaxDepth)
+	}
+	if f.nodes < 1 || f.nodes > trace.MaxNodes {
+		return nil, usage("--nodes: %d is not from 1 to %d", f.nodes, trace.MaxNodes)
+	}
+	return &waybillv1.TraceLimits{Depth: f.depth, Nodes: f.nodes}, nil
+}
+
+func (f *traceFlags) time() (*timestamppb.Timestamp, error) {
+	if f.at == "" {
+		return nil, nil //nolint:nilnil // absent: all events
+	}
+	at, err := time.Parse(time.RFC3339Nano, f.at)
+	if err != nil {
+		return nil, usage("--at: %q is not a time such as 2026-03-01T00:00:00Z", f.at)
+	}
+	return timestamppb.New(at), nil
+}
+
+// tracedID reads what is asked for: an identifier in any spelling, or a lot as GS1 prints it.
+func tracedID(arg string) (string, error) {
+	if !strings.HasPrefix(arg, "(01)") {
+		return arg, nil
+	}
+	lot, err := report.LotOf(arg)
+	if err != nil {
+		return "", usage("%w", err)
+	}
+	return lot, nil
+}
+
+func (a *app) newTraceCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "trace EPC",
+		Short: "Show where a thing came from, what came of it, or where it is",
+		Long: `Follow a thing through aggregation, association, transformation and lots, by the events on the ledger
+and in the order of their event times; events that were declared in error count as never happened.
+EPC is an item, a container or a lot: an EPC URN, a GS1 Digital Link, or (01)GTIN(10)LOT.
+
+  --up     its contents, the inputs it was made of, its lot, and so on
+  --down   the containers it was put in, what was made of it, the instances of a lot; of a container
+           also its contents
+  --where  what it is in, and who holds it
+
+Each line names the event that says so. An answer that is not whole says by what it was cut.`,
+		Example: `  waybill trace urn:epc:id:sgtin:9521321.000001.1001 --up
+  waybill trace "(01)09521321000012(10)LOT-77" --down --svg lot.svg
+  waybill trace urn:epc:id:sscc:9521321.0000000001 --where --at 2026-03-01T12:00:00Z`,
+		Args: cobra.ExactArgs(1),
+	}
+	var f traceFlags
+	f.add(cmd, trace.DefaultNodes)
+	cmd.Flags().Bool("up", false, "to the origins")
+	down := cmd.Flags().Bool("down", false, "to what came of it")
+	where := cmd.Flags().Bool("where", false, "the container and the custodian")
+	cmd.MarkFlagsMutuallyExclusive("up", "down", "where")
+	cmd.MarkFlagsOneRequired("up", "down", "where")
+	cmd.MarkFlagsMutuallyExclusive("where", "svg")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		limits, err := f.limits()
+		if err != nil {
+			return err
+		}
+		at, err := f.time()
+		if err != nil {
+			return err
+		}
+		id, err := tracedID(args[0])
+		if err != nil {
+			return err
+		}
+		if *where {
+			return a.locate(cmd, id, at)
+		}
+		direction := waybillv1.TraceDirection_TRACE_DIRECTION_UP
+		if *down {
+			direction = waybillv1.TraceDirection_TRACE_DIRECTION_DOWN
+		}
+		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			stream, err := waybillv1.NewTraceServiceClient(conn).Trace(ctx, &waybillv1.TraceRequest{Id: id, Direction: direction, At: at, Limits: limits})
+			if err != nil {
+				return err
+			}
+			return a.graph(cmd, f.svg, printTrace, func() (*waybillv1.TracePart, error) { m, err := stream.Recv(); return m.GetPart(), err })
+		})
+	}
+	return cmd
+}
+
+// graph takes an answer in and writes it: as JSON, as a picture, or with print.
+func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g *trace.Graph) error, next func() (*waybillv1.TracePart, error)) (err error) {
+	whole := &waybillv1.TracePart{}
+	g, err := client.ReadGraph(func() (*waybillv1.TracePart, error) {
+		part, err := next()
+		if err == nil && a.json {
+			whole.Nodes, whole.Edges, whole.Balances = append(whole.Nodes, part.GetNodes()...), append(whole.Edges, part.GetEdges()...), append(whole.Balances, part.GetBalances()...)
+			if part.GetSummary() != nil {
+				whole.Summary = part.GetSummary()
+			}
+		}
+		return part, err
+	})
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if svg != "" && svg != stdinName {
+		file, failed := os.CreateTemp(filepath.Dir(svg), ".picture-*")
+		if failed != nil {
+			return fail(exitRefused, codeFile, "", "%w", failed)
+		}
+		defer func() { err = keep(file, svg, err) }()
+		if err := trace.WriteSVG(file, &g); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.json && svg != stdinName:
+		err = writeView(out, whole)
+	case svg == stdinName:
+		err = trace.WriteSVG(out, &g)
+	case svg == "":
+		err = printed(out, &g)
+	}
+	if err == nil && len(g.Truncated) > 0 && !a.quiet {
+		fmt.Fprintf(cmd.ErrOrStderr(), "NOT WHOLE: cut by %s\n", truncatedWords(g.Truncated))
+	}
+	return err
+}
+
+func truncatedWords(all []trace.Truncation) string {
+	words := make([]string, len(all))
+	for i, t := range all {
+		words[i] = string(t)
+	}
+	return strings.Join(words, ", ")
+}
+
+// printTrace prints the tree that begins with what was asked for. What stands in several places is
+// followed in the first.
+func printTrace(w io.Writer, g *trace.Graph) error {
+	t := traceTree{w: w, g: g, next: map[string][]trace.Edge{}, shown: map[string]bool{}, kinds: map[string]trace.Kind{}}
+	depth := map[string]int{}
+	for _, n := range g.Nodes {
+		t.kinds[n.ID], depth[n.ID] = n.Kind, n.Depth
+	}
+	for _, e := range g.Edges {
+		near, far := e.From, e.To
+		if depth[far] < depth[near] || depth[far] == depth[near] && g.Direction == trace.Up {
+			near, far = far, near
+		}
+		t.next[near] = append(t.next[near], e)
+	}
+	for _, edges := range t.next {
+		slices.SortStableFunc(edges, func(a, b trace.Edge) int { return cmp.Compare(a.Begin.At, b.Begin.At) })
+	}
+	t.line("", trace.Label(g.Root)+"  "+string(t.kinds[g.Root]))
+	t.under(g.Root, "  ")
+	for _, b := range g.Balances {
+		t.balance(b)
+	}
+	return t.err
+}
+
+type traceTree struct {
+	w     io.Writer
+	g     *trace.Graph
+	next  map[string][]trace.Edge
+	shown map[string]bool
+	kinds map[string]trace.Kind
+	err   error
+}
+
+func (t *traceTree) line(indent, text string) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.w, "%s%s\n", indent, printable(text))
+	}
+}
+
+func (t *traceTree) under(id, indent string) {
+	t.shown[id] = true
+	for _, e := range t.next[id] {
+		other, words := e.To, map[trace.EdgeKind]string{
+			trace.Aggregated: "into", trace.Associated: "tied to", trace.Consumed: "consumed by", trace.Produced: "became", trace.OfLot: "instance",
+		}
+		if other == id {
+			other, words = e.From, map[trace.EdgeKind]string{
+				trace.Aggregated: "held", trace.Associated: "tied with", trace.Consumed: "from", trace.Produced: "made by", trace.OfLot: "of lot",
+			}
+		}
+		text := words[e.Kind] + " " + trace.Label(other)
+		if t.kinds[other] == trace.KindTransformation {
+			text = words[e.Kind] + " transformation " + trace.Label(other)
+		}
+		if e.Quantity != "" {
+			text += strings.TrimRight(fmt.Sprintf("  %s %s", e.Quantity, e.UOM), " ")
+		}
+		text += "  " + evidenceText(&e.Begin)
+		if e.End != nil {
+			text += " until " + evidenceText(e.End)
+		}
+		again := t.shown[other] && len(t.next[other]) > 0
+		if again {
+			text += "  (see above)"
+		}
+		t.line(indent, text)
+		if !t.shown[other] {
+			t.under(other, indent+"  ")
+		}
+	}
+}
+
+func (t *traceTree) balance(b trace.Balance) {
+	for _, a := range b.Amounts {
+		unit := cmp.Or(a.UOM, "items")
+		t.line("", fmt.Sprintf("balance of %s: %g %s in, %g %s out, %+g", trace.Label(b.Transformation), a.Inputs, unit, a.Outputs, unit, a.Difference()))
+	}
+	if b.UnstatedInputs+b.UnstatedOutputs > 0 {
+		t.line("", fmt.Sprintf("balance of %s: %d inputs and %d outputs without an amount", trace.Label(b.Transformation), b.UnstatedInputs, b.UnstatedOutputs))
+	}
+}
+
+// evidenceText names an event by the beginning of its hash; the whole is in the JSON.
+func evidenceText(e *trace.Evidence) string {
+	if e == nil {
+		return ""
+	}
+	const some = 12
+	return e.At.Time().UTC().Format(time.RFC3339) + " event " + e.Hash.String()[:some]
+}
+
+func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) error {
+	return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		r, err := waybillv1.NewTraceServiceClient(conn).Locate(ctx, &waybillv1.LocateRequest{Id: id, At: at})
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		if a.json {
+			return writeView(out, r)
+		}
+		c := client.GraphCustody(r.GetCustody())
+		if c == nil {
+			c = &trace.Custody{}
+		}
+		err = facts(out, "item", r.GetId(), "at", stamp(r.GetAt()), "in", strings.Join(r.GetContainers(), ", in "), "custodian", c.Custodian, "by", evidenceText(c.Held),
+			"status", string(c.Status), "since", evidenceText(c.Since), "place", c.Place, "seen", evidenceText(c.Seen), "party", c.Party)
+		if err == nil && len(r.GetTruncated()) > 0 && !a.quiet {
+			fmt.Fprintf(cmd.ErrOrStderr(), "NOT WHOLE: cut by %s\n", strings.Join(r.GetTruncated(), ", "))
+		}
+		return err
+	})
+}
+
+// restTraces has the read model answer the REST binding.
+type restTraces struct{ store *readmodel.Store }
+
+func restError(err error) error {
+	switch {
+	case errors.Is(err, readmodel.ErrNotFound):
+		return fmt.Errorf("%w: no event names it", rest.ErrNotFound)
+	case errors.Is(err, readmodel.ErrUnavailable):
+		return fmt.Errorf("%w: %w", rest.ErrUnavailable, err)
+	}
+	return err
+}
+
+func (r restTraces) Trace(ctx context.Context, q trace.Question) (trace.Graph, error) {
+	g, err := r.store.Trace(ctx, q)
+	return g, restError(err)
+}
+
+func (r restTraces) Recall(ctx context.Context, q trace.Question) (trace.Graph, error) {
+	g, err := r.store.Recall(ctx, q)
+	return g, restError(err)
+}
+
+func (r restTraces) Locate(ctx context.Context, q trace.Question) (trace.Where, error) {
+	w, err := r.store.Locate(ctx, q)
+	return w, restError(err)
+}
