@@ -229,6 +229,7 @@ func cannedAPIWith(t *testing.T, device []byte, capture waybillv1.CaptureService
 	waybillv1.RegisterVerdictServiceServer(s, canned{})
 	waybillv1.RegisterPolicyServiceServer(s, canned{})
 	waybillv1.RegisterAdminServiceServer(s, canned{})
+	waybillv1.RegisterReportServiceServer(s, cannedReports{})
 	waybillv1.RegisterFindingServiceServer(s, cannedRules{})
 	waybillv1.RegisterMasterDataServiceServer(s, cannedRules{})
 	ill := grpchealth.NewServer()

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	_ "time/tzdata" // reports are in the time zone asked for, also on a machine without the database of zones
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
