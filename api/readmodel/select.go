@@ -177,20 +177,20 @@ type selection struct {
 	genesis         [32]byte
 }
 
-func (st *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, genesis [32]byte) *selection {
-	s := &selection{
-		ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: st.bounds, budget: st.bounds.looked, event: always(), recorded: always(),
-		cache: &st.columns, genesis: genesis,
+func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, genesis [32]byte) *selection {
+	sel := &selection{
+		ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: s.bounds, budget: s.bounds.looked, event: always(), recorded: always(),
+		cache: &s.columns, genesis: genesis,
 	}
 	switch q.Order.Field {
 	case query.OrderEventTime:
-		s.order.by = byEventTime
+		sel.order.by = byEventTime
 	case query.OrderRecordTime:
-		s.order.by = byRecordTime
+		sel.order.by = byRecordTime
 	case query.OrderNone, query.OrderExtension:
 	}
-	s.order.descending = s.order.by != byPosition && q.Order.Descending
-	return s
+	sel.order.descending = sel.order.by != byPosition && q.Order.Descending
+	return sel
 }
 
 // plan turns the predicates into what the index is asked, and reads which parts there are.
