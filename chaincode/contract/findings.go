@@ -442,7 +442,7 @@ func (c *court) reviewEvent(hash ledger.Digest) (wire.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
-	if err := c.prefetchFindings(keys, namings); err != nil {
+	if err = c.prefetchFindings(keys, namings); err != nil {
 		return answer, err
 	}
 	found, err := ledger.JudgeEvent(in, *record, c.book, c.repository, c.balanced)

@@ -428,12 +428,12 @@ type at struct {
 }
 
 func (a at) Fatal(args ...any) {
-	a.fatal.Helper()
+	a.Helper()
 	a.fatal.Fatalf("%s%s", a.place, fmt.Sprint(args...))
 }
 
 func (a at) Fatalf(format string, args ...any) {
-	a.fatal.Helper()
+	a.Helper()
 	a.fatal.Fatalf("%s%s", a.place, fmt.Sprintf(format, args...))
 }
 
@@ -490,7 +490,7 @@ func TestScenariosLeadToTheSameFindingsInEveryOrderOfRecording(t *testing.T) {
 				second.names = first.names
 				second.c.clock = first.c.clock
 				all := slices.Clone(first.events)
-				for _, line := range strings.Split(string(text), "\n") {
+				for line := range strings.SplitSeq(string(text), "\n") {
 					if words := strings.Fields(line); len(words) == 2 && words[0] == "error" {
 						all = append(all, first.entries[words[1]])
 					} else if len(words) > 1 && slices.Contains([]string{"prefix", "rules", "place", "lane", "product"}, words[0]) {

@@ -34,7 +34,7 @@ func Distance(a, b LatLon) int64 {
 	low, high := int64(0), int64(halfMeridian)
 	for low < high {
 		middle := (low + high + 1) / 2
-		s := sin(quotient(uint64(middle), one, 2*earthRadius)) //nolint:gosec // not negative
+		s := sin(quotient(uint64(middle), one, 2*earthRadius))
 		if times(s, s) <= h {
 			low = middle
 		} else {

@@ -431,8 +431,8 @@ func (j *judge) journey(from, to Step) error {
 
 // within reports whether a distance in metres can be gone in a time at a speed in metres an hour.
 func within(distance int64, took Millis, limit int64) bool {
-	high, low := bits.Mul64(uint64(limit), uint64(took)) //nolint:gosec // neither is negative
-	return high > 0 || low >= uint64(distance)*uint64(time.Hour/time.Millisecond)
+	high, low := bits.Mul64(uint64(limit), uint64(took))                          //nolint:gosec // neither is negative
+	return high > 0 || low >= uint64(distance)*uint64(time.Hour/time.Millisecond) //nolint:gosec // not negative
 }
 
 // span writes a length of time for a person.

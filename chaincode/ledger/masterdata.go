@@ -136,8 +136,11 @@ func (m MasterDatum) Kind() MasterKind {
 		set  bool
 		kind MasterKind
 	}{
-		{m.Prefix != nil, MasterPrefix}, {m.Place != nil, MasterPlace}, {m.Product != nil, MasterProduct},
-		{m.Lane != nil, MasterLane}, {m.Rules != nil, MasterRules},
+		{m.Prefix != nil, MasterPrefix},
+		{m.Place != nil, MasterPlace},
+		{m.Product != nil, MasterProduct},
+		{m.Lane != nil, MasterLane},
+		{m.Rules != nil, MasterRules},
 	} {
 		if k.set {
 			kind = k.kind

@@ -30,7 +30,7 @@ const (
 )
 
 // Has reports whether one of the acts is in the set.
-func (a Acts) Has(any Acts) bool { return a&any != 0 }
+func (a Acts) Has(one Acts) bool { return a&one != 0 }
 
 // Step is what one event says of an item, as far as the rules need it.
 type Step struct {
@@ -54,8 +54,14 @@ func stepOf(in EventInput, f effect, by string) Step {
 		on  bool
 		act Acts
 	}{
-		{f.commissions, ActCommissions}, {f.ends, ActEnds}, {f.moves, ActMoves}, {f.ships, ActShips},
-		{f.receives, ActReceives}, {f.holds, ActHolds}, {f.voids, ActVoids}, {f.empties, ActEmpties},
+		{f.commissions, ActCommissions},
+		{f.ends, ActEnds},
+		{f.moves, ActMoves},
+		{f.ships, ActShips},
+		{f.receives, ActReceives},
+		{f.holds, ActHolds},
+		{f.voids, ActVoids},
+		{f.empties, ActEmpties},
 	} {
 		if a.on {
 			s.Acts |= a.act

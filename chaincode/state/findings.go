@@ -113,7 +113,7 @@ func (r *Repository) CreateMaster(m ledger.MasterDatum) error {
 	if err != nil {
 		return err
 	}
-	if err := store(r, key, m); err != nil {
+	if err = store(r, key, m); err != nil {
 		return err
 	}
 	if key, err = wire.MasterKey(m.Kind(), m.ID()...); err != nil {

@@ -77,7 +77,11 @@ func printItem(w io.Writer, i *waybillv1.Item) error {
 
 func printFindings(w io.Writer, findings []*waybillv1.Finding) error {
 	for _, f := range findings {
-		if _, err := fmt.Fprintf(w, "finding  %s: %s (event %s)\n", f.GetCode(), printable(f.GetDetail()), f.GetEventHash()); err != nil {
+		closed := ""
+		if f.GetClosedAt() != nil {
+			closed = ", closed"
+		}
+		if _, err := fmt.Fprintf(w, "finding  %s%s: %s (event %s)\n", f.GetCode(), closed, printable(f.GetDetail()), f.GetEventHash()); err != nil {
 			return err
 		}
 	}
