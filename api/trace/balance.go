@@ -27,7 +27,7 @@ type Amount struct {
 }
 
 // Difference is what came out beyond what went in; below zero is what was lost.
-func (a Amount) Difference() float64 { return a.Outputs - a.Inputs }
+func (a Amount) Difference() float64 { return rounded(a.Outputs - a.Inputs) }
 
 // balances adds up the transformations of an answer.
 func (w *walk) balances(ctx context.Context, g *Graph) error {

@@ -96,7 +96,7 @@ func (g *Graph) JSON() GraphJSON {
 	for _, b := range g.Balances {
 		to := balanceJSON{Transformation: b.Transformation, Amounts: []amountJSON{}, UnstatedInputs: b.UnstatedInputs, UnstatedOutputs: b.UnstatedOutputs}
 		for _, a := range b.Amounts {
-			to.Amounts = append(to.Amounts, amountJSON{a.Dimension, a.UOM, a.Inputs, a.Outputs, rounded(a.Difference())})
+			to.Amounts = append(to.Amounts, amountJSON{a.Dimension, a.UOM, a.Inputs, a.Outputs, a.Difference()})
 		}
 		j.Balances = append(j.Balances, to)
 	}

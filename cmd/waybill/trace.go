@@ -67,7 +67,7 @@ func tracedID(arg string) (string, error) {
 	}
 	lot, err := report.LotOf(arg)
 	if err != nil {
-		return "", usage("%w", err)
+		return "", usage("%q is no lot such as (01)09521321000018(10)L-77", arg)
 	}
 	return lot, nil
 }
@@ -165,7 +165,7 @@ func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g 
 	case svg == "":
 		err = printed(out, &g)
 	}
-	if err == nil && len(g.Truncated) > 0 && !a.quiet {
+	if err == nil && len(g.Truncated) > 0 { // said however quiet the rest is
 		fmt.Fprintf(cmd.ErrOrStderr(), "NOT WHOLE: cut by %s\n", truncatedWords(g.Truncated))
 	}
 	return err
@@ -263,13 +263,11 @@ func (t *traceTree) balance(b trace.Balance) {
 	}
 }
 
-// evidenceText names an event by the beginning of its hash; the whole is in the JSON.
 func evidenceText(e *trace.Evidence) string {
 	if e == nil {
 		return ""
 	}
-	const some = 12
-	return e.At.Time().UTC().Format(time.RFC3339) + " event " + e.Hash.String()[:some]
+	return e.At.Time().UTC().Format(time.RFC3339) + " event " + e.Hash.String()
 }
 
 func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) error {
@@ -288,7 +286,7 @@ func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) e
 		}
 		err = facts(out, "item", r.GetId(), "at", stamp(r.GetAt()), "in", strings.Join(r.GetContainers(), ", in "), "custodian", c.Custodian, "by", evidenceText(c.Held),
 			"status", string(c.Status), "since", evidenceText(c.Since), "place", c.Place, "seen", evidenceText(c.Seen), "party", c.Party)
-		if err == nil && len(r.GetTruncated()) > 0 && !a.quiet {
+		if err == nil && len(r.GetTruncated()) > 0 {
 			fmt.Fprintf(cmd.ErrOrStderr(), "NOT WHOLE: cut by %s\n", strings.Join(r.GetTruncated(), ", "))
 		}
 		return err
