@@ -20,6 +20,8 @@ type EventInput struct {
 	Claims string
 	// SeenAt is where the items were: the canonical readPoint, else bizLocation; empty if neither is given.
 	SeenAt string
+	// Place is where the items are afterwards: the canonical bizLocation, else readPoint.
+	Place string
 	// Places are the event's readPoint and bizLocation, canonical, once each.
 	Places []string
 	// Destination is where a shipping goes: the canonical location, else possessing, else owning party.
@@ -58,13 +60,13 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 		Body:  BodyDigest(raw, body),
 		At:    MillisOf(event.EventTime.Instant),
 	}
-	for _, s := range []string{string(event.BizStep), string(event.Disposition), place(event)} {
+	if err = in.locate(); err != nil {
+		return EventInput{}, err
+	}
+	for _, s := range [...]string{string(event.BizStep), string(event.Disposition)} {
 		if len(s) > MaxRegisterBytes {
 			return EventInput{}, refuse(ErrTooLarge, "a business step, disposition or place of %d bytes, at most %d are allowed", len(s), MaxRegisterBytes)
 		}
-	}
-	if err = in.locate(); err != nil {
-		return EventInput{}, err
 	}
 	items := event.Items()
 	in.Amounts = amountsOf(items)
@@ -98,14 +100,15 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 
 // locate reads where the event happened and where what it ships goes.
 func (in *EventInput) locate() error {
-	for _, l := range []*epcis.Location{in.Event.ReadPoint, in.Event.BizLocation} {
+	for _, l := range [...]*epcis.Location{in.Event.ReadPoint, in.Event.BizLocation} {
 		if l == nil || l.ID == "" {
 			continue
 		}
 		id := CanonicalPlace(l.ID)
 		if len(id) > MaxRegisterBytes {
-			return refuse(ErrTooLarge, "a place of %d bytes, at most %d are allowed", len(id), MaxRegisterBytes)
+			return refuse(ErrTooLarge, "a business step, disposition or place of %d bytes, at most %d are allowed", len(id), MaxRegisterBytes)
 		}
+		in.Place = id // the last one, which is the bizLocation if there is one
 		if in.SeenAt == "" {
 			in.SeenAt = id
 		}
@@ -116,7 +119,7 @@ func (in *EventInput) locate() error {
 	if in.Event.BizStep != "shipping" {
 		return nil
 	}
-	for _, kind := range []string{"location", "possessing_party", "owning_party"} {
+	for _, kind := range [...]string{"location", "possessing_party", "owning_party"} {
 		for _, d := range in.Event.Destinations {
 			if d.Type == kind && in.Destination == "" {
 				in.Destination = CanonicalPlace(d.ID)

@@ -144,7 +144,7 @@ func (s ItemState) Apply(in EventInput, role epcis.Role, tx Tx) ItemState {
 	}
 	if now.follows(s.LastAt, s.LastEvent) {
 		s.LastAt, s.LastEvent = in.At, in.Hash
-		s.BizStep, s.Disposition, s.Place = string(in.Event.BizStep), string(in.Event.Disposition), place(in.Event)
+		s.BizStep, s.Disposition, s.Place = string(in.Event.BizStep), string(in.Event.Disposition), in.Place
 	}
 	return s
 }
@@ -159,22 +159,6 @@ type moment struct {
 // An event that meets itself, as one that names an item in two roles does, follows.
 func (m moment) follows(at Millis, by Digest) bool {
 	return by.IsZero() || cmp.Or(cmp.Compare(m.at, at), bytes.Compare(m.hash[:], by[:])) >= 0
-}
-
-// place spells the event's place canonically where it is a GS1 key, so that it is the same for every
-// text of the event.
-func place(e *epcis.Event) string {
-	var id string
-	switch {
-	case e.BizLocation != nil:
-		id = e.BizLocation.ID
-	case e.ReadPoint != nil:
-		id = e.ReadPoint.ID
-	}
-	if canonical, err := epcis.CanonicalEPC(id); err == nil {
-		return canonical
-	}
-	return id
 }
 
 func stamp(m Millis) string { return m.Time().Format("2006-01-02T15:04:05Z") }

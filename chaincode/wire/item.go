@@ -61,7 +61,7 @@ const maxItemStamps = 7 + ledger.MaxItemSteps
 func EncodeItem(s ledger.ItemState) ([]byte, error) {
 	out := storedItem{
 		Status: s.Status, Custodian: s.Custodian, Container: s.Container,
-		Disposition: s.Disposition, Place: s.Place, BizStep: s.BizStep, Stamps: []stamp{},
+		Disposition: s.Disposition, Place: s.Place, BizStep: s.BizStep, Stamps: make([]stamp, 0, len(s.Steps)+1),
 	}
 	ref := func(at ledger.Millis, by ledger.Digest) int {
 		if by.IsZero() {
@@ -95,7 +95,7 @@ func EncodeItem(s ledger.ItemState) ([]byte, error) {
 		return len(out.Names)
 	}
 	if len(s.Steps) > 0 {
-		out.Steps = make([]storedStep, len(s.Steps))
+		out.Steps, out.Names = make([]storedStep, len(s.Steps)), make([]string, 0, 4)
 	}
 	for i, t := range s.Steps {
 		out.Steps[i] = storedStep{
