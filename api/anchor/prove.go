@@ -38,7 +38,7 @@ func (s *Service) Prove(ctx context.Context, r Request) (proof.Proof, error) {
 		return proof.Proof{}, fmt.Errorf("%w: %w", ErrNotAnchored, err)
 	}
 	if err != nil {
-		return proof.Proof{}, err
+		return proof.Proof{}, damaged(err)
 	}
 	if err := s.sign(&p.Roots[0], agreed, r.All); err != nil {
 		return proof.Proof{}, err
@@ -64,9 +64,16 @@ func (s *Service) Consistency(ctx context.Context, from, to uint64, all bool) (p
 	}
 	p, err := s.cfg.Store.Consistency(ctx, first.Root.Height, second.Root.Height)
 	if err != nil {
-		return proof.Proof{}, err
+		return proof.Proof{}, damaged(err)
 	}
 	return p, errors.Join(s.sign(&p.Roots[0], first, all), s.sign(&p.Roots[1], second, all))
+}
+
+func damaged(err error) error {
+	if errors.Is(err, readmodel.ErrCorrupt) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
 }
 
 // agreedAt gives what a majority anchored at a height, or last.

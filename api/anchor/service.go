@@ -26,6 +26,9 @@ var (
 	// ErrDisagrees says that this node's proof log is not the one that a majority anchored: its store is
 	// damaged, or was told otherwise than the others. Check the store; ask another organisation's node.
 	ErrDisagrees = errors.New("WB_ROOT_DISAGREES: this node's proof log is not the one that a majority of the organisations anchored")
+	// ErrDamaged says that what is stored is not what the proof log was made of, so that nothing of it can
+	// be proven: check the store and build it anew from the ledger.
+	ErrDamaged = errors.New("WB_PROOF_STORE_DAMAGED: what this node stores is not what its proof log was made of; its operator has to check the store")
 )
 
 // Store is the read model as far as roots and proofs go; *readmodel.Store is one.

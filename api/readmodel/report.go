@@ -368,7 +368,7 @@ func lotAttributes() []string {
 }
 
 // LotItems implements report.Source. The question goes through the query language, whose index knows the fields.
-func (r *Reports) LotItems(ctx context.Context, gtin, lot string, asOf report.AsOf, limit int) ([]report.Record, error) {
+func (r *Reports) LotItems(ctx context.Context, _, lot string, asOf report.AsOf, limit int) ([]report.Record, error) {
 	var keys []reportKey
 	seen := map[int64]bool{}
 	for _, attribute := range lotAttributes() {
@@ -383,7 +383,7 @@ func (r *Reports) LotItems(ctx context.Context, gtin, lot string, asOf report.As
 			}
 			for _, e := range page.Entries {
 				pos := e.key()
-				if e.Event.IsErrorDeclaration() || pos > last(asOf) || seen[pos] || !namesSerials(e.Event, gtin) {
+				if e.Event.IsErrorDeclaration() || pos > last(asOf) || seen[pos] {
 					continue
 				}
 				seen[pos] = true
@@ -407,12 +407,6 @@ func (r *Reports) LotItems(ctx context.Context, gtin, lot string, asOf report.As
 		records = append(records, some...)
 	}
 	return records, nil
-}
-
-// namesSerials reports whether an event names serialised objects of a trade item.
-func namesSerials(e *epcis.Event, gtin string) bool {
-	serials := "https://id.gs1.org/01/" + gtin + "/21/"
-	return slices.ContainsFunc(e.Items(), func(i epcis.Item) bool { return strings.HasPrefix(i.Canonical, serials) })
 }
 
 // Item implements report.Source.

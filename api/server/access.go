@@ -56,6 +56,10 @@ func rules() map[string]rule {
 		waybillv1.VerdictService_GetShipment_FullMethodName:   {asks, readers},
 		waybillv1.VerdictService_ListShipments_FullMethodName: {asks, readers},
 
+		waybillv1.ProofService_Prove_FullMethodName:            {asks, readers},
+		waybillv1.ProofService_ProveConsistency_FullMethodName: {asks, readers},
+		waybillv1.ProofService_ListRoots_FullMethodName:        {asks, readers},
+
 		waybillv1.TraceService_Trace_FullMethodName:  {answers, readers},
 		waybillv1.TraceService_Recall_FullMethodName: {answers, readers},
 		waybillv1.TraceService_Locate_FullMethodName: {asks, readers},

@@ -61,6 +61,8 @@ type Config struct {
 	Reports report.Source
 	// MasterData names products and places in reports; nil knows nothing.
 	MasterData report.MasterData
+	// Prover gives proofs; api/anchor implements it. Nil, and there are none.
+	Prover Prover
 	// Height asks for the number of blocks on the ledger; nil if that is not known.
 	Height func(context.Context) (uint64, error)
 	About  About

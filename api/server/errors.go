@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/waybill-dev/waybill/api/anchor"
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
@@ -84,6 +85,10 @@ func table() []told {
 		{is: fabric.ErrUnavailable, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
 		{is: fabric.ErrDeadline, grpc: codes.Unavailable, code: codeDeadline},
 		{is: fabric.ErrNotFound, grpc: codes.Unavailable, code: "WB_UNAVAILABLE"},
+		{is: anchor.ErrNotAnchored, grpc: codes.FailedPrecondition, code: "WB_PROOF_NOT_ANCHORED", whole: true},
+		{is: anchor.ErrDisagrees, grpc: codes.FailedPrecondition, code: "WB_ROOT_DISAGREES", whole: true},
+		{is: readmodel.ErrNotYet, grpc: codes.FailedPrecondition, code: "WB_PROOF_NOT_YET", whole: true},
+		{is: anchor.ErrDamaged, grpc: codes.DataLoss, code: "WB_PROOF_STORE_DAMAGED"},
 		{is: report.ErrArgument, grpc: codes.InvalidArgument, code: "WB_REPORT_ARGUMENT", whole: true},
 		{is: report.ErrUnknownProduct, grpc: codes.NotFound, code: "WB_REPORT_UNKNOWN_PRODUCT", whole: true},
 		{is: report.ErrTooLarge, grpc: codes.ResourceExhausted, code: "WB_REPORT_TOO_LARGE", whole: true},

@@ -69,6 +69,7 @@ func New(cfg Config) (*Server, error) {
 	waybillv1.RegisterCaptureServiceServer(s.grpc, &captureService{Server: s})
 	waybillv1.RegisterTelemetryServiceServer(s.grpc, &telemetryService{Server: s})
 	waybillv1.RegisterVerdictServiceServer(s.grpc, &verdictService{Server: s})
+	waybillv1.RegisterProofServiceServer(s.grpc, &proofService{Server: s})
 	waybillv1.RegisterTraceServiceServer(s.grpc, &traceService{Server: s})
 	waybillv1.RegisterPolicyServiceServer(s.grpc, &policyService{Server: s})
 	waybillv1.RegisterFindingServiceServer(s.grpc, &findingService{Server: s})

@@ -25,6 +25,7 @@ import (
 
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/scorer"
+	"github.com/waybill-dev/waybill/api/anchor"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/review"
@@ -80,8 +81,10 @@ type serveConfig struct {
 	drain     time.Duration
 	partition scorer.Partition
 	takeover  time.Duration
-	log       *slog.Logger
-	ready     func(addresses) // called once every part works
+	// anchorEvery is how long new leaves of the proof log wait for their root; negative: never.
+	anchorEvery time.Duration
+	log         *slog.Logger
+	ready       func(addresses) // called once every part works
 }
 
 // addresses are where a server listens; empty for nowhere.
@@ -123,6 +126,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 	f.DurationVar(&c.drain, "drain", 20*time.Second, "how long a clean end may take to finish accepted work")
 	f.DurationVar(&c.takeover, "takeover", 0, "with --partition: judge other partitions' shipments too when their verdict is this late; 0 for never")
 	readREST := restFlags(cmd, &c.rest)
+	f.DurationVar(&c.anchorEvery, "anchor-every", 5*time.Second, "anchor the root of the proof log this often while there is something new; negative for never")
 	location := f.String("store", "", storeHelp)
 	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
 	format := f.String("log", "text", "form of the log: text, json")
@@ -217,6 +221,7 @@ type service struct {
 	client   *fabric.Client
 	stream   *blocks.Stream
 	submit   *submit.Submitter
+	anchor   *anchor.Service
 	store    *readmodel.Store
 	scorer   *scorer.Service
 	api      *server.Server
@@ -264,13 +269,16 @@ func (s *service) open(ctx context.Context) error {
 	}}); err != nil {
 		return err
 	}
-	if s.has(roleAPI) || s.has(roleScorer) {
-		s.submit = submit.New(s.client, submit.Config{RetryFor: retryFor, DrainFor: s.drain, Hooks: submitMetrics(s.registry)})
-	}
+	s.submit = submit.New(s.client, submit.Config{RetryFor: retryFor, DrainFor: s.drain, Hooks: submitMetrics(s.registry)})
 	if s.has(roleAPI) || s.has(roleReadModel) {
 		c := s.serveConfig.store
 		c.Metrics, c.Logger = s.registry, s.log.With("part", roleReadModel)
 		if s.store, err = readmodel.Open(ctx, c); err != nil {
+			return err
+		}
+	}
+	if s.store != nil {
+		if err := s.openAnchor(); err != nil {
 			return err
 		}
 	}
@@ -316,7 +324,7 @@ func (s *service) openAPI(ctx context.Context) error {
 		return err
 	}
 	if s.api, err = server.New(server.Config{
-		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height, Reports: s.store.Reports(), MasterData: s.store.Reports(),
+		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height, Prover: s.anchor, Reports: s.store.Reports(), MasterData: s.store.Reports(),
 		About: server.About{
 			Version: version(), Organisation: s.profile.Organisation, MSPID: s.profile.MSPID,
 			Network: s.profile.Name, Channel: s.profile.Channel, Chaincode: s.profile.Chaincode,
@@ -385,6 +393,17 @@ func (s *service) run(ctx context.Context) error {
 			return nil
 		})
 	}
+	anchoring, stopAnchoring := context.WithCancel(lasting)
+	defer stopAnchoring()
+	var anchors errgroup.Group
+	if s.anchor != nil && s.has(roleReadModel) {
+		anchors.Go(func() error {
+			if s.knows(anchoring) {
+				failed("anchor", s.anchor.Run(anchoring))
+			}
+			return nil
+		})
+	}
 	scoring, stopScoring := context.WithCancel(lasting)
 	defer stopScoring()
 	var scorers errgroup.Group
@@ -428,6 +447,8 @@ func (s *service) run(ctx context.Context) error {
 	_ = calls.Wait() // these return no errors: failed takes them
 	stopScoring()
 	_ = scorers.Wait()
+	stopAnchoring()
+	_ = anchors.Wait()
 	if s.submit != nil {
 		s.submit.Close()
 	}

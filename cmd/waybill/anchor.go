@@ -1,0 +1,58 @@
+package main
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+
+	"github.com/waybill-dev/waybill/api/anchor"
+	"github.com/waybill-dev/waybill/gateway/profile"
+)
+
+// openAnchor makes the part that gives proofs; in the process that keeps the read model it anchors too.
+func (s *service) openAnchor() error {
+	c := anchor.Config{
+		Store: s.store, Channel: s.profile.Channel, MSPID: s.profile.MSPID, Organisations: anchoring(s.profile),
+		Every: s.anchorEvery, Logger: s.log.With("part", "anchor"),
+	}
+	if s.has(roleReadModel) {
+		c.Metrics = s.registry
+		if s.anchorEvery >= 0 {
+			key, err := identityKey(s.profile, s.identity)
+			if err != nil {
+				return err
+			}
+			c.Submit, c.Key = s.submit, key
+		}
+	}
+	var err error
+	s.anchor, err = anchor.New(c)
+	return err
+}
+
+// identityKey reads the private key of an identity of the profile.
+func identityKey(p *profile.Profile, name string) (crypto.Signer, error) {
+	id, ok := p.Identities[name]
+	if !ok {
+		return nil, fail(exitRefused, "WB_PROFILE_INVALID", "", "the profile of %s has no identity %q", p.Organisation, name)
+	}
+	raw, err := os.ReadFile(id.Key)
+	if err != nil {
+		return nil, fmt.Errorf("key of identity %s: %w", name, err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, fmt.Errorf("key of identity %s: %s is not PEM", name, id.Key)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("key of identity %s: %w", name, err)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("key of identity %s: it cannot sign", name)
+	}
+	return signer, nil
+}
