@@ -945,7 +945,9 @@ func FuzzInvoke(f *testing.F) {
 	for i, name := range names {
 		f.Add(uint8(i), writers(f)[name].batch)
 	}
-	c := newChannel(f)
+	ruled := newScenario(f)
+	ruled.play("network", []byte(network))
+	c := ruled.c
 	f.Fuzz(func(t *testing.T, which uint8, batch []byte) {
 		stub, response := c.simulate("A", "tx", names[int(which)%len(names)], batch)
 		if response.GetStatus() == shim.OK {
