@@ -206,10 +206,10 @@ func (s stay) follows() bool {
 	return s.status != StatusEnded || s.event.Type == epcis.TransformationEvent
 }
 
-func (w *search) latest(id string, within Window, level int) (best *stay) {
+// staysOf gives what the events of a thing say of its custody, in order.
+func (w *walk) staysOf(id string) []stay {
 	h := w.of[id]
-	if w.steps--; h == nil || w.steps < 0 {
-		w.cut = w.cut || w.steps < 0
+	if h == nil {
 		return nil
 	}
 	if !h.kept {
@@ -220,37 +220,86 @@ func (w *search) latest(id string, within Window, level int) (best *stay) {
 			}
 		}
 	}
-	for _, s := range slices.Backward(h.custody) {
+	return h.custody
+}
+
+// own finds the last of a thing's own events within a window.
+func (w *search) own(id string, within Window, level int) *stay {
+	for _, s := range slices.Backward(w.staysOf(id)) {
 		at := s.event.Moment()
 		if at.before(within.From) {
 			break
 		}
 		if at.before(within.Until) && w.wanted(s) && (level == 0 || s.follows()) {
-			best = &s
-			break
+			return &s
 		}
 	}
-	if level == deepest {
-		return best
+	return nil
+}
+
+// latest looks container by container, the last first, and into none that cannot tell anything later.
+func (w *search) latest(id string, within Window, level int) (best *stay) {
+	if w.steps--; w.steps < 0 {
+		return nil
 	}
-	for _, s := range slices.Backward(h.spans) {
-		inside := s.meet(within)
-		if best != nil && inside.From.before(best.event.Moment()) {
-			inside.From = best.event.Moment()
-		}
-		if s.class || inside.empty() {
-			continue
-		}
-		if found := w.latest(s.parent, inside, level+1); found != nil && found.later(best) {
-			best = found
+	best = w.own(id, within, level)
+	if h := w.of[id]; h != nil && level < deepest {
+		for _, s := range slices.Backward(h.spans) {
+			inside := s.meet(within)
+			if best != nil && inside.From.before(best.event.Moment()) {
+				inside.From = best.event.Moment()
+			}
+			if s.class || inside.empty() {
+				continue
+			}
+			if found := w.latest(s.parent, inside, level+1); found != nil && found.later(best) {
+				best = found
+			}
 		}
 	}
 	return best
 }
 
+// sweep finds the same by looking at each container once for all the times at which it counts.
+func (w *search) sweep(id string) (best *stay) {
+	seen := map[string]windows{id: {always()}}
+	frontier := map[string]windows{id: {always()}}
+	for level := 0; len(frontier) > 0; level++ {
+		next := map[string]windows{}
+		for id, times := range frontier {
+			for _, within := range times {
+				if found := w.own(id, within, level); found != nil && found.later(best) {
+					best = found
+				}
+				if w.of[id] == nil || level == deepest {
+					continue
+				}
+				for _, s := range w.of[id].spans {
+					inside := s.meet(within)
+					if s.class || inside.empty() {
+						continue
+					}
+					if all, more := seen[s.parent].add(inside); more {
+						seen[s.parent] = all
+						next[s.parent], _ = next[s.parent].add(inside)
+					}
+				}
+			}
+		}
+		frontier = next
+	}
+	return best
+}
+
+// last finds the last event that wanted picks. Where containers lie in each other in circles there are
+// too many ways to go one by one.
 func (w *walk) last(id string, wanted func(stay) bool) *stay {
-	const steps = 10_000
-	return (&search{walk: w, wanted: wanted, steps: steps}).latest(id, always(), 0)
+	const steps = 500
+	s := search{walk: w, wanted: wanted, steps: steps}
+	if found := s.latest(id, always(), 0); s.steps >= 0 {
+		return found
+	}
+	return s.sweep(id)
 }
 
 func (w *walk) custodyOf(id string) *Custody {
