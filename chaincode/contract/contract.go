@@ -55,11 +55,11 @@ func arguments(function string) (int, bool) {
 	switch function {
 	case wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts,
 		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy, wire.FnAnchorRoots, wire.FnGetAnchorHead,
-		wire.FnReview, wire.FnRegisterMaster:
+		wire.FnReview, wire.FnRegisterMaster, wire.FnRecordElements:
 		return 1, true
 	case wire.FnGetSegment, wire.FnGetAnchor:
 		return 2, true
-	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster:
+	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster, wire.FnGetElement:
 		return 3, true
 	case fnMetadata:
 		return 0, true

@@ -110,7 +110,7 @@ func (c *channel) submit(t fatal, who, function string, batch []byte) ([]wire.An
 }
 
 // query runs a function that reads.
-func query[T ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
+func query[T wire.RecordedElement | ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
 	t.Helper()
 	raw := make([][]byte, len(args))
 	for i, a := range args {
@@ -213,7 +213,7 @@ func transaction(t fatal, stub *statetest.Stub) wire.Transaction {
 func TestExportedMethodsAreTheTransactionFunctions(t *testing.T) {
 	want := map[string][]string{
 		"Traceability": {"GetEvent", "GetFinding", "GetItem", "RecordEvents", "Review"},
-		"MasterData":   {"Get", "Register"},
+		"MasterData":   {"Get", "GetElement", "RecordElements", "Register"},
 		"Telemetry":    {"GetDevice", "GetSegment", "RecordSegments", "RegisterDevices"},
 		"Scoring":      {"GetPolicy", "GetVerdict", "RecordVerdicts", "SetPolicies"},
 		"Anchor":       {"AnchorRoots", "GetAnchor", "GetAnchorHead"},
@@ -264,7 +264,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 			}
 		}
 	}
-	if seen != 18 {
+	if seen != 20 {
 		t.Errorf("%d functions", seen)
 	}
 }
@@ -312,6 +312,7 @@ func writers(t fatal) map[string]struct {
 		wire.FnRecordSegments:  {"gateway", encode(t, wire.SegmentBatch{Segments: []wire.SignedSegment{signed(t, 1, reading(0, ledger.Digest{}, 0))}})},
 		wire.FnReview:          {"recorder", encode(t, wire.ReviewBatch{Subjects: []wire.ReviewSubject{{Item: item}}})},
 		wire.FnRegisterMaster:  {"registrar", encode(t, wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Prefix: &ledger.Prefix{Prefix: "9506000"}}}})},
+		wire.FnRecordElements:  {"recorder", elements(t, "", place("Plant"))},
 		wire.FnSetPolicies:     {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
 		wire.FnRecordVerdicts:  {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
 		wire.FnAnchorRoots:     {"anchor", encode(t, wire.RootBatch{Roots: []wire.SignedRoot{{Root: ledger.Root{Height: 1}}}})},

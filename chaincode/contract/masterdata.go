@@ -14,7 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
-// MasterData holds company prefixes, places, products, lanes and the network's rules.
+// MasterData holds company prefixes, places, products, lanes and the network's rules, and what organisations state
+// of vocabulary elements.
 type MasterData struct {
 	contractapi.Contract
 
@@ -32,7 +33,7 @@ func newMasterData(clock func() time.Time) *MasterData {
 }
 
 // GetEvaluateTransactions names the functions that only read.
-func (*MasterData) GetEvaluateTransactions() []string { return []string{"Get"} }
+func (*MasterData) GetEvaluateTransactions() []string { return []string{"Get", "GetElement"} }
 
 // Register registers a wire.MasterBatch and answers each datum for itself. It needs the role registrar;
 // ledger.DecideMaster says who may register what.

@@ -55,7 +55,8 @@ type message interface {
 		ledger.EventRecord | ledger.SegmentRecord | ledger.Device | ledger.Policy | ledger.Verdict |
 		ledger.Finding | PolicyRef | EventClaim |
 		RootBatch | rootStatement | ledger.Anchor | ledger.AnchorHead |
-		MasterBatch | ReviewBatch | ledger.MasterDatum | ledger.Rulebook | ledger.Account
+		MasterBatch | ReviewBatch | ledger.MasterDatum | ledger.Rulebook | ledger.Account |
+		RecordedElement | ledger.ElementRecord
 }
 
 // Encode gives the one encoding of a value: the version byte and its CBOR.

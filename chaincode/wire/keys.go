@@ -30,6 +30,8 @@ const (
 	KindMaster      Kind = "master"      // kind, id… → ledger.MasterDatum, the latest in force
 	KindMasterPast  Kind = "masterpast"  // kind, id…, version → ledger.MasterDatum
 	KindWaiting     Kind = "waiting"     // version, digest → ledger.MasterDatum: rules that wait for approvals
+	KindElement     Kind = "element"     // MSP ID, vocabulary type, id → ledger.ElementRecord, the statement in force
+	KindElementPast Kind = "elementpast" // MSP ID, vocabulary type, id, time, content → ledger.ElementRecord
 )
 
 // EventClaim is the value under an eventID: the event of the organisation that bears it.
@@ -42,6 +44,7 @@ const (
 	seqDigits     = 20
 	windowDigits  = 10
 	versionDigits = 10
+	timeDigits    = 20
 )
 
 const maxRune = string(utf8.MaxRune)
@@ -149,6 +152,16 @@ func MasterVersionKey(kind ledger.MasterKind, version uint32, id ...string) (str
 // WaitingKey is the key of a version of the rules that waits for approvals, by its MasterDigest.
 func WaitingKey(version uint32, digest ledger.Digest) string {
 	return hashKey(KindWaiting, padded(uint64(version), versionDigits), digest.String())
+}
+
+// ElementKey is the key of the statement in force of an organisation on a vocabulary element.
+func ElementKey(mspID, vocabulary, id string) (string, error) {
+	return Key(KindElement, mspID, vocabulary, id)
+}
+
+// ElementPastKey is the key of a statement, in force or not.
+func ElementPastKey(mspID, vocabulary, id string, statedAt ledger.Millis, content ledger.Digest) (string, error) {
+	return Key(KindElementPast, mspID, vocabulary, id, padded(uint64(max(statedAt, 0)), timeDigits), content.String())
 }
 
 // hashKey builds a key of hexadecimal attributes, which no key can refuse.

@@ -74,6 +74,13 @@ func ReadTransaction(payload []byte, writes iter.Seq2[string, []byte]) (Transact
 			return tx, err
 		}
 	}
+	for _, ref := range summary.Elements {
+		e, err := r.element(ref)
+		if err != nil {
+			return tx, err
+		}
+		tx.Elements = append(tx.Elements, e)
+	}
 	return tx, r.derived(&tx)
 }
 
@@ -95,9 +102,9 @@ type transactionReader struct {
 	segments []SignedSegment
 }
 
-// pack decodes the transaction's pack, which holds events or segments as the summary says.
+// pack decodes the transaction's pack, which holds events, vocabulary elements or segments as the summary says.
 func (r *transactionReader) pack(summary Summary) error {
-	holdsEvents := len(summary.Events)+len(summary.Restatements) > 0
+	holdsEvents := len(summary.Events)+len(summary.Restatements)+len(summary.Elements) > 0
 	if !holdsEvents && len(summary.Segments) == 0 {
 		return nil
 	}
@@ -149,6 +156,22 @@ func (r *transactionReader) restatement(ref EventRef) (RecordedEvent, error) {
 		return RecordedEvent{}, fmt.Errorf("%w: restatement of %s at position %d of a pack of %d", ledger.ErrMalformed, ref.Hash, ref.Index, len(r.events))
 	}
 	return r.event(RestatementKey(ref.Hash, r.events[ref.Index].Digest()), ref)
+}
+
+func (r *transactionReader) element(ref ElementRef) (RecordedElement, error) {
+	value, ok := r.values[ref.Key]
+	if !ok {
+		return RecordedElement{}, missing(ref.Key)
+	}
+	record, err := Decode[ledger.ElementRecord](value, MaxStoredBytes)
+	if err != nil {
+		return RecordedElement{}, fmt.Errorf("element %q: %w", ref.Key, err)
+	}
+	if record.Index < 0 || record.Index >= len(r.events) || r.events[record.Index].Digest() != record.Body {
+		return RecordedElement{}, fmt.Errorf("%w: the text of element %q is not at position %d of its pack", ledger.ErrMalformed, ref.Key, record.Index)
+	}
+	entry := r.events[record.Index]
+	return RecordedElement{Record: record, Context: entry.Context, Body: entry.Body, InForce: ref.InForce}, nil
 }
 
 func (r *transactionReader) segment(ref SegmentRef) (RecordedSegment, error) {

@@ -20,6 +20,8 @@ const (
 	FnGetFinding      = "traceability:GetFinding"
 	FnRegisterMaster  = "masterdata:Register"
 	FnGetMaster       = "masterdata:Get"
+	FnRecordElements  = "masterdata:RecordElements"
+	FnGetElement      = "masterdata:GetElement"
 	FnRegisterDevices = "telemetry:RegisterDevices"
 	FnRecordSegments  = "telemetry:RecordSegments"
 	FnGetDevice       = "telemetry:GetDevice"
@@ -130,6 +132,13 @@ type Summary struct {
 	Verdicts     []VerdictRef `cbor:"6,keyasint,omitempty"`
 	Anchors      []AnchorRef  `cbor:"7,keyasint,omitempty"`
 	Master       []MasterRef  `cbor:"8,keyasint,omitempty"`
+	Elements     []ElementRef `cbor:"9,keyasint,omitempty"`
+}
+
+// ElementRef names a recorded statement on a vocabulary element.
+type ElementRef struct {
+	Key     string `cbor:"1,keyasint"` // ElementPastKey
+	InForce bool   `cbor:"2,keyasint,omitempty"`
 }
 
 // MasterRef names a registered version of a master datum. Rules that wait for approvals are named by
@@ -181,6 +190,15 @@ type Transaction struct {
 	Changes  []ledger.Finding
 	Items    []ledger.ItemState
 	Master   []ledger.MasterDatum
+	Elements []RecordedElement
+}
+
+// RecordedElement is an organisation's statement on a vocabulary element with its text.
+type RecordedElement struct {
+	Record  ledger.ElementRecord `cbor:"1,keyasint"`
+	Context []byte               `cbor:"2,keyasint,omitempty"` // empty for the GS1 default context
+	Body    []byte               `cbor:"3,keyasint"`
+	InForce bool                 `cbor:"4,keyasint,omitempty"` // since its transaction
 }
 
 // RecordedEvent is an event with the bytes its author sent.

@@ -86,6 +86,11 @@ func (s *Submitter) MasterData(ctx context.Context, data []ledger.MasterDatum) (
 	return s.master.submit(ctx, data)
 }
 
+// Elements records what this organisation states of vocabulary elements of master data.
+func (s *Submitter) Elements(ctx context.Context, elements []wire.ElementEntry) ([]Outcome, error) {
+	return s.elements.submit(ctx, elements)
+}
+
 // Review has the findings on items and events judged again.
 func (s *Submitter) Review(ctx context.Context, subjects []wire.ReviewSubject) ([]Outcome, error) {
 	return s.reviews.submit(ctx, subjects)

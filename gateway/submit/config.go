@@ -63,6 +63,7 @@ const (
 	KindRoot    Kind = "root"
 	KindMaster  Kind = "masterdata"
 	KindReview  Kind = "review"
+	KindElement Kind = "element"
 )
 
 // Transaction is one transaction as the submitter saw it.

@@ -206,6 +206,23 @@ func masterData() kind[ledger.MasterDatum] {
 	}
 }
 
+// elements are vocabulary elements of master data. Two statements on one are never in two transactions at once.
+func elements() kind[wire.ElementEntry] {
+	return kind[wire.ElementEntry]{
+		name: KindElement, function: wire.FnRecordElements, maxBatch: ledger.MaxBatchElements,
+		encode: wire.EncodeElementBatch,
+		keys:   func(e wire.ElementEntry) []string { return []string{e.Type + " " + e.ID} },
+		size:   func(e wire.ElementEntry) int { return len(e.Body) + len(e.Context) },
+		check: func(e wire.ElementEntry) error {
+			if len(e.Body) > ledger.MaxElementBytes || len(e.Context) > ledger.MaxContextBytes {
+				return fmt.Errorf("%w: a vocabulary element of %d bytes (at most %d) under a context of %d (at most %d)", ledger.ErrTooLarge,
+					len(e.Body), ledger.MaxElementBytes, len(e.Context), ledger.MaxContextBytes)
+			}
+			return nil
+		},
+	}
+}
+
 func reviews() kind[wire.ReviewSubject] {
 	return kind[wire.ReviewSubject]{
 		name: KindReview, function: wire.FnReview, maxBatch: ledger.MaxBatchReviews,

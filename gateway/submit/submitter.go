@@ -22,6 +22,7 @@ type Submitter struct {
 	roots    *lane[wire.SignedRoot]
 	master   *lane[ledger.MasterDatum]
 	reviews  *lane[wire.ReviewSubject]
+	elements *lane[wire.ElementEntry]
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -40,6 +41,7 @@ func New(l Ledger, cfg Config) *Submitter {
 		roots:    newLane(roots(), l, cfg),
 		master:   newLane(masterData(), l, cfg),
 		reviews:  newLane(reviews(), l, cfg),
+		elements: newLane(elements(), l, cfg),
 		closing:  make(chan struct{}),
 	}
 }
@@ -56,6 +58,7 @@ func (s *Submitter) Close() {
 		s.roots.close()
 		s.master.close()
 		s.reviews.close()
+		s.elements.close()
 	})
 }
 
@@ -89,6 +92,7 @@ func (s *Submitter) Run(ctx context.Context) error {
 	g.Go(func() error { s.roots.run(work); return nil })
 	g.Go(func() error { s.master.run(work); return nil })
 	g.Go(func() error { s.reviews.run(work); return nil })
+	g.Go(func() error { s.elements.run(work); return nil })
 	err := g.Wait()
 	close(done)
 	return err
