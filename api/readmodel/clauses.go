@@ -146,6 +146,9 @@ func (s *selection) clauseOf(p query.Predicate) (c clause, possible bool) {
 	case query.EPCMatches:
 		return objectClause(p), len(p.Patterns) > 0
 	case query.AttributeIs:
+		if v, ok := s.md.(*masterView); ok {
+			return s.attributeClause(v, p)
+		}
 		return clause{}, s.md != nil
 	default:
 		return clause{}, true
@@ -155,7 +158,11 @@ func (s *selection) clauseOf(p query.Predicate) (c clause, possible bool) {
 
 func (s *selection) idClause(p query.IDIn) (c clause, possible bool) {
 	if p.Descendants && s.md != nil {
-		return clause{}, true
+		v, ok := s.md.(*masterView)
+		if !ok {
+			return clause{}, true
+		}
+		p = v.descendantsClause(p)
 	}
 	var terms []int64
 	for _, id := range p.IDs {

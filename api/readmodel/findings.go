@@ -276,6 +276,13 @@ type Master struct {
 	Key MasterKey
 }
 
+func masterOf(text string) (m ledger.MasterDatum, err error) {
+	if err = json.Unmarshal([]byte(text), &m); err != nil {
+		return m, fmt.Errorf("%w: master data: %w", ErrCorrupt, err)
+	}
+	return m, nil
+}
+
 // MasterData lists at most limit master data after a key, in the order of kind, id and version.
 func (s *Store) MasterData(ctx context.Context, f MasterFilter, after MasterKey, limit int) ([]Master, error) {
 	var w where
@@ -302,8 +309,9 @@ func (s *Store) MasterData(ctx context.Context, f MasterFilter, after MasterKey,
 		if err := rows.Scan(&kind, &m.Key.ID, &version, &m.Key.Waiting, &text); err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(text), &m.MasterDatum); err != nil {
-			return fmt.Errorf("%w: master data: %w", ErrCorrupt, err)
+		var err error
+		if m.MasterDatum, err = masterOf(text); err != nil {
+			return err
 		}
 		m.Key.Kind, m.Key.Version = ledger.MasterKind(kind), uint32(version) //nolint:gosec // written from that type
 		found = append(found, m)

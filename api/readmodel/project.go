@@ -168,10 +168,12 @@ type projection struct {
 	shipments map[string]*shipmentChange
 	findings  map[ledger.Naming]*findingChange
 	master    map[masterKey]masterChange
+	inForce   map[elementKey]elementForce
 	// order keeps what the maps hold in the order in which it came.
 	itemOrder, deviceOrder, shipmentOrder []string
 	findingOrder                          []ledger.Naming
 	masterOrder                           []masterKey
+	inForceOrder                          []elementKey
 }
 
 // declaration says that an organisation has declared its event in error.
@@ -199,7 +201,7 @@ func newProjection(s *Store) *projection {
 	return &projection{
 		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}, words: map[word]bool{},
 		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
-		findings: map[ledger.Naming]*findingChange{}, master: map[masterKey]masterChange{},
+		findings: map[ledger.Naming]*findingChange{}, master: map[masterKey]masterChange{}, inForce: map[elementKey]elementForce{},
 	}
 }
 
@@ -293,6 +295,7 @@ func (p *projection) stateOf(t Recorded) error {
 		p.totals["policies"]++
 		p.add(tPolicies, pol.ID, int64(pol.Version), string(text), t.TxID)
 	}
+	p.statements(t)
 	return p.masterData(t)
 }
 
@@ -438,6 +441,7 @@ func (p *projection) write(w writer, at Progress) error {
 	}
 	p.foldLots()
 	p.foldFindings()
+	p.foldElements()
 	for id, t := range p.store.tables {
 		if err := w.insert(t, p.rows[id]); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)

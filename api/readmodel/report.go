@@ -459,31 +459,6 @@ func ownerOf(found []Master) string {
 	return found[0].Owner
 }
 
-// Describe implements report.MasterData from what is registered on the ledger.
-func (r *Reports) Describe(ctx context.Context, id string) (map[string]string, error) {
-	for _, kind := range []ledger.MasterKind{ledger.MasterPlace, ledger.MasterProduct} {
-		found, err := r.store.MasterData(ctx, MasterFilter{Kind: kind, ID: id}, MasterKey{}, 1)
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			continue
-		}
-		about := map[string]string{}
-		if p := found[0].Place; p != nil {
-			about["name"] = p.Name
-			if p.Position != nil {
-				about["latitude"], about["longitude"] = degrees(p.Position.Lat), degrees(p.Position.Lon)
-			}
-		}
-		if p := found[0].Product; p != nil {
-			about["name"] = p.Name
-		}
-		return about, nil
-	}
-	return nil, nil
-}
-
 // degrees writes millionths of a degree as a decimal.
 func degrees(millionths int32) string {
 	sign, n := "", int64(millionths)

@@ -77,7 +77,8 @@ func defaultBounds() selectBounds {
 
 // Select gives a page of up to limit entries of a query's result, in the query's order; entries that
 // compare equal come in the order of recording. cursor is one that an earlier page of the same query
-// gave, or empty. What is recorded after the first page does not change the result. md may be nil. It
+// gave, or empty. What is recorded after the first page does not change the result. md nil: the master data of
+// the store as it is at each page. It
 // fails with ErrCursor, ErrTooComplex, or query.Faults when there are more than MaxEventCount. Event
 // times are ordered by microseconds.
 func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData, cursor string, limit int) (Selected, error) {
@@ -86,7 +87,7 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 	if err != nil {
 		return found, err
 	}
-	err = s.snapshot(ctx, func(tx querier) error {
+	err = s.snapshot(ctx, func(tx querier) (err error) {
 		if found.At, err = readPosition(ctx, tx, ""); err != nil {
 			return err
 		}
@@ -97,6 +98,15 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 		} else if at.asOf >= 0 {
 			found.At.Height = min(found.At.Height, positionOf(at.asOf).Block+1)
 		}
+		view := newMasterView(ctx, tx)
+		if md == nil {
+			md = view
+		}
+		defer func() {
+			if err == nil {
+				err = view.err
+			}
+		}()
 		sel := s.newSelection(ctx, tx, q, md, at.asOf, found.At.Genesis)
 		if err = sel.plan(); err != nil || sel.nothing {
 			return err
@@ -309,34 +319,39 @@ func (s *selection) read(candidates []candidate) (map[int64]Entry, error) {
 		s.budget -= len(part)
 		var w where
 		among(&w, "b.pos", positions)
+		// Master data is looked up when the rows are read: a connection answers one question at a time.
+		entries := make([]Entry, 0, len(part))
 		err := each(s.ctx, s.tx, func(rows *sql.Rows) error {
 			var pos, at int64
 			var context, body, hash []byte
 			if err := rows.Scan(&pos, &at, &hash, &context, &body); err != nil {
 				return err
 			}
-			entry, ok, err := s.entry(pos, ledger.Millis(at), hash, context, body)
-			if ok {
-				matching[pos] = entry
-			}
+			entry, err := readEntry(pos, ledger.Millis(at), hash, context, body)
+			entries = append(entries, entry)
 			return err
 		}, `SELECT b.pos, COALESCE(v.recorded_at, r.recorded_at), COALESCE(v.hash, r.hash), c.context, b.body FROM bodies b
 			LEFT JOIN events v ON v.pos = b.pos LEFT JOIN restatements r ON r.pos = b.pos LEFT JOIN contexts c ON c.digest = b.context`+w.String(), w.args...)
 		if err != nil {
 			return nil, err
 		}
+		for _, entry := range entries {
+			if s.q.MatchesWith(entry.filled(), s.md) {
+				matching[entry.Position.key()] = entry
+			}
+		}
 	}
 	return matching, nil
 }
 
-func (s *selection) entry(pos int64, at ledger.Millis, hash, context, body []byte) (Entry, bool, error) {
+func readEntry(pos int64, at ledger.Millis, hash, context, body []byte) (Entry, error) {
 	e, err := epcis.ParseEvent(context, body)
 	if err != nil {
-		return Entry{}, false, fmt.Errorf("%w: the event at %d cannot be parsed: %w", ErrCorrupt, pos, err)
+		return Entry{}, fmt.Errorf("%w: the event at %d cannot be parsed: %w", ErrCorrupt, pos, err)
 	}
 	entry := Entry{Position: positionOf(pos), RecordedAt: at, Event: e}
 	copy(entry.Hash[:], hash)
-	return entry, s.q.MatchesWith(entry.filled(), s.md), nil
+	return entry, nil
 }
 
 // mustNotExceed fails if the result has more than most entries.

@@ -29,6 +29,9 @@ const (
 	tFindings
 	tFindingChanges
 	tMasterData
+	tElements
+	tElementsInForce
+	tElementTerms
 	tDevices
 	tSegments
 	tAssociations
@@ -72,6 +75,10 @@ func tables() [tableCount]table {
 	define(tFindingChanges, "finding_changes", "pos event code item finding", 1, "")
 	define(tMasterData, "master_data", "kind id version waiting owner window_ms tx_id datum", 4,
 		`(kind, id, version, waiting) DO UPDATE SET tx_id = excluded.tx_id, datum = excluded.datum`)
+	define(tElements, "elements", "id type msp_id stated_at content set_at tx_id context body", 5, "")
+	define(tElementsInForce, "elements_in_force", "id type msp_id stated_at content", 3,
+		`(id, type, msp_id) DO UPDATE SET stated_at = excluded.stated_at, content = excluded.content`)
+	define(tElementTerms, "element_terms", "term id", 2, "(term, id) DO NOTHING")
 	define(tDevices, "devices", "id algorithm public_key owner registered_at tx_id next_seq last_digest last_reading", 1, "")
 	define(tSegments, "segments", "pos device seq digest from_time to_time times payload signature msp_id recorded_at tx_id", 1, "")
 	define(tAssociations, "associations", "device event_time event container binds", 4, "")

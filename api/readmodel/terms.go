@@ -31,6 +31,7 @@ const (
 	aAnyUnit    // with the query.NumberField
 	aTime       // with the query.TimeField
 	aObject     // what an object's identifier begins with, or the class of a quantity, with where it stands
+	aElement    // of master data: an attribute, with a value of it
 	aOverflow   // the event has more terms than are kept
 )
 
