@@ -80,7 +80,7 @@ func (s *findingService) ListFindings(ctx context.Context, req *waybillv1.ListFi
 	}
 	switch least := in.GetAtLeast(); least {
 	case waybillv1.Severity_SEVERITY_UNSPECIFIED, waybillv1.Severity_SEVERITY_INFO, waybillv1.Severity_SEVERITY_WARNING, waybillv1.Severity_SEVERITY_CRITICAL:
-		filter.AtLeast = ledger.Severity(least) //nolint:gosec // one of the four
+		filter.AtLeast = ledger.Severity(least)
 	default:
 		return nil, refuse(codes.InvalidArgument, codeArgument, "there is no severity %d", least)
 	}

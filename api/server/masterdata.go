@@ -177,7 +177,7 @@ func (s *masterDataService) ListMasterData(ctx context.Context, req *waybillv1.L
 	}
 	var after readmodel.MasterKey
 	if place != nil {
-		if err := json.Unmarshal(place, &after); err != nil {
+		if json.Unmarshal(place, &after) != nil {
 			return nil, errToken()
 		}
 	}

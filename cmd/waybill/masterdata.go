@@ -164,8 +164,8 @@ func readMasterData(file string, stdin io.Reader) ([]*waybillv1.MasterDatum, err
 	}
 	var data []*waybillv1.MasterDatum
 	if isEPCIS(file, raw) {
-		words, err := report.ReadVocabulary(raw)
-		if err != nil {
+		var words report.Vocabulary
+		if words, err = report.ReadVocabulary(raw); err != nil {
 			return nil, bad("%w", err)
 		}
 		if data, err = vocabularyData(words); err != nil {
