@@ -176,6 +176,10 @@ func (x *xmlReader) rootUsed(el *xmlElement) {
 		switch b.prefix {
 		case "urn", "http", "https", "xml":
 			continue
+		case "rdf": // GS1's own context declares it; documents in XML need it for their id
+			if b.space == rdfNamespace {
+				continue
+			}
 		}
 		x.used = append(x.used, xmlBinding{b.prefix, b.space})
 	}

@@ -76,6 +76,34 @@ func TestWhatStandsOutsideTheEventsIsKept(t *testing.T) {
 	}
 }
 
+// TestADocumentsNameCostsNoPrefix: rdf:about needs rdf in XML only, however often a
+// document goes to XML and back.
+func TestADocumentsNameCostsNoPrefix(t *testing.T) {
+	sent := []byte(`{` + head + `,"epcisBody":{"eventList":[` + plain + `]}}`)
+	before := parse(t, sent)
+	json := sent
+	var first []byte
+	for range 3 {
+		xml, err := convert(t, json, epcis.WriteOptions{Form: epcis.FormXML})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = xml
+		}
+		if !bytes.Equal(xml, first) {
+			t.Fatalf("XML became\n%s\nwas\n%s", xml, first)
+		}
+		if json, err = convert(t, xml, epcis.WriteOptions{Form: epcis.FormJSON}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := parse(t, json)
+	if sameHead(t, "rdf", before, after); strings.Contains(string(after.Context), "rdf") {
+		t.Errorf("the context is now %s", after.Context)
+	}
+}
+
 func TestAHeaderThatJSONHasNoRoomForIsKeptWhole(t *testing.T) {
 	const sbdh = `<EPCISHeader><s:StandardBusinessDocumentHeader xmlns:s="http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"><s:HeaderVersion>1.0</s:HeaderVersion>` +
 		`<s:Sender><s:Identifier Authority="GLN">4012345000009</s:Identifier><s:ContactInformation><s:Contact>A &amp; B</s:Contact></s:ContactInformation></s:Sender>` +

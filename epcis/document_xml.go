@@ -64,7 +64,9 @@ func (e *Encoder) xmlHead() ([]byte, error) {
 		n.extensions([]Extension{sbdhOf(d)})
 	}
 	if d.ID != "" {
-		n.bind(free("rdf"), rdfNamespace)
+		if _, ok := w.prefixOf(rdfNamespace); !ok {
+			n.bind(free("rdf"), rdfNamespace)
+		}
 	}
 	declare := append(slices.Clip(spaces), n.done()...)
 	w.begin(e.root)
