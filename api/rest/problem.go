@@ -166,8 +166,11 @@ func (p *problem) stableCode() string {
 	case excMediaType:
 		return "WB_MEDIA_TYPE"
 	case excImplementation:
-		if p.code == http.StatusNotImplemented {
+		switch p.code {
+		case http.StatusNotImplemented:
 			return "WB_NOT_IMPLEMENTED"
+		case http.StatusMethodNotAllowed:
+			return "WB_METHOD"
 		}
 		return "WB_INTERNAL"
 	}

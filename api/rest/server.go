@@ -459,8 +459,12 @@ func (s *Server) valueEvents(of Resource) handler {
 	}
 }
 
-// readBody reads a whole body up to a limit.
+// readBody reads a whole body up to a limit; compressed ones are not read, so that
+// the limit bounds the memory.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, unsupported("a body is sent as it is, without a Content-Encoding")
+	}
 	body := http.MaxBytesReader(w, r.Body, limit)
 	return readAll(body, r.ContentLength, limit)
 }

@@ -115,6 +115,9 @@ func TestEveryProblemHasAStableCode(t *testing.T) {
 		{g.post("/events", objectEvent("urn:uuid:a", sgtin+"2", "shipping")), "WB_CONFLICT"},
 		{g.get("/events", "Accept", "image/png"), "WB_NOT_ACCEPTABLE"},
 		{g.do(http.MethodPost, "/events", "x", "Content-Type", "text/plain"), "WB_MEDIA_TYPE"},
+		{g.post("/capture", document2(event), "Content-Encoding", "gzip"), "WB_MEDIA_TYPE"},
+		{g.post("/events", event, "Content-Encoding", "gzip"), "WB_MEDIA_TYPE"},
+		{g.do(http.MethodPut, "/events", ""), "WB_METHOD"},
 		{g.post("/capture", `{"type":"EPCISDocument"}`), "WB_EPCIS_"},
 	} {
 		var p struct{ Code, Detail string }
