@@ -66,7 +66,7 @@ type Config struct {
 	Every  time.Duration
 	Blocks uint64
 	// LateAfter and AbsentAfter say when an organisation that has not anchored what a majority has is
-	// late, and absent; default 30 s and 10 min.
+	// late, and absent; default 6 and 120 times Every.
 	LateAfter, AbsentAfter time.Duration
 	Clock                  func() time.Time // default time.Now
 	Metrics                prometheus.Registerer
@@ -108,8 +108,8 @@ func New(cfg Config) (*Service, error) {
 		}
 	}
 	span(&cfg.Every, 5*time.Second)
-	span(&cfg.LateAfter, 30*time.Second)
-	span(&cfg.AbsentAfter, 10*time.Minute)
+	span(&cfg.LateAfter, 6*cfg.Every)
+	span(&cfg.AbsentAfter, 120*cfg.Every)
 	if cfg.Blocks == 0 {
 		cfg.Blocks = 1_000
 	}
