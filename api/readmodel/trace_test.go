@@ -47,7 +47,7 @@ func chainOf(r *rand.Rand, records []tracetest.Record) *chain {
 }
 
 // asSource asks the store's present state.
-func asSource(s *Store) trace.Source { return newTraceSource(s.asking()) }
+func asSource(s *Store) trace.Source { return newTraceSource(s.asking(), s.dialect) }
 
 // anew empties a store and has it begin again.
 func anew(tb testing.TB, s *Store) {

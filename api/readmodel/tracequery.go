@@ -19,6 +19,7 @@ const (
 	maxInstances = 50_000 // of one lot
 	maxParties   = 5_000  // events whose parties are read
 	traceAtOnce  = 256    // keys of one statement
+	traceArray   = 4_096  // keys of one array
 )
 
 // TruncatedParties says that not all parties were read.
@@ -89,7 +90,7 @@ func (s *Store) traced(ctx context.Context, id string, ask func(src *traceSource
 				return err
 			}
 			if known > 0 {
-				return ask(newTraceSource(tx))
+				return ask(newTraceSource(tx, s.dialect))
 			}
 		}
 		return fmt.Errorf("%w: no event names %s", ErrNotFound, id)
@@ -100,6 +101,7 @@ func (s *Store) traced(ctx context.Context, id string, ask func(src *traceSource
 // traceSource reads events for one question.
 type traceSource struct {
 	tx     querier
+	arrays bool                   // the database takes an array as one argument
 	events map[int64]*trace.Event // nil for one that was declared in error
 	at     map[ledger.Digest]int64
 	told   map[int64][]trace.Binding // the lots that events tell, once read
@@ -107,13 +109,16 @@ type traceSource struct {
 	wanted []int64                   // events whose parties are asked for
 }
 
-func newTraceSource(tx querier) *traceSource {
-	return &traceSource{tx: tx, events: map[int64]*trace.Event{}, at: map[ledger.Digest]int64{}, told: map[int64][]trace.Binding{}, lots: map[string][]int64{}}
+func newTraceSource(tx querier, d dialect) *traceSource {
+	return &traceSource{tx: tx, arrays: d.numbered, events: map[int64]*trace.Event{}, at: map[ledger.Digest]int64{}, told: map[int64][]trace.Binding{}, lots: map[string][]int64{}}
 }
 
-// amongKeys gives the condition that a column is one of the values, and its arguments. The last value
-// stands as often as it takes to have few statements.
-func amongKeys[T any](column string, values []T) (condition string, args []any) {
+// amongKeys gives the condition that a column is one of the values, and its arguments: one array where
+// the database takes arrays. Elsewhere the last value stands as often as it takes to have few statements.
+func amongKeys[T any](t *traceSource, column string, values []T) (condition string, args []any) {
+	if t.arrays {
+		return column + " = ANY(?)", []any{values}
+	}
 	n := 1
 	for n < len(values) {
 		n *= 4
@@ -124,6 +129,14 @@ func amongKeys[T any](column string, values []T) (condition string, args []any) 
 		args[i] = values[min(i, len(values)-1)]
 	}
 	return column + " IN (?" + strings.Repeat(", ?", n-1) + ")", args
+}
+
+// atOnce is how many keys one statement asks for.
+func (t *traceSource) atOnce() int {
+	if t.arrays {
+		return traceArray
+	}
+	return traceAtOnce
 }
 
 // keyed gives the keys of identifiers in the store, in order, and what each stands for.
@@ -152,7 +165,7 @@ func (t *traceSource) Mentions(ctx context.Context, ids []string) (map[string][]
 	var found []naming
 	var cut, lots []string
 	for len(keys) > 0 {
-		some := keys[:min(len(keys), traceAtOnce)]
+		some := keys[:min(len(keys), t.atOnce())]
 		more, full, err := t.naming(ctx, some, of, &found)
 		if err != nil {
 			return nil, nil, err
@@ -210,7 +223,7 @@ func (t *traceSource) Mentions(ctx context.Context, ids []string) (map[string][]
 // naming reads which events name keys. It stops at a key with too many events and gives it; else it
 // gives how many keys it has done.
 func (t *traceSource) naming(ctx context.Context, keys []string, of map[string]string, found *[]naming) (done int, full string, err error) {
-	condition, args := amongKeys("epc", keys)
+	condition, args := amongKeys(t, "epc", keys)
 	last, n := "", 0
 	err = each(ctx, t.tx, func(rows *sql.Rows) error {
 		var x naming
@@ -238,8 +251,8 @@ func (t *traceSource) naming(ctx context.Context, keys []string, of map[string]s
 func (t *traceSource) byKey(ctx context.Context, kind int, ids []string) (map[string][]int64, error) {
 	keys, of := keyed(ids)
 	found := map[string][]int64{}
-	for some := range slices.Chunk(keys, traceAtOnce) {
-		condition, args := amongKeys("key", some)
+	for some := range slices.Chunk(keys, t.atOnce()) {
+		condition, args := amongKeys(t, "key", some)
 		err := each(ctx, t.tx, func(rows *sql.Rows) error {
 			var key string
 			var pos int64
@@ -261,8 +274,8 @@ func (t *traceSource) load(ctx context.Context, positions []int64) error {
 	slices.Sort(positions)
 	positions = slices.DeleteFunc(slices.Compact(positions), func(pos int64) bool { _, known := t.events[pos]; return known })
 	var links []int64
-	for some := range slices.Chunk(positions, traceAtOnce) {
-		condition, args := amongKeys("pos", some)
+	for some := range slices.Chunk(positions, t.atOnce()) {
+		condition, args := amongKeys(t, "pos", some)
 		err := each(ctx, t.tx, func(rows *sql.Rows) error {
 			var e trace.Event
 			var pos, at int64
@@ -294,8 +307,8 @@ func (t *traceSource) load(ctx context.Context, positions []int64) error {
 			t.events[pos] = nil
 		}
 	}
-	for some := range slices.Chunk(links, traceAtOnce) {
-		condition, args := amongKeys("pos", some)
+	for some := range slices.Chunk(links, t.atOnce()) {
+		condition, args := amongKeys(t, "pos", some)
 		err := each(ctx, t.tx, func(rows *sql.Rows) error {
 			var pos int64
 			var link sql.RawBytes
@@ -443,7 +456,7 @@ func (t *traceSource) bodies(ctx context.Context, positions []int64, yield func(
 	positions = slices.Compact(positions)
 	const atOnce = 64
 	for some := range slices.Chunk(positions, atOnce) {
-		condition, args := amongKeys("b.pos", some)
+		condition, args := amongKeys(t, "b.pos", some)
 		err := each(ctx, t.tx, func(rows *sql.Rows) error {
 			var pos int64
 			var within, body []byte
