@@ -61,9 +61,9 @@ func appendValue(b []byte, v *Value, zone *time.Location) []byte {
 	case Number:
 		return append(b, v.text...) // its grammar holds no formula
 	case Date:
-		return v.at.AppendFormat(b, dateForm)
+		return v.moment().AppendFormat(b, dateForm)
 	case Time:
-		return v.at.In(zone).AppendFormat(b, timeForm)
+		return v.moment().In(zone).AppendFormat(b, timeForm)
 	case Text:
 	}
 	return appendCSV(b, v.text)

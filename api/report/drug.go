@@ -442,7 +442,7 @@ func (d *drug) dates(e *event, row []Value) {
 		return
 	}
 	row[dTransactionDate] = at
-	if shipped := e.date(); shipped.at.Sub(at.at) > 24*time.Hour {
+	if shipped := e.date(); time.Duration(shipped.at-at.at)*time.Millisecond > 24*time.Hour {
 		row[dShipmentDate] = shipped
 	}
 }

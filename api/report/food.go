@@ -219,6 +219,11 @@ type food struct {
 	progress Progress
 
 	read, written uint64
+	// shared and row are used again for each event and each row.
+	shared, row []Value
+	// seen holds the objects whose beginnings have passed, in a report that began with the first event; nil in
+	// others.
+	seen *filter
 }
 
 // pageSize is how many events of a lot are taken at a time.
@@ -227,6 +232,9 @@ const pageSize = 2_000
 // all reports on every event of the query's time.
 func (f *food) all(ctx context.Context) error {
 	sel := Selection{From: f.query.From, Until: f.query.Until, AsOf: f.view.asOf}
+	if f.query.From.IsZero() {
+		f.seen = newFilter()
+	}
 	for chunk, err := range readAhead(ctx, f.view.source, sel) {
 		if err == nil {
 			err = f.report(ctx, chunk)
@@ -268,6 +276,9 @@ func (f *food) report(ctx context.Context, events []*event) error {
 				objects = append(objects, l.class)
 			}
 		}
+	}
+	if f.seen != nil {
+		f.view.learn(events, f.seen)
 	}
 	if err := f.view.trace(ctx, objects); err != nil {
 		return err
@@ -353,9 +364,16 @@ func lastWord(step string) string {
 	if i := strings.LastIndexAny(step, ":/#"); i >= 0 {
 		step = step[i+1:]
 	}
-	step = strings.ToLower(step)
-	step = strings.TrimPrefix(step, "bizstep-")
-	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(step)
+	step = strings.TrimPrefix(strings.ToLower(step), "bizstep-")
+	if strings.IndexAny(step, "_- ") < 0 {
+		return step
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == ' ' {
+			return -1
+		}
+		return r
+	}, step)
 }
 
 // line is a lot, or what is not known to be one, in an event.
@@ -485,7 +503,8 @@ func (f *food) event(ctx context.Context, e *event, cte CTE, lines []line) error
 		}
 	}
 	for i := range shown {
-		row := slices.Clone(common)
+		row := append(f.row[:0], common...)
+		f.row = row
 		if err := f.line(ctx, e, cte, &shown[i], row, slices.Clone(missing)); err != nil {
 			return err
 		}
@@ -500,7 +519,11 @@ func (f *food) event(ctx context.Context, e *event, cte CTE, lines []line) error
 // common fills what the rows of an event share, and names what is missing in all of them.
 func (f *food) common(ctx context.Context, e *event, cte CTE, lines []line) (row []Value, missing []string, err error) {
 	v, r := f.view, e.rec
-	row = make([]Value, foodWidth)
+	if f.shared == nil {
+		f.shared = make([]Value, foodWidth)
+	}
+	row = f.shared
+	clear(row)
 	row[fCTE] = TextOf(string(cte))
 	row[fEventTime] = TimeOf(r.EventTime)
 	row[fRecordedBy], row[fRecordedAt] = TextOf(r.RecordedBy), TimeOf(r.RecordedAt)

@@ -96,9 +96,9 @@ func (j *jsonWriter) Row(values []Value) error {
 		case Number:
 			b = append(b, v.text...)
 		case Date:
-			b = append(v.at.AppendFormat(append(b, '"'), dateForm), '"')
+			b = append(v.moment().AppendFormat(append(b, '"'), dateForm), '"')
 		case Time:
-			b = append(v.at.In(j.sheet.zone()).AppendFormat(append(b, '"'), timeForm), '"')
+			b = append(v.moment().In(j.sheet.zone()).AppendFormat(append(b, '"'), timeForm), '"')
 		case Text:
 			b = appendJSON(b, v.text)
 		}

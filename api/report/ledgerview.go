@@ -21,7 +21,7 @@ const (
 	// maxHistory bounds the events looked at of one object.
 	maxHistory = 2_000
 	// maxRemembered bounds what is kept of containers and of lots between events.
-	maxRemembered = 50_000
+	maxRemembered = 100_000
 	// askAtOnce bounds the objects of one question to the source.
 	askAtOnce = 500
 )
@@ -402,9 +402,7 @@ func originFacts() []string {
 
 // trace loads the origins of objects and lots.
 func (v *ledgerView) trace(ctx context.Context, objects []string) error {
-	if len(v.origins) > maxRemembered {
-		clear(v.origins)
-	}
+	v.forget()
 	unknown := make([]string, 0, len(objects))
 	for _, o := range objects {
 		if _, ok := v.origins[o]; !ok {
@@ -423,6 +421,33 @@ func (v *ledgerView) trace(ctx context.Context, objects []string) error {
 		}
 	}
 	return nil
+}
+
+func (v *ledgerView) forget() {
+	if len(v.origins) > maxRemembered {
+		clear(v.origins)
+	}
+}
+
+// learn takes the origins of objects from the events that bring them into being, as they pass: the first that
+// passes is the object's origin. It is for those who see every event in order, from the first one.
+func (v *ledgerView) learn(events []*event, seen *filter) {
+	v.forget()
+	for _, e := range events {
+		if e.unreadable != nil || e.rec.InError || !begins(e) {
+			continue
+		}
+		var from *origin
+		for _, it := range e.Items() {
+			if it.Role != epcis.RoleEPC && it.Role != epcis.RoleOutput || seen.add(it.Canonical) {
+				continue
+			}
+			if from == nil {
+				from = originOf([]*event{e})
+			}
+			v.origins[it.Canonical] = from
+		}
+	}
 }
 
 // originOf is the first beginning that was not declared wrong.

@@ -44,11 +44,14 @@ type Column struct {
 
 // Value is one cell; the zero value is an empty one.
 type Value struct {
-	kind Kind
 	text string
-	at   time.Time
+	at   int64 // milliseconds since 1970, of a date its midnight in UTC
+	kind Kind
 	set  bool
 }
+
+// moment is the value of a date or time, in UTC.
+func (v *Value) moment() time.Time { return time.UnixMilli(v.at).UTC() }
 
 // TextOf is a text; an empty one is an empty cell.
 func TextOf(s string) Value { return Value{kind: Text, text: s, set: s != ""} }
@@ -69,7 +72,7 @@ func CountOf(n uint64) Value {
 
 // DateOf is a calendar date; its clock does not count.
 func DateOf(year int, month time.Month, day int) Value {
-	return Value{kind: Date, at: time.Date(year, month, day, 0, 0, 0, 0, time.UTC), set: true}
+	return Value{kind: Date, at: time.Date(year, month, day, 0, 0, 0, 0, time.UTC).UnixMilli(), set: true}
 }
 
 // TimeOf is an instant, to the millisecond.
@@ -77,7 +80,7 @@ func TimeOf(t time.Time) Value {
 	if t.IsZero() {
 		return Value{}
 	}
-	return Value{kind: Time, at: t.UTC().Truncate(time.Millisecond), set: true}
+	return Value{kind: Time, at: t.UnixMilli(), set: true}
 }
 
 // Empty reports whether the cell is empty.
@@ -95,9 +98,9 @@ func (v Value) In(zone *time.Location) string {
 	}
 	switch v.kind {
 	case Date:
-		return v.at.Format(dateForm)
+		return v.moment().Format(dateForm)
 	case Time:
-		return v.at.In(zone).Format(timeForm)
+		return v.moment().In(zone).Format(timeForm)
 	case Text, Number:
 	}
 	return v.text
@@ -191,7 +194,7 @@ func (s *Sheet) about() [][2]string {
 	return about
 }
 
-// Rows takes the rows of a report, each with one value a column of the sheet.
+// Rows takes the rows of a report, each with one value a column of the sheet. It does not keep the slice.
 type Rows interface {
 	Row(values []Value) error
 }

@@ -178,7 +178,7 @@ func (v *Verification) compare(from *origin, identity Identity, until Value) {
 	}
 	if !until.Empty() {
 		switch {
-		case from.expiry.kind == Date && from.expiry.set && from.expiry.at.Equal(until.at):
+		case from.expiry.kind == Date && from.expiry.set && from.expiry.at == until.at:
 			v.ExpiryMatches = true
 		case from.expiry.Empty():
 			v.suspect(ReasonExpiryUnknown, "the event that commissioned it states no expiry date", from.event)
@@ -202,7 +202,7 @@ func (v *Verification) doubts(facts ItemFacts, commissioned *event, at time.Time
 		"mismatch_instance", "mismatch_class", "mismatch_quantity", "non_conformant", "dispensed", "retail_sold":
 		v.suspect(ReasonDisposition, "its disposition is "+facts.Disposition, epcis.Hash{})
 	}
-	if until := originOf([]*event{commissioned}).expiry; until.kind == Date && until.set && at.After(until.at.AddDate(0, 0, 1)) {
+	if until := originOf([]*event{commissioned}).expiry; until.kind == Date && until.set && at.After(until.moment().AddDate(0, 0, 1)) {
 		v.suspect(ReasonExpired, "it expired on "+until.String(), by)
 	}
 	v.findings(facts)

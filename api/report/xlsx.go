@@ -159,15 +159,15 @@ func (x *xlsxWriter) cell(i int, v *Value) {
 			return
 		}
 	case Date:
-		if days, ok := serial(v.at); ok {
+		if days, ok := serial(v.moment()); ok {
 			x.number(i, styleDate)
 			x.buf = append(strconv.AppendInt(x.buf, days/millisADay, 10), `</v></c>`...)
 			return
 		}
 	case Time:
-		local := v.at.In(x.zone)
+		local := v.moment().In(x.zone)
 		_, shift := local.Zone()
-		if millis, ok := serial(v.at.Add(time.Duration(shift) * time.Second)); ok {
+		if millis, ok := serial(v.moment().Add(time.Duration(shift) * time.Second)); ok {
 			x.number(i, styleTime)
 			x.buf = append(strconv.AppendFloat(x.buf, float64(millis)/millisADay, 'f', -1, 64), `</v></c>`...)
 			return
