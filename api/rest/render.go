@@ -71,6 +71,9 @@ func (d results) bytes() ([]byte, error) {
 		if fs, ok := errors.AsType[epcis.Faults](err); ok && fs.Has(epcis.CodeCompanyPrefix) {
 			return nil, notAcceptable(fs.Error() + "; ask for another GS1-EPC-Format, or name the prefix to the server")
 		}
+		if fs, ok := errors.AsType[epcis.Faults](err); ok && d.form != epcis.FormJSON && fs.Has(epcis.CodeForm) {
+			return nil, notAcceptable(err.Error() + "; ask for application/json")
+		}
 		// A fault here is of what the repository holds and none of the caller's.
 		return nil, fmt.Errorf("WB_INTERNAL: %v", err) //nolint:errorlint // the chain would read as a refusal
 	}

@@ -79,6 +79,19 @@ func TestWordsOfTheCBVInXMLAreSpelledAsAsked(t *testing.T) {
 	g.get("/events", "Accept", "application/xml", "GS1-CBV-XML-Format", "sometimes").want(t, http.StatusNotAcceptable)
 }
 
+func TestAnEventThatXMLCannotHoldIsNoFaultOfTheServer(t *testing.T) {
+	g := newRig(t)
+	event := strings.Replace(objectEvent("urn:uuid:a", sgtin+"1", "shipping"), `"readPoint"`, `"https://ns.example.com/a":"\u0000","readPoint"`, 1)
+	g.post("/events", event).want(t, http.StatusCreated)
+	for _, path := range []string{"/events", "/events/urn:uuid:a"} {
+		a := g.get(path, "Accept", "application/xml").want(t, http.StatusNotAcceptable)
+		if !bytes.Contains(a.body, []byte("ni:///sha-256;")) || !bytes.Contains(a.body, []byte("U+0000")) {
+			t.Errorf("%s names neither event nor cause: %s", path, a.body)
+		}
+		g.get(path).want(t, http.StatusOK)
+	}
+}
+
 func TestEPCURNsNeedKnownCompanyPrefixes(t *testing.T) {
 	var known epcis.CompanyPrefixes
 	g := newRig(t, func(c *rest.Config) { c.URN = func(id string) (string, error) { return known.URN(id) } })
