@@ -21,7 +21,7 @@ func (s *Store) CreateQuery(ctx context.Context, q rest.NamedQuery) error {
 		n, err := s.exec(ctx, tx, `INSERT INTO service_queries (org, name, definition) VALUES (?, ?, ?) ON CONFLICT (org, name) DO NOTHING`,
 			s.cfg.Organisation, q.Name, []byte(q.Definition))
 		if err == nil && n == 0 {
-			return rest.ErrConflict
+			return fmt.Errorf("%w: there is a query of that name; delete it first to change it", rest.ErrConflict)
 		}
 		return err
 	})
