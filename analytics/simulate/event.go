@@ -10,26 +10,37 @@ import (
 
 // event is what the simulator writes of EPCIS 2.0, in the order of the standard's own examples.
 type event struct {
-	Type        string     `json:"type"`
-	EventID     string     `json:"eventID"`
-	EventTime   string     `json:"eventTime"`
-	Offset      string     `json:"eventTimeZoneOffset"`
-	ParentID    string     `json:"parentID,omitempty"`
-	EPCs        []string   `json:"epcList,omitempty"`
-	ChildEPCs   []string   `json:"childEPCs,omitempty"`
-	Action      string     `json:"action"`
-	BizStep     string     `json:"bizStep,omitempty"`
-	Disposition string     `json:"disposition,omitempty"`
-	ReadPoint   *place     `json:"readPoint,omitempty"`
-	BizLocation *place     `json:"bizLocation,omitempty"`
-	Documents   []document `json:"bizTransactionList,omitempty"`
-	Sources     []origin   `json:"sourceList,omitempty"`
-	Destination []target   `json:"destinationList,omitempty"`
-	ILMD        *ilmd      `json:"ilmd,omitempty"`
+	Type             string     `json:"type"`
+	EventID          string     `json:"eventID"`
+	EventTime        string     `json:"eventTime"`
+	Offset           string     `json:"eventTimeZoneOffset"`
+	ParentID         string     `json:"parentID,omitempty"`
+	EPCs             []string   `json:"epcList,omitempty"`
+	Quantities       []quantity `json:"quantityList,omitempty"`
+	ChildEPCs        []string   `json:"childEPCs,omitempty"`
+	InputEPCs        []string   `json:"inputEPCList,omitempty"`
+	InputQuantities  []quantity `json:"inputQuantityList,omitempty"`
+	OutputEPCs       []string   `json:"outputEPCList,omitempty"`
+	OutputQuantities []quantity `json:"outputQuantityList,omitempty"`
+	Action           string     `json:"action,omitempty"` // none in a transformation
+	BizStep          string     `json:"bizStep,omitempty"`
+	Disposition      string     `json:"disposition,omitempty"`
+	ReadPoint        *place     `json:"readPoint,omitempty"`
+	BizLocation      *place     `json:"bizLocation,omitempty"`
+	Documents        []document `json:"bizTransactionList,omitempty"`
+	Sources          []origin   `json:"sourceList,omitempty"`
+	Destination      []target   `json:"destinationList,omitempty"`
+	ILMD             *ilmd      `json:"ilmd,omitempty"`
 }
 
 type place struct {
 	ID string `json:"id"`
+}
+
+type quantity struct {
+	Class  string  `json:"epcClass"`
+	Amount float64 `json:"quantity"`
+	UOM    string  `json:"uom,omitempty"`
 }
 
 type document struct {

@@ -26,9 +26,10 @@ table: what was planted, what the verdict says and why, and where it is on the l
 
 The simulation is seeded and is a simulation; everything else is what runs in earnest.
 
-With --once it ends there, with exit code 0 only if every planted fault was found, no clean shipment
-was condemned, every verdict is on the ledger of another organisation's peer, and the peers' world
-states are equal. Without it everything stays up and can be asked, until Ctrl-C or "waybill demo down".
+With --once it ends there, with exit code 0 only if every planted fault and finding was found, no clean
+shipment was condemned, every verdict is on the ledger of another organisation's peer, the recall names
+exactly what the lot reached, its proof verifies, the forged one does not, and the peers' world states
+are equal. Without it everything stays up and can be asked, until Ctrl-C or "waybill demo down".
 
 With --input (or files and folders as arguments) your own EPCIS documents (JSON or XML) and readings
 (CSV: a time, then values) go the same way: documents are captured and reported on, each CSV becomes
@@ -136,7 +137,8 @@ func (a *app) demo(cmd *cobra.Command, f *demoFlags) (err error) {
 
 // demoDay plays a simulated day. outcome is why it did not go as it should.
 func (a *app) demoDay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, f *demoFlags, progress demo.Progress) (outcome, err error) {
-	report, err := demo.Play(ctx, s, demo.Config{Seed: f.seed, Shipments: f.shipments, Now: time.Now(), Progress: progress})
+	folder := filepath.Join(a.dir, "demo")
+	report, err := demo.Play(ctx, s, demo.Config{Seed: f.seed, Shipments: f.shipments, Now: time.Now(), Folder: folder, Progress: progress})
 	if err != nil {
 		return nil, err
 	}
@@ -146,11 +148,11 @@ func (a *app) demoDay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, f
 		err = report.WriteText(cmd.OutOrStdout())
 	}
 	if !report.OK {
-		outcome = fail(exitRefused, "WB_DEMO", "", "%d of %d planted faults were found, %d of %d clean shipments condemned, %d verdicts are missing, equal world states: %t",
-			report.Found, report.Planted, report.Condemned, report.Clean, report.OnChain.Missing, report.States.Equal)
+		outcome = fail(exitRefused, "WB_DEMO", "", "%d of %d planted faults were found, %d of %d clean shipments condemned, %d verdicts are missing, findings as planted: %t, recall and proof as they should be: %t, equal world states: %t",
+			report.Found, report.Planted, report.Condemned, report.Clean, report.OnChain.Missing, report.FindingsOK(), report.Recall.OK, report.States.Equal)
 	}
 	if err == nil && !f.once && !a.json && !a.quiet {
-		err = report.WriteNext(cmd.OutOrStdout(), a.invocation(os.Args[0]))
+		err = report.WriteNext(cmd.OutOrStdout(), a.invocation(os.Args[0]), shellQuoted(folder))
 	}
 	return outcome, err
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,10 +40,12 @@ const (
 
 // Servers are the servers that the demo runs: one an organisation, the scorer's role on one of them.
 func Servers() []stack.Server {
+	// Who watches a demo waits for the roots: let them come sooner than a server's own 5 seconds.
+	flags := []string{"--anchor-every", "1s"}
 	return []stack.Server{
-		{Organisation: simulate.Producer, Roles: []string{"api", "readmodel"}},
-		{Organisation: simulate.Carrier, Roles: []string{"api", "readmodel"}},
-		{Organisation: Scorer, Roles: []string{"api", "readmodel", "scorer"}},
+		{Organisation: simulate.Producer, Roles: []string{"api", "readmodel"}, Flags: flags},
+		{Organisation: simulate.Carrier, Roles: []string{"api", "readmodel"}, Flags: flags},
+		{Organisation: Scorer, Roles: []string{"api", "readmodel", "scorer"}, Flags: flags},
 	}
 }
 
@@ -57,6 +61,8 @@ type Config struct {
 	Shipments int
 	// Now is the end of the day.
 	Now time.Time
+	// Folder takes the recall's proof, a forgery of it, and the root certificates. It has no default.
+	Folder string
 	// Progress shows how far it is. It may be nil.
 	Progress Progress
 }
@@ -94,6 +100,16 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	story, err := simulate.NewRecall(simulate.Config{Seed: cfg.Seed, Now: cfg.Now})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Folder == "" {
+		return nil, fmt.Errorf("%w: no folder for the proof", ErrInput)
+	}
+	if err := os.MkdirAll(cfg.Folder, 0o750); err != nil {
+		return nil, err
+	}
 	cfg.Progress.Say(fmt.Sprintf("a simulated day of %d shipments (seed %d): companies, gateways and a dashboard connect", cfg.Shipments, cfg.Seed))
 	p, err := newPlayer(s, organisations())
 	if err != nil {
@@ -104,11 +120,15 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 		shipments[i] = t.Shipment
 	}
 	report := &Report{Seed: cfg.Seed}
-	verdicts, err := playAndWatch(ctx, s, p, day, shipments, cfg.Progress)
+	verdicts, err := playAndWatch(ctx, s, p, day, story, shipments, cfg.Progress)
 	if err != nil {
 		return nil, err
 	}
 	report.Shipments, report.Sent = Judge(day.Truth, verdicts), p.sent.sent()
+	cfg.Progress.Say("a lot of " + story.Name + " turns out bad: asking for its recall, and for the proof of the answer")
+	if err := report.recall(ctx, s, p, cfg.Folder, story); err != nil {
+		return nil, err
+	}
 	cfg.Progress.Say("asking the ledger for every verdict, on the peer of " + auditor)
 	if report.OnChain, err = onChain(ctx, s, verdicts); err != nil {
 		return nil, err
@@ -120,9 +140,27 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 	return report, nil
 }
 
+// recall asks for the recall of the story's lot, for the findings that were planted beside it, and for
+// the proof of the recall's evidence.
+func (r *Report) recall(ctx context.Context, s *stack.Stack, p *player, folder string, story *simulate.Recall) error {
+	answer, graph, err := p.recall(ctx, s, story)
+	if err != nil {
+		return err
+	}
+	r.Recall = *answer
+	if r.Findings, err = findings(ctx, s, story); err != nil {
+		return err
+	}
+	if r.Recall.Proof, err = prove(ctx, s, folder, story, graph); err != nil {
+		return err
+	}
+	r.Recall.OK = len(r.Recall.Differences) == 0 && r.Recall.Proof.OK
+	return nil
+}
+
 // playAndWatch sends the day while a dashboard watches, until each shipment has its final verdict,
 // and gives all verdicts on the shipments.
-func playAndWatch(ctx context.Context, s *stack.Stack, p *player, day *simulate.Day, shipments []string, progress Progress) (map[string][]*waybillv1.Verdict, error) {
+func playAndWatch(ctx context.Context, s *stack.Stack, p *player, day *simulate.Day, story *simulate.Recall, shipments []string, progress Progress) (map[string][]*waybillv1.Verdict, error) {
 	conn, err := s.Dial(Scorer, profile.IdentityDashboard)
 	if err != nil {
 		return nil, err
@@ -137,7 +175,7 @@ func playAndWatch(ctx context.Context, s *stack.Stack, p *player, day *simulate.
 	defer stop()
 
 	var events, segments int64
-	for _, a := range day.Actions {
+	for _, a := range slices.Concat(day.Actions, story.Actions) {
 		switch a.Kind {
 		case simulate.KindEvent:
 			events++
@@ -156,7 +194,7 @@ func playAndWatch(ctx context.Context, s *stack.Stack, p *player, day *simulate.
 		}
 	})
 	defer sync.OnceFunc(done)()
-	if err := p.play(ctx, day); err != nil {
+	if err := p.play(ctx, day, story); err != nil {
 		return nil, err
 	}
 	patience, cancel := context.WithTimeout(ctx, judgePatience)

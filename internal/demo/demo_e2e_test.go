@@ -59,7 +59,7 @@ func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing
 		shipments int
 	}{{1, 14}, {1, 14}, {2, 9}, {1, 1}} {
 		seed := run.seed
-		report, err := demo.Play(ctx, s, demo.Config{Seed: seed, Shipments: run.shipments, Now: time.Now(), Progress: logged{t}})
+		report, err := demo.Play(ctx, s, demo.Config{Seed: seed, Shipments: run.shipments, Now: time.Now(), Folder: t.TempDir(), Progress: logged{t}})
 		if err != nil {
 			t.Fatal(err)
 		}

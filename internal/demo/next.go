@@ -8,8 +8,8 @@ import (
 )
 
 // WriteNext says what to try while everything is up, with ids that are on the ledger. command is how
-// waybill is called here, with its --dir.
-func (r *Report) WriteNext(w io.Writer, command string) error {
+// waybill is called here, with its --dir, and folder that of the proof, both as a shell takes them.
+func (r *Report) WriteNext(w io.Writer, command, folder string) error {
 	shipment := ""
 	for _, row := range r.Shipments {
 		if shipment == "" || row.Fault != string(simulate.FaultNone) && row.OK {
@@ -19,7 +19,20 @@ func (r *Report) WriteNext(w io.Writer, command string) error {
 			break
 		}
 	}
-	return writeNext(w, command, shipment)
+	if err := writeNext(w, command, shipment); err != nil {
+		return err
+	}
+	lot, finished := printedLot(r.Recall.Lot), printedLot(r.Recall.Finished)
+	_, err := fmt.Fprintf(w, `  %[1]s recall "%[2]s" --svg recall.svg
+  %[1]s trace "%[3]s" --up
+  %[1]s prove event %[4]s -o bad.wbproof
+  %[1]s verify bad.wbproof --roots %[5]s/%[6]s
+  %[1]s verify %[5]s/%[7]s --roots %[5]s/%[6]s
+  %[1]s report fsma "%[3]s" --out lot.xlsx
+  %[1]s findings list --open --newest
+  %[1]s roots list
+`, command, lot, finished, r.Recall.Inspection, folder, rootsDir, forgedFile)
+	return err
 }
 
 // WriteNext says what to try while everything is up. command is how waybill is called here, with its --dir.
@@ -30,7 +43,15 @@ func (r *InputReport) WriteNext(w io.Writer, command string) error {
 	} else if len(r.Verdicts) > 0 {
 		shipment = r.Verdicts[0].Shipment
 	}
-	return writeNext(w, command, shipment)
+	if err := writeNext(w, command, shipment); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, `  %[1]s recall EPC|LOT            of what your documents name: all that it reached, and who holds it
+  %[1]s trace EPC --up            where it came from
+  %[1]s findings list --open      what does not fit
+  %[1]s prove event HASH          then: %[1]s roots export roots/, %[1]s verify FILE --roots roots/
+`, command)
+	return err
 }
 
 func writeNext(w io.Writer, command, shipment string) error {

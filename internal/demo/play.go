@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	"github.com/waybill-dev/waybill/api/client"
@@ -33,27 +34,41 @@ const (
 	maxRegister = 500
 )
 
-// dialer gives connections to an organisation's API as one of its identities.
+// dialer gives connections to an organisation's API as one of its identities, and its profile.
 type dialer interface {
 	Dial(organisation, identity string) (*grpc.ClientConn, error)
+	Profile(organisation string) (*profile.Profile, error)
 }
 
 // clients are an organisation's systems, each with an identity of its own.
 type clients struct {
-	capture waybillv1.CaptureServiceClient   // the company's
-	push    waybillv1.TelemetryServiceClient // the IoT gateway's
-	devices waybillv1.TelemetryServiceClient // the registrar's
-	policy  waybillv1.PolicyServiceClient    // the registrar's
+	capture waybillv1.CaptureServiceClient    // the company's
+	push    waybillv1.TelemetryServiceClient  // the IoT gateway's
+	devices waybillv1.TelemetryServiceClient  // the registrar's
+	policy  waybillv1.PolicyServiceClient     // the registrar's
+	master  waybillv1.MasterDataServiceClient // the registrar's
 }
 
 // counts is what was sent and answered so far.
 type counts struct {
-	policies, devices, events, segments, readings atomic.Int64
+	policies, devices, master, events, segments, readings atomic.Int64
+	// block is the highest that an event of the demo was recorded in.
+	block atomic.Uint64
+}
+
+// recorded notes the block of an event.
+func (c *counts) recorded(block uint64) {
+	for {
+		highest := c.block.Load()
+		if block <= highest || c.block.CompareAndSwap(highest, block) {
+			return
+		}
+	}
 }
 
 func (c *counts) sent() Sent {
 	return Sent{
-		Policies: int(c.policies.Load()), Devices: int(c.devices.Load()), Events: int(c.events.Load()),
+		Policies: int(c.policies.Load()), Devices: int(c.devices.Load()), MasterData: int(c.master.Load()), Events: int(c.events.Load()),
 		Segments: int(c.segments.Load()), Readings: int(c.readings.Load()),
 	}
 }
@@ -61,12 +76,18 @@ func (c *counts) sent() Sent {
 // player sends a day through the public API, as the organisations' systems would.
 type player struct {
 	orgs map[string]*clients
+	msps map[string]string // MSP IDs, by organisation
 	sent *counts
 }
 
 func newPlayer(d dialer, organisations []string) (*player, error) {
-	p := &player{orgs: map[string]*clients{}, sent: &counts{}}
+	p := &player{orgs: map[string]*clients{}, msps: map[string]string{}, sent: &counts{}}
 	for _, org := range organisations {
+		own, err := d.Profile(org)
+		if err != nil {
+			return nil, err
+		}
+		p.msps[org] = own.MSPID
 		conn := map[string]*grpc.ClientConn{}
 		for _, id := range []string{profile.IdentityCompany, profile.IdentityGateway, profile.IdentityRegistrar} {
 			var err error
@@ -79,6 +100,7 @@ func newPlayer(d dialer, organisations []string) (*player, error) {
 			push:    waybillv1.NewTelemetryServiceClient(conn[profile.IdentityGateway]),
 			devices: waybillv1.NewTelemetryServiceClient(conn[profile.IdentityRegistrar]),
 			policy:  waybillv1.NewPolicyServiceClient(conn[profile.IdentityRegistrar]),
+			master:  waybillv1.NewMasterDataServiceClient(conn[profile.IdentityRegistrar]),
 		}
 	}
 	return p, nil
@@ -92,14 +114,14 @@ func (p *player) of(org string) (*clients, error) {
 	return c, nil
 }
 
-// play sends policies and devices first, then each shipment's events and segments in their order,
-// many shipments at once: each piece is sent when the one before it was answered, as it would be in
-// the world, where hours lie between them.
-func (p *player) play(ctx context.Context, day *simulate.Day) error {
+// play sends policies, devices and master data first, then each shipment's events and segments in their
+// order, and those of each strand of the story, many at once: each piece is sent when the one before it
+// was answered, as it would be in the world, where hours lie between them.
+func (p *player) play(ctx context.Context, day *simulate.Day, story *simulate.Recall) error {
 	var setUp []simulate.Action
 	lives := map[string][]simulate.Action{}
 	var order []string
-	for _, a := range day.Actions {
+	for _, a := range slices.Concat(story.Actions, day.Actions) {
 		switch a.Kind {
 		case simulate.KindPolicy, simulate.KindDevice:
 			setUp = append(setUp, a)
@@ -110,7 +132,7 @@ func (p *player) play(ctx context.Context, day *simulate.Day) error {
 			lives[a.Shipment] = append(lives[a.Shipment], a)
 		}
 	}
-	if err := p.setUp(ctx, setUp); err != nil {
+	if err := p.setUp(ctx, setUp, story.Master); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -126,8 +148,8 @@ func (p *player) play(ctx context.Context, day *simulate.Day) error {
 	return group.Wait()
 }
 
-// setUp registers policies and devices, each organisation its own.
-func (p *player) setUp(ctx context.Context, actions []simulate.Action) error {
+// setUp registers policies, devices and master data, each organisation its own.
+func (p *player) setUp(ctx context.Context, actions []simulate.Action, master []simulate.Master) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for org := range p.orgs {
 		var policies []*waybillv1.Policy
@@ -143,6 +165,7 @@ func (p *player) setUp(ctx context.Context, actions []simulate.Action) error {
 		}
 		group.Go(func() error { return p.setPolicies(ctx, org, policies) })
 		group.Go(func() error { return p.register(ctx, org, devices) })
+		group.Go(func() error { return p.registerMaster(ctx, org, master) })
 	}
 	return group.Wait()
 }
@@ -190,6 +213,60 @@ func (p *player) register(ctx context.Context, org string, devices []*waybillv1.
 		p.sent.devices.Add(int64(len(part)))
 	}
 	return nil
+}
+
+// registerMaster registers an organisation's master data. What a demo before this one registered stays as it is.
+func (p *player) registerMaster(ctx context.Context, org string, all []simulate.Master) error {
+	var data []*waybillv1.MasterDatum
+	for _, m := range all {
+		if m.Org == org {
+			data = append(data, p.masterMessage(m))
+		}
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	c, err := p.of(org)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.master.RegisterMasterData(ctx, &waybillv1.RegisterMasterDataRequest{Data: data})
+	if err != nil {
+		return fmt.Errorf("registering master data: %w", err)
+	}
+	for _, r := range answer.GetResults() {
+		if r.GetStatus() == waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED {
+			return fmt.Errorf("%w: %s %s: %s: %s", ErrRefused, r.GetKind(), r.GetId(), r.GetCode(), r.GetMessage())
+		}
+	}
+	p.sent.master.Add(int64(len(data)))
+	return nil
+}
+
+func (p *player) masterMessage(m simulate.Master) *waybillv1.MasterDatum {
+	out := &waybillv1.MasterDatum{}
+	switch d := m.Datum; d.Kind() {
+	case ledger.MasterPrefix:
+		out.Datum = &waybillv1.MasterDatum_Prefix{Prefix: &waybillv1.CompanyPrefix{Prefix: d.Prefix.Prefix}}
+	case ledger.MasterPlace:
+		place := &waybillv1.Place{Id: d.Place.ID, Name: d.Place.Name, Position: &waybillv1.LatLon{Latitude: d.Place.Position.Lat, Longitude: d.Place.Position.Lon}}
+		for _, org := range m.Operators {
+			place.Operators = append(place.Operators, p.msps[org])
+		}
+		out.Datum = &waybillv1.MasterDatum_Place{Place: place}
+	case ledger.MasterProduct:
+		out.Datum = &waybillv1.MasterDatum_Product{Product: &waybillv1.Product{Id: d.Product.ID, Balance: d.Product.Balance}}
+	case ledger.MasterLane:
+		lane := &waybillv1.Lane{From: d.Lane.From, To: d.Lane.To, Name: d.Lane.Name, MaxSpeed: d.Lane.MaxSpeed}
+		if d.Lane.Window > 0 {
+			lane.Window = durationpb.New(time.Duration(d.Lane.Window) * time.Millisecond)
+		}
+		out.Datum = &waybillv1.MasterDatum_Lane{Lane: lane}
+	case ledger.MasterRules: // what the network agrees on is not the demo's to change
+	}
+	return out
 }
 
 // live sends one shipment's actions in their order. Neighbours of the same organisation and kind
@@ -247,6 +324,7 @@ func (p *player) capture(ctx context.Context, org string, entries []wire.EventEn
 			if r.GetStatus() != waybillv1.AnswerStatus_ANSWER_STATUS_RECORDED && r.GetStatus() != waybillv1.AnswerStatus_ANSWER_STATUS_DUPLICATE {
 				return fmt.Errorf("%w: event %s of %s: %s: %s", ErrRefused, r.GetHash(), org, r.GetCode(), r.GetMessage())
 			}
+			p.sent.recorded(r.GetBlock())
 		}
 		p.sent.events.Add(int64(len(list.GetEvents())))
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -18,11 +19,15 @@ type Report struct {
 	Shipments []Row   `json:"shipments"`
 	Seconds   float64 `json:"seconds"`
 	// Found of Planted faults were found; Condemned clean shipments were not left alone.
-	Planted   int  `json:"planted"`
-	Found     int  `json:"found"`
-	Clean     int  `json:"clean"`
-	Condemned int  `json:"condemned"`
-	Sent      Sent `json:"sent"`
+	Planted   int `json:"planted"`
+	Found     int `json:"found"`
+	Clean     int `json:"clean"`
+	Condemned int `json:"condemned"`
+	// Findings are those of the contract's rules that were planted beside the shipments, and any that were not.
+	Findings []FindingRow `json:"findings"`
+	// Recall is that of the bad lot.
+	Recall RecallReport `json:"recall"`
+	Sent   Sent         `json:"sent"`
 	// OnChain says how the ledger was asked for the verdicts.
 	OnChain OnChain `json:"on_chain"`
 	// States says whether the peers' world states are equal.
@@ -32,11 +37,12 @@ type Report struct {
 
 // Sent counts what went through the API.
 type Sent struct {
-	Policies int `json:"policies"`
-	Devices  int `json:"devices"`
-	Events   int `json:"events"`
-	Segments int `json:"segments"`
-	Readings int `json:"readings"`
+	Policies   int `json:"policies"`
+	Devices    int `json:"devices"`
+	MasterData int `json:"master_data"`
+	Events     int `json:"events"`
+	Segments   int `json:"segments"`
+	Readings   int `json:"readings"`
 }
 
 // OnChain is the check of the verdicts against the ledger.
@@ -76,7 +82,12 @@ func (r *Report) settle() {
 			r.Found++
 		}
 	}
-	r.OK = all && len(r.Shipments) > 0 && r.OnChain.Verdicts > 0 && r.OnChain.Missing == 0 && r.States.Equal
+	r.OK = all && r.FindingsOK() && r.Recall.OK && len(r.Shipments) > 0 && r.OnChain.Verdicts > 0 && r.OnChain.Missing == 0 && r.States.Equal
+}
+
+// FindingsOK says that the findings are those that were planted.
+func (r *Report) FindingsOK() bool {
+	return len(r.Findings) > 0 && !slices.ContainsFunc(r.Findings, func(f FindingRow) bool { return !f.OK })
 }
 
 // WriteJSON writes the report as one object on one line.
@@ -113,6 +124,12 @@ func (r *Report) WriteText(w io.Writer) error {
 			shortTx(row.Transaction), reason)
 	}
 	if err := t.Flush(); err != nil {
+		return err
+	}
+	if err := writeFindings(w, r.Findings); err != nil {
+		return err
+	}
+	if err := r.Recall.writeText(w); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, `

@@ -40,6 +40,8 @@ type Server struct {
 	Organisation string
 	// Roles that it runs; none means all.
 	Roles []string
+	// Flags of `waybill serve` beside these.
+	Flags []string
 }
 
 // Options say what to run.
@@ -146,6 +148,7 @@ func (s *Stack) up(ctx context.Context) error {
 		for _, role := range spec.Roles {
 			args = append(args, "--role", role)
 		}
+		args = append(args, spec.Flags...)
 		sv := newServer(spec.Organisation, s.opts.Program, args, filepath.Join(logs, "serve-"+spec.Organisation+".log"), s.report)
 		s.servers = append(s.servers, sv)
 		sv.start()
