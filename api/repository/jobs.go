@@ -234,6 +234,10 @@ func (r *Repository) perform(ctx context.Context, w servicestate.Work) ([]rest.J
 		}
 		inputs = append(inputs, input{s, event})
 	}
+	elements, fault := elementsOf(doc)
+	if fault != nil {
+		errs = append(errs, *fault)
+	}
 	if w.Behaviour == rest.Rollback && !w.Sending {
 		if len(errs) == 0 {
 			if errs, err = r.rehearse(ctx, inputs); err != nil {
@@ -247,6 +251,11 @@ func (r *Repository) perform(ctx context.Context, w servicestate.Work) ([]rest.J
 	if err = r.persist(ctx, func() error { return r.cfg.Jobs.KeepJob(ctx, w.ID, true, errs) }); err != nil {
 		return nil, err
 	}
+	stated, err := r.sendElements(ctx, elements)
+	if err != nil {
+		return nil, err
+	}
+	errs = append(errs, stated...)
 	refused, recorded, err := r.send(ctx, inputs, w.Behaviour == rest.Rollback)
 	if err != nil {
 		return nil, err

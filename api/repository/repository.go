@@ -16,14 +16,16 @@ import (
 	"github.com/waybill-dev/waybill/api/rest"
 	"github.com/waybill-dev/waybill/api/servicestate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/fabric"
 	"github.com/waybill-dev/waybill/gateway/submit"
 )
 
-// Recorder puts events on the ledger; gateway/submit implements it.
+// Recorder puts events, and the vocabulary elements in the headers of documents, on the ledger; gateway/submit implements it.
 type Recorder interface {
 	Events(ctx context.Context, events []submit.Event) ([]submit.Outcome, error)
+	Elements(ctx context.Context, elements []wire.ElementEntry) ([]submit.Outcome, error)
 }
 
 // Rehearsal runs a function of the chaincode on one peer and records nothing; gateway/fabric

@@ -32,10 +32,20 @@ type eventInput struct {
 	hash   string
 	event  submit.Event
 	faulty *waybillv1.EventResult    // refused before it reached the ledger
+	stated []wire.ElementEntry       // no event: the master data in a document's header
 	ended  *waybillv1.DocumentResult // no event: a document sent in pieces ends here
 }
 
-func (i eventInput) bytes() int { return len(i.event.Body) + 256 }
+func (i eventInput) bytes() int {
+	n := len(i.event.Body) + 256
+	for _, e := range i.stated {
+		n += len(e.Body) + 256
+	}
+	return n
+}
+
+// isEvent tells an event from what else a document holds.
+func (i eventInput) isEvent() bool { return i.ended == nil && i.stated == nil }
 
 func refusedEvent(index uint64, path string, fs []epcis.Fault) eventInput {
 	f := fs[0]
@@ -138,32 +148,35 @@ func (s *Server) listEvents(list *waybillv1.EventList, first uint64) ([]eventInp
 // the results before it and the reason.
 func (s *Server) record(ctx context.Context, inputs []eventInput) ([]*waybillv1.EventResult, error) {
 	var batch []submit.Event
+	var stated []wire.ElementEntry
 	for _, in := range inputs {
-		if in.faulty == nil && in.ended == nil {
+		stated = append(stated, in.stated...)
+		if in.faulty == nil && in.isEvent() {
 			batch = append(batch, in.event)
 		}
 	}
+	block, err := s.recordElements(ctx, stated)
+	if err != nil {
+		return nil, err
+	}
 	var outcomes []submit.Outcome
 	if len(batch) > 0 {
-		var err error
 		outcomes, err = s.cfg.Recorder.Events(ctx, batch)
 		if err = answersFit(len(outcomes), len(batch), err); err != nil {
 			return nil, err
 		}
 	}
 	results := make([]*waybillv1.EventResult, 0, len(inputs))
-	var block uint64
 	for _, in := range inputs {
 		var r *waybillv1.EventResult
 		switch {
-		case in.ended != nil:
+		case !in.isEvent():
 			continue
 		case in.faulty != nil:
 			r = in.faulty
 		default:
 			o := outcomes[0]
 			outcomes = outcomes[1:]
-			var err error
 			if r, err = eventResult(in, o); err != nil {
 				return results, err
 			}
@@ -232,7 +245,12 @@ func (c *captureService) CaptureEvents(ctx context.Context, req *waybillv1.Captu
 			return nil, errDocuments()
 		}
 		defer c.documentBytes.Add(-int64(len(source.Document)))
-		inputs, err = c.documentEvents(source.Document, req.GetFormat(), 0)
+		if inputs, err = c.documentEvents(source.Document, req.GetFormat(), 0); err != nil {
+			return nil, err
+		}
+		var stated []eventInput
+		stated, err = c.documentElements(source.Document)
+		inputs = append(stated, inputs...)
 	case *waybillv1.CaptureEventsRequest_Events:
 		inputs, err = c.listEvents(source.Events, 0)
 	default:
@@ -347,7 +365,7 @@ func (r *eventReceiver) receive(add func(eventInput, int) error) error {
 		return refuse(codes.InvalidArgument, codeArgument, "a request holds neither events nor a piece of a document")
 	}
 	for _, in := range inputs {
-		if in.ended == nil {
+		if in.isEvent() {
 			r.next++
 		}
 		if err := add(in, in.bytes()); err != nil {
@@ -379,6 +397,11 @@ func (r *eventReceiver) piece(part *waybillv1.DocumentPart) (inputs []eventInput
 	}
 	if !r.refused {
 		events, err := r.server.documentEvents(r.document, r.format, r.next)
+		if err == nil {
+			var stated []eventInput
+			stated, err = r.server.documentElements(r.document)
+			inputs = append(inputs, stated...)
+		}
 		if err != nil {
 			inputs = append(inputs, r.result(0, &faultsOf(err)[0]))
 		} else {

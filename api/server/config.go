@@ -24,6 +24,7 @@ type Recorder interface {
 	Segments(ctx context.Context, segments []submit.Segment) ([]submit.Outcome, error)
 	Policies(ctx context.Context, policies []ledger.Policy) ([]submit.Outcome, error)
 	MasterData(ctx context.Context, data []ledger.MasterDatum) ([]submit.Outcome, error)
+	Elements(ctx context.Context, elements []wire.ElementEntry) ([]submit.Outcome, error)
 	Review(ctx context.Context, subjects []wire.ReviewSubject) ([]submit.Outcome, error)
 }
 

@@ -13,6 +13,7 @@ import (
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/gateway/submit"
 )
 
 type masterDataService struct {
@@ -131,12 +132,16 @@ func (s *masterDataService) RegisterMasterData(ctx context.Context, req *waybill
 			return nil, err
 		}
 	}
-	if len(batch) == 0 {
-		return answer, nil
-	}
-	outcomes, err := s.cfg.Recorder.MasterData(ctx, batch)
-	if err = answersFit(len(outcomes), len(batch), err); err != nil {
+	stated, err := s.statedIn(req.GetDocument())
+	if err != nil {
 		return nil, err
+	}
+	var outcomes []submit.Outcome
+	if len(batch) > 0 {
+		outcomes, err = s.cfg.Recorder.MasterData(ctx, batch)
+		if err = answersFit(len(outcomes), len(batch), err); err != nil {
+			return nil, err
+		}
 	}
 	var block uint64
 	for i, o := range outcomes {
@@ -149,6 +154,22 @@ func (s *masterDataService) RegisterMasterData(ctx context.Context, req *waybill
 		answer.Results = append(answer.Results, r)
 		block = max(block, o.Block)
 		s.metrics.answered("masterdata", r.GetStatus())
+	}
+	if len(stated) > 0 {
+		if outcomes, err = s.cfg.Recorder.Elements(ctx, stated); len(outcomes) != len(stated) {
+			return nil, answersFit(len(outcomes), len(stated), err)
+		}
+	}
+	for i, e := range stated {
+		o := outcomes[i]
+		r := &waybillv1.MasterDataResult{Index: uint64(len(batch) + i), Kind: e.Type, Id: e.ID}
+		if r.Status, r.Code, r.Message, err = answerOf(o); err != nil {
+			return nil, err
+		}
+		r.TransactionId, r.Block = provenance(o)
+		answer.Results = append(answer.Results, r)
+		block = max(block, o.Block)
+		s.metrics.answered("element", r.GetStatus())
 	}
 	s.readable(ctx, block)
 	return answer, nil

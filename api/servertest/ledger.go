@@ -41,6 +41,7 @@ type Ledger struct {
 	items        map[string]ledger.ItemState
 	findings     map[ledger.Naming]ledger.Finding
 	registered   map[string]ledger.MasterDatum
+	statements   map[statement]ledger.ElementRecord
 	devices      map[string]ledger.Device
 	segments     map[string]map[uint64]ledger.SegmentRecord
 	policies     map[string]map[uint32]ledger.Policy
@@ -52,7 +53,8 @@ func NewLedger() *Ledger {
 	l := &Ledger{
 		Now: ledger.MillisOf(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), grown: make(chan struct{}),
 		events: map[ledger.Digest]ledger.EventRecord{}, restatements: map[[2]ledger.Digest]ledger.EventRecord{}, ids: map[string]ledger.Digest{},
-		items: map[string]ledger.ItemState{}, findings: map[ledger.Naming]ledger.Finding{}, registered: map[string]ledger.MasterDatum{}, devices: map[string]ledger.Device{}, segments: map[string]map[uint64]ledger.SegmentRecord{},
+		items: map[string]ledger.ItemState{}, findings: map[ledger.Naming]ledger.Finding{}, registered: map[string]ledger.MasterDatum{}, statements: map[statement]ledger.ElementRecord{},
+		devices: map[string]ledger.Device{}, segments: map[string]map[uint64]ledger.SegmentRecord{},
 		policies: map[string]map[uint32]ledger.Policy{}, products: map[string]string{},
 	}
 	l.append(nil)

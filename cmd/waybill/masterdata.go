@@ -146,46 +146,46 @@ func (f masterFile) data() ([]*waybillv1.MasterDatum, error) {
 }
 
 // readMasterData reads a file of master data, or the master data in an EPCIS document's header.
-func readMasterData(file string, stdin io.Reader) ([]*waybillv1.MasterDatum, error) {
+func readMasterData(file string, stdin io.Reader) (data []*waybillv1.MasterDatum, document []byte, err error) {
 	in, err := openInput(file, stdin)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
 	raw, err := io.ReadAll(io.LimitReader(in, maxMasterInput+1))
 	if err != nil {
-		return nil, fail(exitRefused, codeFile, "", "%s: %w", file, err)
+		return nil, nil, fail(exitRefused, codeFile, "", "%s: %w", file, err)
 	}
-	bad := func(format string, args ...any) error {
-		return fail(exitRefused, codeInvalid, "waybill masterdata register --help shows a file", file+": "+format, args...)
+	bad := func(format string, args ...any) ([]*waybillv1.MasterDatum, []byte, error) {
+		return nil, nil, fail(exitRefused, codeInvalid, "waybill masterdata register --help shows a file", file+": "+format, args...)
 	}
 	if len(raw) > maxMasterInput {
-		return nil, bad("larger than %d bytes", maxMasterInput)
+		return bad("larger than %d bytes", maxMasterInput)
 	}
-	var data []*waybillv1.MasterDatum
 	if isEPCIS(file, raw) {
+		document = raw
 		var words report.Vocabulary
 		if words, err = report.ReadVocabulary(raw); err != nil {
-			return nil, bad("%w", err)
+			return bad("%w", err)
 		}
 		if data, err = vocabularyData(words); err != nil {
-			return nil, bad("%w", err)
+			return bad("%w", err)
 		}
 	} else {
 		dec := yaml.NewDecoder(bytes.NewReader(raw))
 		dec.KnownFields(true)
 		var f masterFile
 		if err = dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-			return nil, bad("%w", err)
+			return bad("%w", err)
 		}
 		if data, err = f.data(); err != nil {
-			return nil, bad("%w", err)
+			return bad("%w", err)
 		}
 	}
-	if len(data) == 0 {
-		return nil, bad("it holds no prefix, place, product, lane or rules")
+	if len(data) == 0 && document == nil {
+		return bad("it holds no prefix, place, product, lane or rules")
 	}
-	return data, nil
+	return data, document, nil
 }
 
 // isEPCIS tells an EPCIS document from a file of master data.
@@ -255,6 +255,9 @@ func (a *app) newMasterDataRegisterCommand() *cobra.Command {
 documents (JSON or XML). What is registered already is answered as a duplicate; what changed becomes
 its next version, and the earlier ones stay readable.
 
+Of an EPCIS document every vocabulary element, of any type, is also kept as this organisation's word on it,
+with its attributes and children, as a capture of the document does: EPCIS queries ask for them.
+
 A company prefix belongs to the organisation that claims it first, and what bears it is that
 organisation's to register. A lane belongs to the owner of the place it begins at. The first rules name
 their keepers; later ones are in force once a majority of the keepers has registered the same. Without
@@ -290,34 +293,54 @@ rules no limit is checked, and a place nobody registered is no finding.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var data []*waybillv1.MasterDatum
+			var documents [][]byte
 			for _, file := range args {
-				read, err := readMasterData(file, cmd.InOrStdin())
+				read, document, err := readMasterData(file, cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
 				data = append(data, read...)
+				if document != nil {
+					documents = append(documents, document)
+				}
 			}
 			return a.ask(cmd, profile.IdentityRegistrar, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 				api := waybillv1.NewMasterDataServiceClient(conn)
-				refusals := 0
+				refusals, answers := 0, 0
+				register := func(r *waybillv1.RegisterMasterDataRequest) error {
+					answer, err := api.RegisterMasterData(ctx, r)
+					if err != nil {
+						return err
+					}
+					n, err := a.masterResults(cmd.OutOrStdout(), answer.GetResults())
+					refusals, answers = refusals+n, answers+len(answer.GetResults())
+					return err
+				}
 				for part := range slices.Chunk(data, masterAtOnce) {
-					r, err := api.RegisterMasterData(ctx, &waybillv1.RegisterMasterDataRequest{Data: part})
-					if err != nil {
+					if err := register(&waybillv1.RegisterMasterDataRequest{Data: part}); err != nil {
 						return err
 					}
-					n, err := a.masterResults(cmd.OutOrStdout(), r.GetResults())
-					if err != nil {
+				}
+				for _, document := range documents {
+					if err := register(&waybillv1.RegisterMasterDataRequest{Document: document}); err != nil {
 						return err
 					}
-					refusals += n
 				}
 				if refusals > 0 {
-					return refused("%d of %d refused", refusals, len(data))
+					return refused("%d of %d refused", refusals, answers)
 				}
 				return nil
 			})
 		},
 	}
+}
+
+// masterName spells what was registered with its version; what a document states of an element has none.
+func masterName(r *waybillv1.MasterDataResult) string {
+	if r.GetVersion() == 0 {
+		return printable(r.GetId())
+	}
+	return fmt.Sprintf("%s/%d", printable(r.GetId()), r.GetVersion())
 }
 
 func (a *app) masterResults(w io.Writer, results []*waybillv1.MasterDataResult) (refusals int, err error) {
@@ -326,13 +349,13 @@ func (a *app) masterResults(w io.Writer, results []*waybillv1.MasterDataResult) 
 		case a.json:
 			err = writeView(w, r)
 		case r.GetStatus() == waybillv1.AnswerStatus_ANSWER_STATUS_REFUSED:
-			_, err = fmt.Fprintf(w, "%s %s/%d refused: %s: %s\n", r.GetKind(), printable(r.GetId()), r.GetVersion(), r.GetCode(), printable(r.GetMessage()))
+			_, err = fmt.Fprintf(w, "%s %s refused: %s: %s\n", r.GetKind(), masterName(r), r.GetCode(), printable(r.GetMessage()))
 		default:
 			note := ""
 			if r.GetMessage() != "" {
 				note = "; " + printable(r.GetMessage())
 			}
-			_, err = fmt.Fprintf(w, "%s %s/%d %s (transaction %s)%s\n", r.GetKind(), printable(r.GetId()), r.GetVersion(), wordOf(r.GetStatus()), r.GetTransactionId(), note)
+			_, err = fmt.Fprintf(w, "%s %s %s (transaction %s)%s\n", r.GetKind(), masterName(r), wordOf(r.GetStatus()), r.GetTransactionId(), note)
 		}
 		if err != nil {
 			return refusals, err

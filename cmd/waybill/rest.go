@@ -128,6 +128,7 @@ func (s *service) openREST(ctx context.Context, certificates *server.Certificate
 		Capturer: p.repository, Events: p.repository, Queries: p.state, Subscriptions: p.state, Tokens: p.state, Traces: restTraces{s.store}, Reports: s.store.Reports(), ReportMaster: s.store.Reports(),
 		Lead: leader{p.state}.lead, BaseURL: s.rest.base, Authorize: authorizer(certificates), Log: log, TokenKey: p.state.TokenKey(),
 		Limits: limits, EPCFormat: s.rest.format, URN: urns.URN, VendorVersion: version(), Targets: s.rest.targets,
+		MasterData: s.store.Vocabulary(),
 	}); err != nil {
 		return err
 	}

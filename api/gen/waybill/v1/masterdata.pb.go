@@ -668,7 +668,10 @@ func (x *Rules) GetStrictReceipts() bool {
 type RegisterMasterDataRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What others rest on comes first: prefixes, places, products, lanes, rules.
-	Data          []*MasterDatum `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	Data []*MasterDatum `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// An EPCIS document, JSON or XML: every vocabulary element in its header is recorded as the organisation's word
+	// on it; its events are not looked at. Answered after the data, with the vocabulary's type for a kind.
+	Document      []byte `protobuf:"bytes,2,opt,name=document,proto3" json:"document,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -706,6 +709,13 @@ func (*RegisterMasterDataRequest) Descriptor() ([]byte, []int) {
 func (x *RegisterMasterDataRequest) GetData() []*MasterDatum {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *RegisterMasterDataRequest) GetDocument() []byte {
+	if x != nil {
+		return x.Document
 	}
 	return nil
 }
@@ -1071,9 +1081,10 @@ const file_waybill_v1_masterdata_proto_rawDesc = "" +
 	"\vevent_ahead\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"eventAhead\x12#\n" +
 	"\rstrict_places\x18\x06 \x01(\bR\fstrictPlaces\x12'\n" +
-	"\x0fstrict_receipts\x18\a \x01(\bR\x0estrictReceipts\"H\n" +
+	"\x0fstrict_receipts\x18\a \x01(\bR\x0estrictReceipts\"d\n" +
 	"\x19RegisterMasterDataRequest\x12+\n" +
-	"\x04data\x18\x01 \x03(\v2\x17.waybill.v1.MasterDatumR\x04data\"T\n" +
+	"\x04data\x18\x01 \x03(\v2\x17.waybill.v1.MasterDatumR\x04data\x12\x1a\n" +
+	"\bdocument\x18\x02 \x01(\fR\bdocument\"T\n" +
 	"\x1aRegisterMasterDataResponse\x126\n" +
 	"\aresults\x18\x01 \x03(\v2\x1c.waybill.v1.MasterDataResultR\aresults\"\x83\x02\n" +
 	"\x10MasterDataResult\x12\x14\n" +
