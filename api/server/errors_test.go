@@ -68,6 +68,7 @@ func FuzzPageToken(f *testing.F) {
 	f.Add(positionToken(scope, readmodel.Position{Block: 3, Index: 1}))
 	f.Add(numberToken(scope, 1<<40))
 	f.Add("AQ")
+	f.Add(positionToken(scope, readmodel.Position{Block: 3, Index: 1})[:1] + "\n" + positionToken(scope, readmodel.Position{Block: 3, Index: 1})[1:])
 	f.Fuzz(func(t *testing.T, text string) {
 		if p, s, err := positionPage(req(text)); err == nil && p.After != nil && positionToken(s, *p.After) != text {
 			t.Errorf("%q is another spelling of %+v", text, p.After)

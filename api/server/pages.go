@@ -74,7 +74,8 @@ func page(req listRequest) (limit int, s scope, place []byte, err error) {
 		return 0, s, nil, errToken()
 	default:
 		raw, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil || len(raw) < 1+len(s) || raw[0] != tokenVersion || scope(raw[1:1+len(s)]) != s {
+		// The decoder passes over line breaks and odd last bits; a token has one spelling.
+		if err != nil || base64.RawURLEncoding.EncodeToString(raw) != text || len(raw) < 1+len(s) || raw[0] != tokenVersion || scope(raw[1:1+len(s)]) != s {
 			return 0, s, nil, errToken()
 		}
 		return limit, s, raw[1+len(s):], nil
