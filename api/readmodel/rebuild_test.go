@@ -37,6 +37,8 @@ func example(t *testing.T, seed byte) *chain {
 		Segments: []wire.RecordedSegment{segmentOf(t, logger, 0, noon, 5_000, 6_000)},
 		Verdicts: []ledger.Verdict{{Shipment: pallet, Window: 0, Model: "m", Level: ledger.Quarantine, From: noon, To: noon + 1, Final: true}},
 		Policies: []ledger.Policy{{ID: "cold", Version: 1, Products: []string{"*"}}},
+		Master:   []ledger.MasterDatum{{Place: &ledger.Place{ID: "https://id.gs1.org/414/9521321000012", Name: "Hall"}}},
+		Elements: []wire.RecordedElement{said(t, "ProducerMSP", "https://id.gs1.org/414/9521321000012", noon, true, map[string]string{"cbvmda:name": "Hall 1"})},
 		Anchors: []ledger.Anchor{{
 			Root:   ledger.Root{Channel: "waybill", Genesis: ledger.Digest{1}, Height: 3, Block: ledger.Digest{2}, Size: 4, Hash: ledger.Digest{3}},
 			Signed: ledger.RootSignature{At: noon, Signature: []byte{4}}, Certificate: []byte{5}, MSPID: "CarrierMSP", TxID: "v", RecordedAt: noon,

@@ -29,6 +29,23 @@ func onSQLite(tb testing.TB) Config {
 // onPostgres gives a schema of its own in the database that WAYBILL_TEST_POSTGRES names.
 func onPostgres(tb testing.TB) Config {
 	tb.Helper()
+	suffix := make([]byte, 8)
+	rand.Read(suffix)
+	schema := "test_" + hex.EncodeToString(suffix)
+	cfg, db := inSchema(tb, schema)
+	tb.Cleanup(func() {
+		for _, name := range []string{schema, schema + rebuildSuffix} {
+			if _, err := db.ExecContext(context.WithoutCancel(tb.Context()), "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
+				tb.Error(err)
+			}
+		}
+	})
+	return cfg
+}
+
+// inSchema makes a schema if it is not there.
+func inSchema(tb testing.TB, schema string) (Config, *sql.DB) {
+	tb.Helper()
 	dsn := os.Getenv("WAYBILL_TEST_POSTGRES")
 	if dsn == "" {
 		tb.Skip("WAYBILL_TEST_POSTGRES names no PostgreSQL database to test on; `make postgres` starts one")
@@ -37,20 +54,10 @@ func onPostgres(tb testing.TB) Config {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	suffix := make([]byte, 8)
-	rand.Read(suffix)
-	schema := "test_" + hex.EncodeToString(suffix)
-	if _, err := db.ExecContext(tb.Context(), "CREATE SCHEMA "+schema); err != nil {
+	tb.Cleanup(func() { db.Close() })
+	if _, err := db.ExecContext(tb.Context(), "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		for _, name := range []string{schema, schema + rebuildSuffix} {
-			if _, err := db.ExecContext(context.WithoutCancel(tb.Context()), "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
-				tb.Error(err)
-			}
-		}
-		db.Close()
-	})
 	u, err := url.Parse(dsn)
 	if err != nil {
 		tb.Fatal(err)
@@ -58,7 +65,7 @@ func onPostgres(tb testing.TB) Config {
 	parameters := u.Query()
 	parameters.Set("search_path", schema)
 	u.RawQuery = parameters.Encode()
-	return Config{Postgres: u.String()}
+	return Config{Postgres: u.String()}, db
 }
 
 func kinds() []kind { return []kind{{"sqlite", onSQLite}, {"postgres", onPostgres}} }
