@@ -311,7 +311,7 @@ func cteOf(e *event) CTE {
 		return Unreadable
 	}
 	switch word := lastWord(string(e.BizStep)); word {
-	case "harvesting", "harvest", "farmharvest", "fishingevent":
+	case "harvesting", "harvest", "farmharvest":
 		return Harvesting
 	case "cooling", "precooling", "hydrocooling", "vacuumcooling", "icing", "forcedaircooling":
 		return Cooling
