@@ -61,6 +61,8 @@ type Transaction struct {
 	Chaincode  string  // empty for a configuration
 	Event      []byte  // payload of the event `waybill` of our chaincode, nil if none
 	Writes     []Write // of our chaincode's namespace, in key order
+
+	sets []namespaceWrites // of every namespace, until the block is verified
 }
 
 // Block is a verified block.

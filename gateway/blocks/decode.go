@@ -125,12 +125,13 @@ func (tx *Transaction) readWrites(results []byte, namespace string) error {
 		return err
 	}
 	for _, ns := range set.GetNsRwset() {
-		if ns.GetNamespace() != namespace {
-			continue
-		}
 		var kv kvrwset.KVRWSet
 		if err := proto.Unmarshal(ns.GetRwset(), &kv); err != nil {
 			return err
+		}
+		tx.sets = append(tx.sets, namespaceWrites{ns.GetNamespace(), &kv, ns.GetCollectionHashedRwset()})
+		if ns.GetNamespace() != namespace {
+			continue
 		}
 		for _, w := range kv.GetWrites() {
 			tx.Writes = append(tx.Writes, Write{Key: w.GetKey(), Value: w.GetValue(), Delete: w.GetIsDelete()})

@@ -348,6 +348,9 @@ func (r *reader) start(ctx context.Context, src Source) (*verifier, error) {
 		}
 	}
 	v.next, v.prev = r.from, headerHash(before.GetHeader())
+	if v.commit, err = commitsAfter(before); err != nil {
+		return nil, tampered(last, src, err)
+	}
 	return v, nil
 }
 

@@ -36,6 +36,7 @@ type verifier struct {
 	config *config
 	next   uint64
 	prev   [32]byte // hash of the block before, when next > 0
+	commit commits
 }
 
 // verify checks the block that must come next, and takes it in; it changes nothing if it fails. Its
@@ -79,8 +80,15 @@ func (v *verifier) verify(b *common.Block) (out Block, err error) {
 	if err != nil {
 		return Block{}, err
 	}
+	commit, err := v.commit.next(b, out)
+	if err != nil {
+		return Block{}, err
+	}
+	for i := range out.Transactions {
+		out.Transactions[i].sets = nil
+	}
 	out.Hash = headerHash(h)
-	v.prev = out.Hash
+	v.commit, v.prev = commit, out.Hash
 	v.next++
 	return out, nil
 }
