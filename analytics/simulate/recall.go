@@ -170,8 +170,19 @@ func (t *teller) register() {
 		t.Places[id] = s.name
 		add(s.org, ledger.MasterDatum{Place: &ledger.Place{ID: id, Name: s.name, Position: &ledger.LatLon{Lat: s.lat, Lon: s.lon}}}, s.operators...)
 	}
-	for _, item := range []string{juicePulp, juice} {
-		add(Producer, ledger.MasterDatum{Product: &ledger.Product{ID: product{item: item}.class(), Balance: true}})
+	for _, p := range []struct {
+		item, name string
+		balance    bool
+	}{
+		{rawLeaf, t.Name, false},
+		{washedLeaf, "washed spinach", false},
+		{spinachPack, "spinach, 250 g", false},
+		{mixedPack, "spinach of two fields, 250 g", false},
+		{otherPack, "young spinach, 250 g", false},
+		{juicePulp, "pulp for juice", true},
+		{juice, "juice", true},
+	} {
+		add(Producer, ledger.MasterDatum{Product: &ledger.Product{ID: product{item: p.item}.class(), Name: p.name, Balance: p.balance}})
 	}
 	from := t.canonical(t.plant.urn())
 	add(Producer, ledger.MasterDatum{Lane: &ledger.Lane{From: from, To: t.canonical(t.shop.urn()), Name: "Orléans - Lille", MaxSpeed: topSpeed}})
@@ -268,13 +279,13 @@ func (t *teller) pack(l load, at time.Time) {
 
 // ship sends a pallet off.
 func (t *teller) ship(l load, at time.Time, prefix string, to site) ledger.Digest {
-	hash := t.send(l.pallet, Producer, at, event{
+	off := event{
 		Type: "ObjectEvent", EPCs: []string{l.pallet}, Action: "OBSERVE", BizStep: "shipping", Disposition: "in_transit", ReadPoint: t.plant.at(), Documents: t.order(l),
 		Sources: []origin{{"possessing_party", pgln(producerPrefix)}, {"location", t.plant.urn()}}, Destination: []target{{"possessing_party", pgln(prefix)}, {"location", to.urn()}},
-	})
-	t.send(l.pallet, Carrier, at.Add(15*time.Minute), event{
-		Type: "ObjectEvent", EPCs: []string{l.pallet}, Action: "OBSERVE", BizStep: "departing", Disposition: "in_transit", ReadPoint: t.plant.at(),
-	})
+	}
+	hash := t.send(l.pallet, Producer, at, off)
+	off.BizStep = "departing"
+	t.send(l.pallet, Carrier, at.Add(15*time.Minute), off)
 	return hash
 }
 

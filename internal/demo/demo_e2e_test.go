@@ -58,8 +58,8 @@ func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing
 		seed      uint64
 		shipments int
 	}{{1, 14}, {1, 14}, {2, 9}, {1, 1}} {
-		seed := run.seed
-		report, err := demo.Play(ctx, s, demo.Config{Seed: seed, Shipments: run.shipments, Now: time.Now(), Folder: t.TempDir(), Progress: logged{t}})
+		seed, folder := run.seed, t.TempDir()
+		report, err := demo.Play(ctx, s, demo.Config{Seed: seed, Shipments: run.shipments, Now: time.Now(), Folder: folder, Progress: logged{t}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,6 +72,16 @@ func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing
 		}
 		if report.Planted < min(8, run.shipments) || report.Found != report.Planted || report.Condemned != 0 || !report.States.Equal {
 			t.Fatalf("seed %d says it is well:\n%s", seed, text.String())
+		}
+		t.Log("\n" + text.String())
+		r := report.Recall
+		if !r.OK || r.Contains < 60 || r.Touched < 8 || r.Sold < 12 || len(r.Holders) < 3 || r.Proof.Facts != r.Evidence || r.Proof.Code != "WB_PROOF_CONTENT" || len(report.Findings) != 6 {
+			t.Fatalf("seed %d: the recall: %+v, findings: %+v", seed, r, report.Findings)
+		}
+		for _, name := range []string{"recall.wbproof", "forged.wbproof", "roots/ProducerMSP.pem", "roots/CarrierMSP.pem", "roots/RetailerMSP.pem"} {
+			if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 

@@ -257,7 +257,7 @@ func (p *player) masterMessage(m simulate.Master) *waybillv1.MasterDatum {
 		}
 		out.Datum = &waybillv1.MasterDatum_Place{Place: place}
 	case ledger.MasterProduct:
-		out.Datum = &waybillv1.MasterDatum_Product{Product: &waybillv1.Product{Id: d.Product.ID, Balance: d.Product.Balance}}
+		out.Datum = &waybillv1.MasterDatum_Product{Product: &waybillv1.Product{Id: d.Product.ID, Name: d.Product.Name, Balance: d.Product.Balance}}
 	case ledger.MasterLane:
 		lane := &waybillv1.Lane{From: d.Lane.From, To: d.Lane.To, Name: d.Lane.Name, MaxSpeed: d.Lane.MaxSpeed}
 		if d.Lane.Window > 0 {

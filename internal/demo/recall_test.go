@@ -223,3 +223,42 @@ func TestAForgedProofIsWellFormedAndRefused(t *testing.T) {
 		t.Errorf("a forgery of an event that is not there: %v", err)
 	}
 }
+
+func TestADemoIsWellOnlyIfAllOfItIs(t *testing.T) {
+	well := func() *Report {
+		return &Report{
+			Shipments: []Row{{Fault: string(simulate.FaultNone), Level: "clear", OK: true}}, OnChain: OnChain{Verdicts: 1}, States: States{Equal: true},
+			Findings: []FindingRow{{OK: true}}, Recall: RecallReport{OK: true},
+		}
+	}
+	for name, change := range map[string]func(r *Report){
+		"a shipment judged wrongly": func(r *Report) { r.Shipments[0].OK = false },
+		"no shipment":               func(r *Report) { r.Shipments = nil },
+		"a verdict missing":         func(r *Report) { r.OnChain.Missing = 1 },
+		"states that differ":        func(r *Report) { r.States.Equal = false },
+		"a finding missing":         func(r *Report) { r.Findings[0].OK = false },
+		"a recall that differs":     func(r *Report) { r.Recall.OK = false },
+	} {
+		r := well()
+		if r.settle(); !r.OK {
+			t.Fatalf("not well: %+v", r)
+		}
+		change(r)
+		if r.settle(); r.OK {
+			t.Errorf("%s: well", name)
+		}
+	}
+}
+
+func TestALotIsWrittenAsOnGoods(t *testing.T) {
+	for canonical, want := range map[string]string{
+		"https://id.gs1.org/01/09520001005015/10/B77":   "(01)09520001005015(10)B77",
+		"https://id.gs1.org/01/09520001005015/10/a%2Fb": "https://id.gs1.org/01/09520001005015/10/a%2Fb",
+		"https://id.gs1.org/01/09520001005015":          "https://id.gs1.org/01/09520001005015",
+		"https://id.gs1.org/00/395200014694874224":      "https://id.gs1.org/00/395200014694874224",
+	} {
+		if got := printedLot(canonical); got != want {
+			t.Errorf("%s is written %s", canonical, got)
+		}
+	}
+}
