@@ -51,7 +51,7 @@ type Reader interface {
 type Jobs interface {
 	CreateJob(ctx context.Context, behaviour rest.ErrorBehaviour, document []byte) (id string, err error)
 	Job(ctx context.Context, id string) (rest.Job, error)
-	Jobs(ctx context.Context, before string, limit int) ([]rest.Job, error)
+	Jobs(ctx context.Context, before string, limit int) (jobs []rest.Job, more bool, err error)
 	ClaimJob(ctx context.Context) (w servicestate.Work, ok bool, err error)
 	JobDocument(ctx context.Context, id string) ([]byte, error)
 	KeepJob(ctx context.Context, id string, sending bool, errs []rest.JobError) error
@@ -170,12 +170,12 @@ func (r *Repository) Job(ctx context.Context, id string) (rest.Job, error) {
 
 // Jobs implements rest.Capturer.
 func (r *Repository) Jobs(ctx context.Context, cursor string, limit int) (jobs []rest.Job, next string, err error) {
-	if jobs, err = r.cfg.Jobs.Jobs(ctx, cursor, limit+1); err != nil {
+	jobs, more, err := r.cfg.Jobs.Jobs(ctx, cursor, limit)
+	if err != nil {
 		return nil, "", err
 	}
-	if len(jobs) > limit {
-		jobs = jobs[:limit]
-		next = jobs[limit-1].ID
+	if more && len(jobs) > 0 {
+		next = jobs[len(jobs)-1].ID
 	}
 	return jobs, next, nil
 }

@@ -25,20 +25,21 @@ const partBytes = 512 << 10
 
 const jobColumns = `id, created, finished, running, success, behaviour, errors, sending, bytes`
 
-func scanJob(scan func(...any) error) (w Work, err error) {
+// scanJob reads a job, and says how many bytes its errors take.
+func scanJob(scan func(...any) error) (w Work, size int, err error) {
 	var created, finished int64
 	var running, success, sending int
 	var behaviour string
 	var errs []byte
 	if err := scan(&w.ID, &created, &finished, &running, &success, &behaviour, &errs, &sending, &w.Bytes); err != nil {
-		return w, err
+		return w, 0, err
 	}
 	w.Created, w.Finished, w.Running, w.Success, w.Sending = timeOf(created), timeOf(finished), running != 0, success != 0, sending != 0
 	w.Behaviour = rest.ErrorBehaviour(behaviour)
 	if err := json.Unmarshal(errs, &w.Errors); err != nil {
-		return w, fmt.Errorf("%w: the errors of job %s: %w", ErrOpen, w.ID, err)
+		return w, 0, fmt.Errorf("%w: the errors of job %s: %w", ErrOpen, w.ID, err)
 	}
-	return w, nil
+	return w, len(errs), nil
 }
 
 // CreateJob keeps a document that is to be recorded. ErrBusy when there are too many.
@@ -48,20 +49,21 @@ func (s *Store) CreateJob(ctx context.Context, behaviour rest.ErrorBehaviour, do
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		var jobs int
 		var bytes int64
-		if err = s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); err != nil {
+		if err := s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); err != nil {
 			return s.failed(err)
 		}
 		if jobs >= s.cfg.MaxJobs || bytes+int64(len(document)) > s.cfg.MaxJobBytes {
 			return rest.ErrBusy
 		}
-		if _, err = s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
+		if _, err := s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
 			VALUES (?, ?, ?, 0, 1, 1, 0, ?, ?, ?, '', 0)`, s.cfg.Organisation, id, millis(at), string(behaviour), len(document), []byte("[]")); err != nil {
 			return err
 		}
-		for part := 0; len(document) > 0; part++ {
-			piece := document[:min(len(document), partBytes)]
-			document = document[len(piece):]
-			if _, err = s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); err != nil {
+		left := document // whole again when the database has the transaction done again
+		for part := 0; len(left) > 0; part++ {
+			piece := left[:min(len(left), partBytes)]
+			left = left[len(piece):]
+			if _, err := s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); err != nil {
 				return err
 			}
 		}
@@ -72,25 +74,43 @@ func (s *Store) CreateJob(ctx context.Context, behaviour rest.ErrorBehaviour, do
 
 // Job gives one job; rest.ErrNotFound.
 func (s *Store) Job(ctx context.Context, id string) (rest.Job, error) {
-	w, err := scanJob(s.row(ctx, s.db, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id = ?`, s.cfg.Organisation, id).Scan)
+	w, _, err := scanJob(s.row(ctx, s.db, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id = ?`, s.cfg.Organisation, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return rest.Job{}, rest.ErrNotFound
 	}
 	return w.Job, s.failed(err)
 }
 
+// listErrors ends a list of jobs after the one whose errors exceed it in sum, and jobErrors is how many
+// bytes the errors of one job may take before the rest of them are told by code and number alone.
+const (
+	listErrors = 16 << 20
+	jobErrors  = 8 << 20
+)
+
+// errEnough ends a list before its end.
+var errEnough = errors.New("enough")
+
 // Jobs gives up to limit jobs, the newest first, that are older than the one named by before; empty
-// for all.
-func (s *Store) Jobs(ctx context.Context, before string, limit int) (jobs []rest.Job, err error) {
+// for all. It gives fewer when they have many errors; more says that there are older ones.
+func (s *Store) Jobs(ctx context.Context, before string, limit int) (jobs []rest.Job, more bool, err error) {
 	if before == "" {
 		before = "~" // after every id
 	}
+	bytes := 0
 	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
-		w, failed := scanJob(rows.Scan)
+		if more = len(jobs) == limit || bytes > listErrors; more {
+			return errEnough
+		}
+		w, size, failed := scanJob(rows.Scan)
 		jobs = append(jobs, w.Job)
+		bytes += size
 		return failed
-	}, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`, s.cfg.Organisation, before, limit)
-	return jobs, err
+	}, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`, s.cfg.Organisation, before, limit+1)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return jobs, more, err
 }
 
 // ClaimJob takes the oldest job over that runs and that nobody works on; ok is false if there is none.
@@ -98,7 +118,7 @@ func (s *Store) Jobs(ctx context.Context, before string, limit int) (jobs []rest
 func (s *Store) ClaimJob(ctx context.Context) (w Work, ok bool, err error) {
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
-		w, err = scanJob(s.row(ctx, tx, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND running = 1 AND lease < ? ORDER BY id LIMIT 1`+s.lock,
+		w, _, err = scanJob(s.row(ctx, tx, `SELECT `+jobColumns+` FROM service_jobs WHERE org = ? AND running = 1 AND lease < ? ORDER BY id LIMIT 1`+s.lock,
 			s.cfg.Organisation, now.UnixMilli()).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			ok = false
@@ -131,9 +151,9 @@ var ErrLost = errors.New("WB_JOB_LOST: another process does the job")
 // KeepJob keeps the job with this process and says how far it is: that events of it are about to be recorded,
 // and the errors so far. ErrLost.
 func (s *Store) KeepJob(ctx context.Context, id string, sending bool, errs []rest.JobError) error {
-	text, err := json.Marshal(some(errs))
+	text, err := errorText(errs)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOpen, err)
+		return err
 	}
 	return s.mine(s.exec(ctx, s.db, `UPDATE service_jobs SET lease = ?, sending = ?, success = ?, errors = ? WHERE org = ? AND id = ? AND owner = ? AND running = 1`,
 		time.Now().Add(s.cfg.Lease).UnixMilli(), flag(sending), flag(len(errs) == 0), text, s.cfg.Organisation, id, s.owner))
@@ -152,18 +172,29 @@ func (s *Store) mine(n int64, err error) error {
 	return err
 }
 
-func some(errs []rest.JobError) []rest.JobError {
-	if errs == nil {
-		return []rest.JobError{}
+// errorText writes the errors of a job. All are named; beyond jobErrors with nothing but what tells which
+// event it is.
+func errorText(errs []rest.JobError) ([]byte, error) {
+	list := make([]rest.JobError, 0, len(errs))
+	bytes := 0
+	for _, e := range errs {
+		if bytes += len(e.Code) + len(e.EventID) + len(e.Path) + len(e.Detail); bytes > jobErrors && e.Index != nil {
+			e = rest.JobError{Conflict: e.Conflict, Code: e.Code, Index: e.Index}
+		}
+		list = append(list, e)
 	}
-	return errs
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOpen, err)
+	}
+	return text, nil
 }
 
 // FinishJob ends a job and lets its document go; jobs beyond Config.KeepJobs are forgotten. ErrLost.
 func (s *Store) FinishJob(ctx context.Context, id string, errs []rest.JobError) error {
-	text, err := json.Marshal(some(errs))
+	text, err := errorText(errs)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOpen, err)
+		return err
 	}
 	org := s.cfg.Organisation
 	return s.change(ctx, func(tx *sql.Tx) error {

@@ -375,7 +375,7 @@ func (s *Store) failed(err error) error {
 	if err == nil || s.cfg.Postgres == "" || errors.Is(err, context.Canceled) {
 		return err
 	}
-	transient := pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone)
+	transient := preferred(err) || pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code[:min(2, len(e.Code))] {
 		case "08", "53", "57": // connection exception, insufficient resources, operator intervention

@@ -165,17 +165,106 @@ func TestJobsAreBounded(t *testing.T) {
 		if _, err := s.CreateJob(ctx, rest.Rollback, make([]byte, 101)); !errors.Is(err, rest.ErrBusy) {
 			t.Errorf("one byte too many: %v", err)
 		}
-		jobs, err := s.Jobs(ctx, "", 10)
-		if err != nil || len(jobs) != 2 {
+		jobs, more, err := s.Jobs(ctx, "", 10)
+		if err != nil || len(jobs) != 2 || more {
 			t.Fatalf("%d ended jobs are known, %v", len(jobs), err)
 		}
-		if older, err := s.Jobs(ctx, jobs[0].ID, 10); err != nil || len(older) != 1 || older[0].ID != jobs[1].ID {
+		if first, more, err := s.Jobs(ctx, "", 1); err != nil || len(first) != 1 || !more {
+			t.Errorf("the first page is %v, %v, %v", first, more, err)
+		}
+		if older, _, err := s.Jobs(ctx, jobs[0].ID, 10); err != nil || len(older) != 1 || older[0].ID != jobs[1].ID {
 			t.Errorf("the page after the first is %v, %v", older, err)
 		}
 		for _, id := range ids {
 			if _, err := s.Job(ctx, id); err != nil && !errors.Is(err, rest.ErrNotFound) {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// A database that serialises makes transactions be done again: none of what they keep may be used up by then.
+func TestDocumentsArriveWholeThoughTheirTransactionsAreDoneAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, cfg servicestate.Config) {
+		ctx := t.Context()
+		if cfg.Postgres != "" {
+			cfg.Postgres += "&default_transaction_isolation=serializable"
+		}
+		s := open(t, cfg)
+		const jobs = 12
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		sent := map[string][]byte{}
+		for n := range jobs {
+			wg.Go(func() {
+				document := bytes.Repeat([]byte{byte('a' + n)}, 700_000) // two pieces
+				id, err := s.CreateJob(ctx, rest.Proceed, document)
+				if errors.Is(err, rest.ErrUnavailable) {
+					return // the others had the preference too often, and the caller is told
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				sent[id] = document
+			})
+		}
+		wg.Wait()
+		if len(sent) == 0 {
+			t.Error("nothing was taken")
+		}
+		for id, document := range sent {
+			if got, err := s.JobDocument(ctx, id); err != nil || !bytes.Equal(got, document) {
+				t.Errorf("job %s has %d of %d bytes, %v", id, len(got), len(document), err)
+			}
+		}
+	})
+}
+
+func TestJobsWithManyErrorsAreBoundedAndNameThemAll(t *testing.T) {
+	onEach(t, func(t *testing.T, cfg servicestate.Config) {
+		ctx := t.Context()
+		s := open(t, cfg)
+		const events = 30_000
+		errs := make([]rest.JobError, events)
+		for n := range errs {
+			errs[n] = rest.JobError{Code: "WB_EPCIS_REQUIRED", Index: &n, Path: "$.epcisBody", Detail: strings.Repeat("x", 900)}
+		}
+		for range 3 {
+			_, err := s.CreateJob(ctx, rest.Proceed, []byte("x"))
+			must(t, err)
+			w, ok, err := s.ClaimJob(ctx)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			must(t, s.FinishJob(ctx, w.ID, errs))
+		}
+		seen, pages := 0, 0
+		for before, more := "", true; more; pages++ {
+			var jobs []rest.Job
+			var err error
+			if jobs, more, err = s.Jobs(ctx, before, 100); err != nil || len(jobs) == 0 {
+				t.Fatal(len(jobs), err)
+			}
+			bytes := 0
+			for _, j := range jobs {
+				seen++
+				before = j.ID
+				if len(j.Errors) != events || *j.Errors[events-1].Index != events-1 || j.Errors[events-1].Code == "" || j.Errors[0].Detail == "" {
+					t.Fatalf("%d errors, the last %+v", len(j.Errors), j.Errors[len(j.Errors)-1])
+				}
+				for _, e := range j.Errors {
+					bytes += len(e.Code) + len(e.Path) + len(e.Detail)
+				}
+			}
+			if bytes > 32<<20 {
+				t.Errorf("a page with %d bytes of errors", bytes)
+			}
+		}
+		if seen != 3 || pages < 2 {
+			t.Errorf("%d jobs on %d pages", seen, pages)
 		}
 	})
 }
