@@ -92,6 +92,7 @@ func hostile() map[string]generated {
 		"JSON white space":            {"{", "   ", "}"},
 		"XML brackets":                xmlEventWith("", `<x:a xmlns:x="a:b">`, ""),
 		"XML attributes":              xmlEventWith(`<x:a xmlns:x="a:b"`, ` a%d=""`, "/>"),
+		"XML attributes in a quote":   xmlEventWith(`<?a > <b c='?><x:a xmlns:x="a:b"`, ` a%d=""`, "/>"),
 		"XML attributes of one name":  xmlEventWith(`<x:a xmlns:x="a:b"`, ` a=""`, "/>"),
 		"XML attributes of the root":  {`<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2"`, ` a=""`, `/>`},
 		"XML namespaces":              xmlEventWith("<x:a", ` xmlns:x%d="a:b"`, "/>"),

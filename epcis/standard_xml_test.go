@@ -1,6 +1,8 @@
 package epcis_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -158,5 +160,21 @@ func TestAttributesAreCountedInTagsOnly(t *testing.T) {
 	}
 	if err := verdict([]byte(head20 + body(objectXML("<ex:a"+strings.Repeat(` a=""`, 2001)+"/>")) + tailOf)); err == nil {
 		t.Error("2,001 attributes are accepted")
+	}
+}
+
+// What stands in an instruction, a comment or CDATA is no tag, and hides none behind it.
+func TestATagHasABoundedNumberOfAttributesWhateverStandsBeforeIt(t *testing.T) {
+	tag := `<x:a xmlns:x="a:b"`
+	for n := range 3_000 {
+		tag += fmt.Sprintf(` b%d=""`, n)
+	}
+	for _, before := range []string{"", "<?a > <b c='?>", "<?a ?'>'?>", "<!-- > <b c=' -->", "<![CDATA[ > <b c=']]>"} {
+		doc := `<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0" creationDate="2026-01-01T00:00:00Z"><EPCISBody><EventList><ObjectEvent>` +
+			before + tag + "/></ObjectEvent></EventList></EPCISBody></e:EPCISDocument>"
+		_, err := epcis.ParseDocument([]byte(doc), epcis.DefaultLimits())
+		if fs, ok := errors.AsType[epcis.Faults](err); !ok || !fs.Has(epcis.CodeTooManyFields) || !strings.Contains(err.Error(), "attributes") {
+			t.Errorf("behind %q: %v", before, err)
+		}
 	}
 }

@@ -30,6 +30,7 @@ const (
 	inQuote            // inside an attribute's value
 	inComment          // up to -->
 	inCDATA            // up to ]]>
+	inInstruction      // up to ?>, whatever stands in it
 	inOther            // up to >
 )
 
@@ -64,7 +65,7 @@ func (r *tagReader) next(c byte) error {
 		case '!':
 			r.state, r.match = atBang, 0
 		case '?':
-			r.state = inOther
+			r.state, r.match = inInstruction, 0
 		default:
 			r.state, r.members = inTag, 0
 		}
@@ -98,6 +99,15 @@ func (r *tagReader) next(c byte) error {
 		r.ends(c, '-')
 	case inCDATA:
 		r.ends(c, ']')
+	case inInstruction:
+		switch {
+		case c == '?':
+			r.match = 1
+		case c == '>' && r.match == 1:
+			r.state = inText
+		default:
+			r.match = 0
+		}
 	case inOther:
 		if c == '>' {
 			r.state = inText
