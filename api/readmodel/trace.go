@@ -130,7 +130,7 @@ func (l *lotRows) add(pos int64, told []trace.Binding) {
 		row = &lotRow{lotBlock: at}
 		l.rows[at] = row
 	}
-	row.members = binary.AppendUvarint(row.members, uint64(pos&maxIndex)) //nolint:gosec // masked
+	row.members = binary.AppendUvarint(row.members, uint64(pos&maxIndex))
 	row.members = binary.AppendUvarint(row.members, uint64(len(told)))
 	for _, b := range told {
 		row.members = appendText(row.members, strings.TrimPrefix(b.Item, serialsOf(b.Lot)))
@@ -228,7 +228,7 @@ func encodeLink(e *trace.Event) []byte {
 			shared++
 		}
 		b = append(b, flags)
-		b = binary.AppendUvarint(b, uint64(shared)) //nolint:gosec // a length
+		b = binary.AppendUvarint(b, uint64(shared))
 		b = appendText(b, m.ID[shared:])
 		if flags&memberQuantity != 0 {
 			b = appendText(appendText(b, string(m.Quantity)), m.UOM)

@@ -140,7 +140,7 @@ func (w *industry) fill(tb testing.TB, s *Store, n int) (took time.Duration) {
 				at, 30_000+filler%2000, filler/3, filler%3000)))
 			filler++
 		}
-		b := Block{Number: number, Previous: hash, Transactions: []Recorded{{TxID: fmt.Sprint("tx", number), MSPID: "ProducerMSP", At: noon + ledger.Millis(number)*1000, Transaction: content}}} //nolint:gosec // small
+		b := Block{Number: number, Previous: hash, Transactions: []Recorded{{TxID: fmt.Sprint("tx", number), MSPID: "ProducerMSP", At: noon + ledger.Millis(number)*1000, Transaction: content}}}
 		hash[0], hash[1], hash[2], hash[3] = byte(number), byte(number>>8), byte(number>>16), 1
 		b.Hash = hash
 		if blocks = append(blocks, b); len(blocks) == atOnce {

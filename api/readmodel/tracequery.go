@@ -46,14 +46,14 @@ func (s *Store) Recall(ctx context.Context, q trace.Question) (g trace.Graph, er
 		for _, n := range g.Nodes {
 			src.want(n.Custody)
 		}
-		parties, cut, err := src.parties(ctx)
+		parties, cut, failed := src.parties(ctx)
 		for _, n := range g.Nodes {
 			parties.tell(n.Custody)
 		}
 		if cut {
 			g.Truncated = append(g.Truncated, TruncatedParties)
 		}
-		return err
+		return failed
 	})
 	g.AsOf = at
 	return g, err
@@ -67,9 +67,9 @@ func (s *Store) Locate(ctx context.Context, q trace.Question) (found trace.Where
 			return err
 		}
 		src.want(&found.Custody)
-		parties, _, err := src.parties(ctx)
+		parties, _, failed := src.parties(ctx)
 		parties.tell(&found.Custody)
-		return err
+		return failed
 	})
 	found.AsOf = at
 	return found, err
@@ -78,9 +78,9 @@ func (s *Store) Locate(ctx context.Context, q trace.Question) (found trace.Where
 // traced asks one unchanging state of the store about an identifier that it knows.
 func (s *Store) traced(ctx context.Context, id string, ask func(src *traceSource) error) (at trace.AsOf, err error) {
 	err = s.snapshot(ctx, func(tx querier) error {
-		p, err := readPosition(ctx, tx, "")
-		if err != nil {
-			return err
+		p, failed := readPosition(ctx, tx, "")
+		if failed != nil {
+			return failed
 		}
 		at = trace.AsOf{Height: p.Height, Hash: p.Hash}
 		k := storable(bounded(id))
@@ -228,8 +228,8 @@ func (t *traceSource) naming(ctx context.Context, keys []string, of map[string]s
 	err = each(ctx, t.tx, func(rows *sql.Rows) error {
 		var x naming
 		var key string
-		if err := rows.Scan(&key, &x.pos, &x.roles); err != nil {
-			return err
+		if failed := rows.Scan(&key, &x.pos, &x.roles); failed != nil {
+			return failed
 		}
 		if key != last {
 			last, n = key, 0
@@ -381,7 +381,7 @@ func (t *traceSource) Instances(ctx context.Context, lots []string) (map[string]
 			}
 			r := textReader{b: members}
 			for len(r.b) > 0 {
-				pos := block<<indexBits | int64(r.number()&maxIndex) //nolint:gosec // masked
+				pos := block<<indexBits | int64(r.number()&maxIndex)
 				for range min(r.number(), uint64(len(members))) {
 					found = append(found, telling{trace.Binding{Item: serialsOf(lot) + r.text(), Lot: lot}, pos})
 					n++

@@ -89,8 +89,8 @@ func traceQuestion(what string, values url.Values) (q trace.Question, picture bo
 				return q, false, badQuery("id: " + err.Error())
 			}
 		case name == "at":
-			at, err := time.Parse(time.RFC3339Nano, value)
-			if err != nil {
+			at, failed := time.Parse(time.RFC3339Nano, value)
+			if failed != nil {
 				return q, false, badQuery("at is no time such as 2026-03-01T00:00:00Z")
 			}
 			q.At = trace.At(at)

@@ -60,7 +60,7 @@ func (w *walk) touch(ctx context.Context) (map[*node]Degree, error) {
 	near[w.item(w.q.ID)] = Subject
 	for frontier = sortNodes(frontier); len(frontier) > 0; frontier = w.settle(depth) {
 		depth++
-		items, _ := split(frontier)
+		items := itemsOf(frontier)
 		if err := w.contents(ctx, items); err != nil {
 			return nil, err
 		}
@@ -169,7 +169,7 @@ func (s stay) later(o *stay) bool {
 
 // keepers loads the containers of the nodes, theirs, and so on.
 func (w *walk) keepers(ctx context.Context) error {
-	items, _ := split(w.order)
+	items := itemsOf(w.order)
 	seen := map[string]bool{}
 	for len(items) > 0 {
 		if err := w.spans(ctx, items); err != nil {

@@ -221,16 +221,14 @@ func (st *state) grow(c *change) (grown bool) {
 	return grown
 }
 
-// split gives the identifiers of the items and those of the transformations with more than one event.
-func split(frontier []*node) (items, runs []string) {
-	for _, k := range frontier {
-		if k.process {
-			runs = append(runs, k.id)
-		} else {
-			items = append(items, k.id)
+// itemsOf gives the identifiers of the nodes that are no transformations.
+func itemsOf(nodes []*node) (ids []string) {
+	for _, n := range nodes {
+		if !n.process {
+			ids = append(ids, n.id)
 		}
 	}
-	return items, runs
+	return ids
 }
 
 // eventsOf gives the events of a transformation; transformations must have been loaded.
@@ -307,7 +305,7 @@ func (e *Event) members(role epcis.Role) []string {
 
 // down follows matter from the nodes that changed.
 func (w *walk) down(ctx context.Context, frontier []*node) error {
-	items, _ := split(frontier)
+	items := itemsOf(frontier)
 	var lots, standing []string
 	for _, id := range items {
 		if isLot(id) {
@@ -400,7 +398,7 @@ func (s span) carries(reach windows) windows {
 
 // up follows matter to the nodes that changed.
 func (w *walk) up(ctx context.Context, frontier []*node) error {
-	items, _ := split(frontier)
+	items := itemsOf(frontier)
 	if err := w.contents(ctx, items); err != nil {
 		return err
 	}

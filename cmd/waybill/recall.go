@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,8 +89,8 @@ func printRecall(w io.Writer, g *trace.Graph) error {
 	for _, who := range slices.Sorted(maps.Keys(holders)) {
 		held = append(held, fmt.Sprintf("%s %d", who, holders[who]))
 	}
-	if err := facts(w, "recall of", g.Root, "may contain it", fmt.Sprint(degrees[trace.Contains]), "touched it", fmt.Sprint(degrees[trace.Touched]),
-		"already sold", fmt.Sprint(sold), "held by", strings.Join(held, ", "), "ledger height", fmt.Sprint(g.AsOf.Height)); err != nil {
+	if err := facts(w, "recall of", g.Root, "may contain it", strconv.Itoa(degrees[trace.Contains]), "touched it", strconv.Itoa(degrees[trace.Touched]),
+		"already sold", strconv.Itoa(sold), "held by", strings.Join(held, ", "), "ledger height", strconv.FormatUint(g.AsOf.Height, 10)); err != nil {
 		return err
 	}
 	for _, r := range rows {

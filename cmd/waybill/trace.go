@@ -134,14 +134,14 @@ Each line names the event that says so. An answer that is not whole says by what
 func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g *trace.Graph) error, next func() (*waybillv1.TracePart, error)) (err error) {
 	whole := &waybillv1.TracePart{}
 	g, err := client.ReadGraph(func() (*waybillv1.TracePart, error) {
-		part, err := next()
-		if err == nil && a.json {
+		part, failed := next()
+		if failed == nil && a.json {
 			whole.Nodes, whole.Edges, whole.Balances = append(whole.Nodes, part.GetNodes()...), append(whole.Edges, part.GetEdges()...), append(whole.Balances, part.GetBalances()...)
 			if part.GetSummary() != nil {
 				whole.Summary = part.GetSummary()
 			}
 		}
-		return part, err
+		return part, failed
 	})
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g 
 			return fail(exitRefused, codeFile, "", "%w", failed)
 		}
 		defer func() { err = keep(file, svg, err) }()
-		if err := trace.WriteSVG(file, &g); err != nil {
+		if err = trace.WriteSVG(file, &g); err != nil {
 			return err
 		}
 	}
@@ -188,9 +188,9 @@ func printTrace(w io.Writer, g *trace.Graph) error {
 		t.kinds[n.ID], depth[n.ID] = n.Kind, n.Depth
 	}
 	for _, e := range g.Edges {
-		near, far := e.From, e.To
-		if depth[far] < depth[near] || depth[far] == depth[near] && g.Direction == trace.Up {
-			near, far = far, near
+		near := e.From
+		if from, to := depth[e.From], depth[e.To]; to < from || to == from && g.Direction == trace.Up {
+			near = e.To
 		}
 		t.next[near] = append(t.next[near], e)
 	}

@@ -183,9 +183,9 @@ func some(r *rand.Rand, least int, from []string) []any {
 	return out
 }
 
-func quantities(r *rand.Rand, least int) []any {
+func quantities(r *rand.Rand) []any {
 	out := []any{}
-	for range least + r.IntN(2) {
+	for range 1 + r.IntN(2) {
 		q := map[string]any{"epcClass": pick(r, classes()...)}
 		switch r.IntN(5) {
 		case 0: // unstated
@@ -233,7 +233,7 @@ func randomEvent(r *rand.Rand) map[string]any {
 			ev["childEPCs"] = some(r, 1, objects)
 		}
 		if ev["childEPCs"] == nil || r.IntN(4) == 0 {
-			ev["childQuantityList"] = quantities(r, 1)
+			ev["childQuantityList"] = quantities(r)
 		}
 		if ev["type"] == "AggregationEvent" && ev["action"] != "ADD" && r.IntN(5) == 0 {
 			delete(ev, "parentID")
@@ -249,11 +249,11 @@ func randomEvent(r *rand.Rand) map[string]any {
 		part := r.IntN(8)
 		if part != 0 || ev["transformationID"] == nil {
 			ev["inputEPCList"] = some(r, 0, objects)
-			ev["inputQuantityList"] = quantities(r, 1)
+			ev["inputQuantityList"] = quantities(r)
 		}
 		if part != 1 || ev["transformationID"] == nil {
 			ev["outputEPCList"] = some(r, 0, objects)
-			ev["outputQuantityList"] = quantities(r, 1)
+			ev["outputQuantityList"] = quantities(r)
 		}
 		for _, list := range []string{"inputEPCList", "outputEPCList"} {
 			if l, ok := ev[list].([]any); ok && len(l) == 0 {
@@ -267,7 +267,7 @@ func randomEvent(r *rand.Rand) map[string]any {
 		ev["type"], ev["action"] = "ObjectEvent", pick(r, "ADD", "OBSERVE", "OBSERVE", "DELETE")
 		ev["epcList"] = some(r, 1, objects)
 		if r.IntN(4) == 0 {
-			ev["quantityList"] = quantities(r, 1)
+			ev["quantityList"] = quantities(r)
 		}
 		if ev["action"] == "ADD" && r.IntN(2) == 0 {
 			ev["ilmd"] = map[string]any{"cbvmda:lotNumber": pick(r, "L1", "L-2")}

@@ -626,13 +626,13 @@ func (k *keeping) line(id string) string {
 		}
 		return k.events[i].Hash.String()
 	}
-	held, last, seen := k.last(id, "held", all, 0), k.last(id, "status", all, 0), k.last(id, "place", all, 0)/len(ranks)
+	held, last, seen := k.last(id, "held", all, 0), k.last(id, "status", all, 0), k.last(id, "place", all, 0)/len(ranksOf())
 	custodian, status, where, container := "", "", "", ""
 	if last >= 0 {
-		last, status = last/len(ranks), ranks[last%len(ranks)]
+		last, status = last/len(ranksOf()), ranksOf()[last%len(ranksOf())]
 	}
 	if held >= 0 {
-		held /= len(ranks)
+		held /= len(ranksOf())
 		custodian = k.events[held].MSPID
 	}
 	if seen >= 0 {
@@ -670,7 +670,7 @@ func placeText(r Record) string {
 }
 
 // ranks are what an event may say of a thing; where it says several the last counts.
-var ranks = [...]string{"", "held", "shipped", "sold", "ended"}
+func ranksOf() []string { return []string{"", "held", "shipped", "sold", "ended"} }
 
 // says gives what event i says of a thing by its parts in it: -1 for nothing about it, else a rank.
 func (k *keeping) says(i int, id, about string) int {
@@ -689,7 +689,7 @@ func (k *keeping) says(i int, id, about string) int {
 		said[status] = true
 	}
 	rank := -1
-	for n, status := range ranks {
+	for n, status := range ranksOf() {
 		if said[status] {
 			rank = n
 		}
@@ -731,14 +731,14 @@ func (k *keeping) last(id, about string, slots []bool, level int) int {
 	if i, ok := k.memo[memo]; ok {
 		return i
 	}
-	best := -len(ranks)
+	best := -len(ranksOf())
 	for i := range k.events {
 		rank := k.says(i, id, about)
-		ended := rank >= 0 && ranks[rank] == "ended"
+		ended := rank >= 0 && ranksOf()[rank] == "ended"
 		if rank < 0 || !slots[2*i+1] || level > 0 && ended && k.events[i].Event.Type != epcis.TransformationEvent {
 			continue
 		}
-		best = max(best, i*len(ranks)+rank)
+		best = max(best, i*len(ranksOf())+rank)
 	}
 	if level < 16 {
 		for _, s := range k.stays {
