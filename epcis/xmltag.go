@@ -23,15 +23,15 @@ type tagReader struct {
 type tagState uint8
 
 const (
-	inText    tagState = iota
-	atTag              // behind <
-	atBang             // behind <!
-	inTag              // inside a start or end tag
-	inQuote            // inside an attribute's value
-	inComment          // up to -->
-	inCDATA            // up to ]]>
-	inInstruction      // up to ?>, whatever stands in it
-	inOther            // up to >
+	inText        tagState = iota
+	atTag                  // behind <
+	atBang                 // behind <!
+	inTag                  // inside a start or end tag
+	inQuote                // inside an attribute's value
+	inComment              // up to -->
+	inCDATA                // up to ]]>
+	inInstruction          // up to ?>, whatever stands in it
+	inOther                // up to >
 )
 
 // ReadByte implements io.ByteReader.
