@@ -28,6 +28,10 @@ func (c *MasterData) RecordElements(ctx contractapi.TransactionContextInterface,
 		return nil, coded(err)
 	}
 	for i := range r.inputs {
+		if refused := r.inputs[i].err; refused != nil {
+			t.refuse(refused, r.inputs[i].element.Content)
+			continue
+		}
 		if err = r.record(r.inputs[i]); err != nil {
 			return nil, coded(err)
 		}
@@ -106,10 +110,6 @@ func (r *elementRecorder) prefetch() error {
 }
 
 func (r *elementRecorder) record(in elementInput) error {
-	if in.err != nil {
-		r.refuse(in.err, in.element.Content)
-		return nil
-	}
 	var view ledger.ElementView
 	var err error
 	e := in.element

@@ -117,7 +117,7 @@ func TestTheLastStatedIsInForceInEveryOrderOfRecording(t *testing.T) {
 	for year := 2019; year <= 2023; year++ {
 		batches = append(batches, elements(t, fmt.Sprintf("%d-01-01T00:00:00Z", year), place(fmt.Sprint("Plant ", year))))
 	}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // an order, not a secret
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 10 {
 		c := newChannel(t)
 		for range 3 {

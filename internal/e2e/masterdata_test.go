@@ -79,7 +79,5 @@ func TestQueriesKnowTheMasterDataOfDocuments(t *testing.T) {
 	want(1, "EQATTR_readPoint_cbvmda:name", "Portal "+place)
 	want(0, "EQATTR_readPoint_cbvmda:name", "Gate "+place)
 	want(2, "WD_readPoint", yard)
-	if out := l.must(ctx, t, "store", "check", "--org", "producer"); !strings.Contains(out, "no difference") {
-		t.Logf("store check:\n%s", out)
-	}
+	l.must(ctx, t, "store", "check", "--org", "producer")
 }
