@@ -88,9 +88,11 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 		return found, err
 	}
 	err = s.snapshot(ctx, func(tx querier) (err error) {
-		if found.At, err = readPosition(ctx, tx, ""); err != nil {
+		state, err := readPosition(ctx, tx, "")
+		if err != nil {
 			return err
 		}
+		found.At = state
 		if cursor == "" {
 			if end, ok := EndOf(found.At.Height); ok {
 				at.asOf = end.key()
@@ -107,7 +109,7 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 				err = view.err
 			}
 		}()
-		sel := s.newSelection(ctx, tx, q, md, at.asOf, found.At.Genesis)
+		sel := s.newSelection(ctx, tx, q, md, at.asOf, state)
 		if err = sel.plan(); err != nil || sel.nothing {
 			return err
 		}
@@ -183,14 +185,15 @@ type selection struct {
 	event, recorded between
 	nothing         bool // no entry can be in the result
 	parts           []*part
-	cache           *columnCache
+	cache           *partCache
 	genesis         [32]byte
+	height          uint64 // of the state that is read
 }
 
-func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, genesis [32]byte) *selection {
+func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, at Progress) *selection {
 	sel := &selection{
 		ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: s.bounds, budget: s.bounds.looked, event: always(), recorded: always(),
-		cache: &s.columns, genesis: genesis,
+		cache: &s.cache, genesis: at.Genesis, height: at.Height,
 	}
 	switch q.Order.Field {
 	case query.OrderEventTime:
@@ -337,7 +340,7 @@ func (s *selection) read(candidates []candidate) (map[int64]Entry, error) {
 		}
 		for _, entry := range entries {
 			if s.q.MatchesWith(entry.filled(), s.md) {
-				matching[entry.Position.key()] = entry
+				matching[entry.key()] = entry
 			}
 		}
 	}
