@@ -130,11 +130,12 @@ func (v *ledgerView) packingsOf(records []Record) *packings {
 		}
 		one := packing{at: e.EventTime.Instant, hash: e.rec.Hash, add: e.Action == epcis.Add}
 		for _, s := range e.ChildEPCs {
-			one.objects = append(one.objects, canonical(s))
+			one.objects = append(one.objects, strings.Clone(canonical(s)))
 		}
 		for _, q := range e.ChildQuantities {
-			q.EPCClass = canonical(q.EPCClass)
-			one.quantities = append(one.quantities, q)
+			one.quantities = append(one.quantities, epcis.Quantity{
+				EPCClass: strings.Clone(canonical(q.EPCClass)), Quantity: epcis.Number(strings.Clone(string(q.Quantity))), UOM: strings.Clone(q.UOM),
+			})
 		}
 		one.all = !one.add && len(one.objects) == 0 && len(one.quantities) == 0
 		p.events = append(p.events, one)
@@ -383,7 +384,6 @@ func byTime(a, b *event) int {
 type origin struct {
 	known  bool
 	event  epcis.Hash
-	at     time.Time
 	place  string
 	lot    string // by the event's instance/lot master data
 	expiry Value
@@ -456,15 +456,19 @@ func originOf(beginnings []*event) *origin {
 		if e.rec.InError || !begins(e) {
 			continue
 		}
-		o := &origin{known: true, event: e.rec.Hash, at: e.EventTime.Instant, facts: map[string]string{}}
+		o := &origin{known: true, event: e.rec.Hash}
 		if o.place = placeOf(e.BizLocation); o.place == "" {
 			o.place = placeOf(e.ReadPoint)
 		}
-		o.lot = e.fact("lotNumber", "hasBatchLotNumber")
+		// What is kept must not keep the whole event with it.
+		o.place, o.lot = strings.Clone(o.place), strings.Clone(e.fact("lotNumber", "hasBatchLotNumber"))
 		o.expiry = expiry(e.fact("itemExpirationDate", "expirationDate"))
 		for _, name := range originFacts() {
 			if s := e.fact(name); s != "" {
-				o.facts[name] = s
+				if o.facts == nil {
+					o.facts = map[string]string{}
+				}
+				o.facts[name] = strings.Clone(s)
 			}
 		}
 		return o
