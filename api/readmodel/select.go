@@ -88,11 +88,9 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 		return found, err
 	}
 	err = s.snapshot(ctx, func(tx querier) (err error) {
-		state, err := readPosition(ctx, tx, "")
-		if err != nil {
+		if found.At, err = readPosition(ctx, tx, ""); err != nil {
 			return err
 		}
-		found.At = state
 		if cursor == "" {
 			if end, ok := EndOf(found.At.Height); ok {
 				at.asOf = end.key()
@@ -109,7 +107,7 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 				err = view.err
 			}
 		}()
-		sel := s.newSelection(ctx, tx, q, md, at.asOf, state)
+		sel := s.newSelection(ctx, tx, q, md, at.asOf, found.At.Genesis)
 		if err = sel.plan(); err != nil || sel.nothing {
 			return err
 		}
@@ -185,15 +183,14 @@ type selection struct {
 	event, recorded between
 	nothing         bool // no entry can be in the result
 	parts           []*part
-	cache           *partCache
+	cache           *columnCache
 	genesis         [32]byte
-	height          uint64 // of the state that is read
 }
 
-func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, at Progress) *selection {
+func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, genesis [32]byte) *selection {
 	sel := &selection{
 		ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: s.bounds, budget: s.bounds.looked, event: always(), recorded: always(),
-		cache: &s.cache, genesis: at.Genesis, height: at.Height,
+		cache: &s.columns, genesis: genesis,
 	}
 	switch q.Order.Field {
 	case query.OrderEventTime:
