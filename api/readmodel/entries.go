@@ -66,7 +66,7 @@ func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Positio
 		if failed != nil {
 			return failed
 		}
-		sel := s.newSelection(ctx, tx, since, nil, math.MaxInt64, state.Genesis)
+		sel := s.newSelection(ctx, tx, since, nil, math.MaxInt64, state)
 		if failed = sel.plan(); failed != nil {
 			return failed
 		}

@@ -3,6 +3,7 @@ package readmodel
 import (
 	"cmp"
 	"database/sql"
+	"maps"
 	"math"
 	"slices"
 )
@@ -55,26 +56,39 @@ func (p *part) keys(by orderBy) []int64 {
 	return p.positions
 }
 
-// readParts reads which parts may have something, and adds one for all that waits.
+// readParts finds which parts may have something, and adds one for all that waits.
 func (s *selection) readParts() error {
-	last := int64(-1)
+	all := s.cache.known(s.genesis, s.height)
+	known, last := len(all), int64(-1)
+	if known > 0 {
+		last = all[known-1].name
+	}
 	err := each(s.ctx, s.tx, func(rows *sql.Rows) error {
 		var p part
 		err := rows.Scan(&p.name, &p.low[byPosition], &p.entries, &p.low[byEventTime], &p.high[byEventTime], &p.low[byRecordTime], &p.high[byRecordTime])
 		if err != nil {
 			return err
 		}
-		p.high[byPosition], last = p.name, p.name
+		p.high[byPosition] = p.name
 		if p.entries <= 0 || int64(p.entries) > p.name-p.low[byPosition]+1 {
 			return corruptIndex("parts")
 		}
+		all = append(all, p)
+		return nil
+	}, `SELECT part, first, entries, event_low, event_high, recorded_low, recorded_high FROM index_parts WHERE part > ? ORDER BY part`, last)
+	if err != nil {
+		return err
+	}
+	s.cache.learn(s.genesis, known, all[known:])
+	last = -1
+	for _, p := range all {
+		if p.low[byPosition] > s.asOf {
+			break
+		}
+		last = p.name
 		if s.event.meets(p.low[byEventTime], p.high[byEventTime]) && s.recorded.meets(p.low[byRecordTime], p.high[byRecordTime]) {
 			s.parts = append(s.parts, &p)
 		}
-		return nil
-	}, `SELECT part, first, entries, event_low, event_high, recorded_low, recorded_high FROM index_parts WHERE first <= ? ORDER BY part`, s.asOf)
-	if err != nil {
-		return err
 	}
 	if last < s.asOf {
 		p := &part{waiting: true}
@@ -103,13 +117,13 @@ func (s *selection) candidates(at place, most int) (found []candidate, done bool
 	}
 	slices.SortStableFunc(parts, func(a, b *part) int { return s.begin(a, b) })
 	window, more := 1, false
+	looked, seen := 0, 0
 	for len(parts) > 0 {
 		if len(found) >= most && !s.mayPrecede(parts[0], found[most-1]) {
 			return found, false, nil
 		}
 		some := parts[:min(window, len(parts))]
 		parts = parts[len(some):]
-		window = min(2*window, s.bounds.window)
 		if err := s.look(some); err != nil {
 			return nil, false, err
 		}
@@ -120,6 +134,7 @@ func (s *selection) candidates(at place, most int) (found []candidate, done bool
 				if at.begun && s.order.compare(c, after) <= 0 || c.pos > s.asOf {
 					continue
 				}
+				seen++
 				if full && s.order.compare(c, found[most-1]) > 0 {
 					more = true
 					continue
@@ -132,8 +147,21 @@ func (s *selection) candidates(at place, most int) (found []candidate, done bool
 				found, more = found[:most], true
 			}
 		}
+		looked += len(some)
+		window = s.nextWindow(looked, seen, most)
 	}
 	return found, !more, nil
+}
+
+// nextWindow is how many parts to look into after those that were: as many as will do if they hold as much
+// as those, since each look asks the database anew.
+func (s *selection) nextWindow(looked, seen, most int) int {
+	if seen == 0 {
+		return s.bounds.window
+	}
+	const margin = 4 // one part more for so many
+	wanted := (max(0, most-seen)*looked + seen - 1) / seen
+	return min(max(1, wanted+wanted/margin), s.bounds.window)
 }
 
 func (s *selection) begin(a, b *part) int {
@@ -226,10 +254,6 @@ func (s *selection) lookAtWaiting(p *part) error {
 
 // keep leaves in each part what a clause holds, and the parts that have any.
 func (s *selection) keep(c *clause, alive map[int64]*part) error {
-	low, high := int64(math.MaxInt64), int64(math.MinInt64)
-	for name := range alive {
-		low, high = min(low, name), max(high, name)
-	}
 	held := make(map[int64]set, len(alive))
 	in := func(name int64) (*part, set) {
 		p := alive[name]
@@ -241,24 +265,19 @@ func (s *selection) keep(c *clause, alive map[int64]*part) error {
 		}
 		return p, held[name]
 	}
-	err := s.readMembers(func(name int64, members []byte) error {
+	names := slices.Sorted(maps.Keys(alive))
+	err := s.readMembers(c.terms, names, nil, func(name int64, members []byte) error {
 		p, to := in(name)
-		if p == nil {
-			return nil
-		}
 		return to.addMembers(members, p.entries)
-	}, "index_terms", "term", c.terms, low, high, where{})
+	})
 	if err != nil {
 		return err
 	}
 	if n := c.numbers; n != nil {
-		err = s.readMembers(func(name int64, members []byte) error {
+		err = s.readMembers([]int64{n.field}, names, n, func(name int64, members []byte) error {
 			p, to := in(name)
-			if p == nil {
-				return nil
-			}
 			return to.addNumbers(members, p.entries, n.wants)
-		}, "index_numbers", "field", []int64{n.field}, low, high, where{conditions: []string{"high >= ?", "low <= ?"}, args: []any{n.low, n.high}})
+		})
 		if err != nil {
 			return err
 		}
@@ -275,23 +294,74 @@ func (s *selection) keep(c *clause, alive map[int64]*part) error {
 	return nil
 }
 
-// readMembers reads the rows of keys in the parts from low to high.
-func (s *selection) readMembers(yield func(part int64, members []byte) error, table, column string, keys []int64, low, high int64, more where) error {
-	const atOnce = 512
-	for some := range slices.Chunk(keys, atOnce) {
-		w := where{conditions: slices.Clip(more.conditions), args: slices.Clip(more.args)}
-		among(&w, column, some)
-		w.add("part >= ? AND part <= ?", low, high)
-		err := each(s.ctx, s.tx, func(rows *sql.Rows) error {
-			var name int64
-			var members sql.RawBytes
-			if err := rows.Scan(&name, &members); err != nil {
+// cachedKeys bounds the keys of one question whose rows are kept: more would drive out what others ask.
+const cachedKeys = 16
+
+// readMembers gives the rows of keys in parts; with numbers, those rows that may have a wanted one.
+func (s *selection) readMembers(keys, parts []int64, numbers *numberClause, yield func(part int64, members []byte) error) error {
+	low, high := 0.0, 0.0
+	if numbers != nil {
+		low, high = numbers.low, numbers.high
+	}
+	missing := make(map[int64][]int64, len(keys)) // of each key
+	var unknown []int64
+	first, last := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, key := range keys {
+		rest := parts
+		if len(keys) <= cachedKeys {
+			var err error
+			if rest, err = s.cache.members(s.genesis, numbers != nil, key, parts, low, high, yield); err != nil {
 				return err
 			}
-			return yield(name, members)
-		}, "SELECT part, members FROM "+table+w.String(), w.args...)
+		}
+		if len(rest) > 0 {
+			missing[key], unknown = rest, append(unknown, key)
+			first, last = min(first, rest[0]), max(last, rest[len(rest)-1])
+		}
+	}
+	read := map[memberKey]memberRow{}
+	const atOnce = 512
+	for some := range slices.Chunk(unknown, atOnce) {
+		var w where
+		question := "SELECT term, part, members FROM index_terms"
+		column := "term"
+		if numbers != nil {
+			// The bounds of the others are kept too: whoever asks for a number knows then that it is not there.
+			question = "SELECT field, part, CASE WHEN high >= ? AND low <= ? THEN members END, low, high FROM index_numbers"
+			w.args, column = []any{low, high}, "field"
+		}
+		among(&w, column, some)
+		w.add("part >= ? AND part <= ?", first, last)
+		err := each(s.ctx, s.tx, func(rows *sql.Rows) error {
+			k := memberKey{numbers: numbers != nil}
+			var row memberRow
+			var members sql.RawBytes
+			to := []any{&k.key, &k.part, &members}
+			if numbers != nil {
+				to = append(to, &row.low, &row.high)
+			}
+			if err := rows.Scan(to...); err != nil {
+				return err
+			}
+			if _, ok := slices.BinarySearch(missing[k.key], k.part); !ok {
+				return nil
+			}
+			if len(keys) <= cachedKeys {
+				row.members = slices.Clone([]byte(members)) // nil stays nil
+				read[k] = row
+			}
+			if members == nil {
+				return nil
+			}
+			return yield(k.part, members)
+		}, question+w.String(), w.args...)
 		if err != nil {
 			return err
+		}
+	}
+	if len(keys) <= cachedKeys {
+		for key, rest := range missing {
+			s.cache.putMembers(s.genesis, numbers != nil, key, rest, read)
 		}
 	}
 	return nil
@@ -335,7 +405,7 @@ func (s *selection) readColumns(parts map[int64]*part, eventTimes, recorded bool
 	}
 	var names []int64
 	for name, p := range parts {
-		p.columns = s.cache.get(columnKey{s.genesis, name})
+		p.columns = s.cache.get(s.genesis, name)
 		if p.positions == nil || eventTimes && p.eventTimes == nil || recorded && p.recorded == nil {
 			names = append(names, name)
 		}
@@ -374,7 +444,7 @@ func (s *selection) readColumns(parts map[int64]*part, eventTimes, recorded bool
 					return err
 				}
 			}
-			s.cache.put(columnKey{s.genesis, name}, p.columns)
+			s.cache.put(s.genesis, name, p.columns)
 			return nil
 		}, "SELECT "+wanted+" FROM index_parts"+w.String(), w.args...)
 		if err != nil {

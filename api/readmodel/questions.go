@@ -211,7 +211,7 @@ func (s *Store) eventsByIndex(ctx context.Context, tx querier, at Progress, f Ev
 	if !ok {
 		return nil, false, nil
 	}
-	sel := s.newSelection(ctx, tx, &query.Query{Predicates: ofEvents(f)}, nil, end.key(), at.Genesis)
+	sel := s.newSelection(ctx, tx, &query.Query{Predicates: ofEvents(f)}, nil, end.key(), at)
 	sel.order.descending = page.Newest
 	if err = sel.plan(); err != nil || sel.nothing {
 		return nil, false, err

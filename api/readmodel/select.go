@@ -88,9 +88,11 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 		return found, err
 	}
 	err = s.snapshot(ctx, func(tx querier) (err error) {
-		if found.At, err = readPosition(ctx, tx, ""); err != nil {
+		state, err := readPosition(ctx, tx, "")
+		if err != nil {
 			return err
 		}
+		found.At = state
 		if cursor == "" {
 			if end, ok := EndOf(found.At.Height); ok {
 				at.asOf = end.key()
@@ -107,7 +109,7 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 				err = view.err
 			}
 		}()
-		sel := s.newSelection(ctx, tx, q, md, at.asOf, found.At.Genesis)
+		sel := s.newSelection(ctx, tx, q, md, at.asOf, state)
 		if err = sel.plan(); err != nil || sel.nothing {
 			return err
 		}
@@ -183,14 +185,16 @@ type selection struct {
 	event, recorded between
 	nothing         bool // no entry can be in the result
 	parts           []*part
-	cache           *columnCache
+	aliases         []alias
+	cache           *partCache
 	genesis         [32]byte
+	height          uint64 // of the state that is read
 }
 
-func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, genesis [32]byte) *selection {
+func (s *Store) newSelection(ctx context.Context, tx querier, q *query.Query, md query.MasterData, asOf int64, at Progress) *selection {
 	sel := &selection{
 		ctx: ctx, tx: tx, q: q, md: md, asOf: asOf, bounds: s.bounds, budget: s.bounds.looked, event: always(), recorded: always(),
-		cache: &s.columns, genesis: genesis,
+		cache: &s.cache, genesis: at.Genesis, height: at.Height,
 	}
 	switch q.Order.Field {
 	case query.OrderEventTime:
@@ -239,6 +243,9 @@ func (s *selection) plan() error {
 	}
 	// What is likely to be rare comes first: where it is not, the others need not be read.
 	slices.SortStableFunc(s.clauses, func(a, b clause) int { return cmp.Compare(a.common, b.common) })
+	if err := s.readAliases(); err != nil {
+		return err
+	}
 	return s.readParts()
 }
 
@@ -261,7 +268,7 @@ func (s *selection) within(t query.TimeIs) {
 // page takes candidates in order and keeps those that match.
 func (s *selection) page(at place, limit int) (entries []Entry, next string, err error) {
 	for {
-		candidates, done, err := s.candidates(at, min(s.bounds.chunk, limit-len(entries)+16))
+		candidates, done, err := s.next(at, min(s.bounds.chunk, limit-len(entries)+16))
 		if err != nil {
 			return nil, "", err
 		}
@@ -374,7 +381,7 @@ func (s *selection) everything(most int) ([]Entry, error) {
 	at := place{asOf: s.asOf}
 	var entries []Entry
 	for {
-		candidates, done, err := s.candidates(at, s.bounds.counted)
+		candidates, done, err := s.next(at, s.bounds.counted)
 		if err != nil {
 			return nil, err
 		}

@@ -397,20 +397,85 @@ func TestAnObjectInMoreEventsThanAreListedIsFound(t *testing.T) {
 	})
 }
 
-func TestTheColumnsKeptInMemoryAreBounded(t *testing.T) {
-	var c columnCache
+func TestWhatIsKeptInMemoryOfTheIndexIsBounded(t *testing.T) {
+	var c partCache
+	ledger := [32]byte{1}
 	const each = 1 << 16
 	for n := range int64(1000) {
-		c.put(columnKey{part: n}, columns{positions: make([]int64, each)})
-		if got := c.get(columnKey{part: n}); len(got.positions) != each {
+		c.put(ledger, n, columns{positions: make([]int64, each)})
+		if got := c.get(ledger, n); len(got.positions) != each {
 			t.Fatalf("part %d is gone at once", n)
 		}
-		if kept := (len(c.young) + len(c.old)) * each; kept > cachedColumns {
-			t.Fatalf("%d values are kept", kept)
+		row := memberRow{members: make([]byte, each)}
+		c.putMembers(ledger, false, 7, []int64{n}, map[memberKey]memberRow{{key: 7, part: n}: row})
+		c.putMembers(ledger, false, 7, []int64{n}, map[memberKey]memberRow{{key: 7, part: n}: row})
+		var bytes int
+		for _, g := range []generation{c.young, c.old} {
+			sum := 0
+			for _, some := range g.columns {
+				sum += some.bytes()
+			}
+			for _, row := range g.members {
+				sum += row.bytes()
+			}
+			if sum != g.bytes {
+				t.Fatalf("%d bytes are counted, %d are kept", g.bytes, sum)
+			}
+			bytes += sum
+		}
+		if bytes > cachedBytes {
+			t.Fatalf("%d bytes are kept", bytes)
 		}
 	}
-	if other := c.get(columnKey{genesis: [32]byte{1}, part: 999}); other.positions != nil {
+	if other := c.get([32]byte{2}, 999); other.positions != nil {
 		t.Error("the part of another ledger is given")
+	}
+}
+
+func TestRowsOfTheIndexKeptInMemoryAreThoseThatWereRead(t *testing.T) {
+	var c partCache
+	ledger := [32]byte{1}
+	c.putMembers(ledger, true, 5, []int64{1, 2, 3}, map[memberKey]memberRow{
+		{5, 1, true}: {low: 1, high: 4, members: []byte{9}},
+		{5, 2, true}: {low: 7, high: 8}, // not read, out of what was wanted
+	})
+	for _, tc := range []struct {
+		low, high      float64
+		found, missing string
+	}{
+		{2, 3, "[1]", "[4]"},
+		{2, 7, "[1]", "[2 4]"},
+		{9, 9, "[]", "[4]"},
+		{math.Inf(-1), math.Inf(1), "[1]", "[2 4]"},
+	} {
+		found := []int64{}
+		missing, err := c.members(ledger, true, 5, []int64{1, 2, 3, 4}, tc.low, tc.high, func(part int64, _ []byte) error {
+			found = append(found, part)
+			return nil
+		})
+		if err != nil || fmt.Sprint(found) != tc.found || fmt.Sprint(missing) != tc.missing {
+			t.Errorf("%v to %v: found %v, missing %v, %v", tc.low, tc.high, found, missing, err)
+		}
+	}
+	missing, err := c.members(ledger, false, 5, []int64{1}, 0, 0, nil)
+	if err != nil || len(missing) != 1 {
+		t.Errorf("a term is taken for a number: %v, %v", missing, err)
+	}
+}
+
+func TestPartsAreKnownUpToTheStateThatIsRead(t *testing.T) {
+	var c partCache
+	ledger := [32]byte{1}
+	at := func(block uint64) part { return part{name: Position{Block: block, Index: 3}.key()} }
+	c.learn(ledger, 0, []part{at(2), at(5)})
+	c.learn(ledger, 1, []part{at(9)}) // by one who read an earlier state
+	for height, want := range map[uint64]int{0: 0, 2: 0, 3: 1, 5: 1, 6: 2, 100: 2} {
+		if got := len(c.known(ledger, height)); got != want {
+			t.Errorf("at height %d: %d parts", height, got)
+		}
+	}
+	if c.known([32]byte{2}, 100) != nil {
+		t.Error("the parts of another ledger are given")
 	}
 }
 

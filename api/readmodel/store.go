@@ -90,7 +90,7 @@ type Store struct {
 	dialect    dialect
 	tables     [tableCount]table
 	bounds     selectBounds
-	columns    columnCache
+	cache      partCache
 	write      *sql.DB    // one connection
 	edge       *proof.Log // kept by the goroutine that takes in blocks; see writer.logEdge
 	read       *sql.DB
