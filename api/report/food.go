@@ -365,7 +365,7 @@ func lastWord(step string) string {
 		step = step[i+1:]
 	}
 	step = strings.TrimPrefix(strings.ToLower(step), "bizstep-")
-	if strings.IndexAny(step, "_- ") < 0 {
+	if !strings.ContainsAny(step, "_- ") {
 		return step
 	}
 	return strings.Map(func(r rune) rune {
@@ -503,8 +503,8 @@ func (f *food) event(ctx context.Context, e *event, cte CTE, lines []line) error
 		}
 	}
 	for i := range shown {
-		row := append(f.row[:0], common...)
-		f.row = row
+		f.row = append(f.row[:0], common...)
+		row := f.row
 		if err := f.line(ctx, e, cte, &shown[i], row, slices.Clone(missing)); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ func TestAWorkbookGoesOnInAnotherSheet(t *testing.T) {
 	}
 	w.maxRows = 4 // the titles and three rows
 	for i := range 7 {
-		if err := w.Row([]Value{CountOf(uint64(i))}); err != nil { //nolint:gosec // small
+		if err := w.Row([]Value{CountOf(uint64(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}

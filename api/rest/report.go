@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/waybill-dev/waybill/api/report"
@@ -54,7 +55,7 @@ func (s *Server) reports() handler {
 			h := w.Header()
 			h.Set("Content-Type", asked.Format.MediaType())
 			h.Set("Content-Disposition", `attachment; filename="`+sheet.Name+"."+string(asked.Format)+`"`)
-			h.Set("Waybill-Ledger-Height", fmt.Sprint(sheet.AsOf.Height))
+			h.Set("Waybill-Ledger-Height", strconv.FormatUint(sheet.AsOf.Height, 10))
 			h.Set("Waybill-Last-Block", fmt.Sprintf("%x", sheet.AsOf.Hash))
 			if out.head {
 				return errHead

@@ -31,7 +31,14 @@ func reporting(t *testing.T, source report.Source) *httptest.Server {
 	return s
 }
 
-func ask(t *testing.T, s *httptest.Server, method, path string) (*http.Response, string, error) {
+// told is an answer about a report.
+type told struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func ask(t *testing.T, s *httptest.Server, method, path string) (told, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/waybill/v1/reports/"+path, nil)
 	if err != nil {
@@ -39,11 +46,11 @@ func ask(t *testing.T, s *httptest.Server, method, path string) (*http.Response,
 	}
 	res, err := s.Client().Do(r)
 	if err != nil {
-		return nil, "", err
+		return told{}, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	return res, string(body), err
+	return told{res.StatusCode, res.Header, string(body)}, err
 }
 
 func TestReportsOverHTTP(t *testing.T) {
@@ -75,23 +82,23 @@ func TestReportsOverHTTP(t *testing.T) {
 		"dscsa?epc=urn:epc:id:sgtin:9521321.000021.nobody": {404, "WB_REPORT_UNKNOWN_PRODUCT"},
 		"pedigree": {404, "no such report"},
 	} {
-		res, body, err := ask(t, s, http.MethodGet, path)
-		if err != nil || res.StatusCode != want.status || !strings.Contains(body, want.holds) {
-			t.Errorf("%s: %v %v %.300s", path, err, res.Status, body)
+		a, err := ask(t, s, http.MethodGet, path)
+		if err != nil || a.status != want.status || !strings.Contains(a.body, want.holds) {
+			t.Errorf("%s: %v %d %.300s", path, err, a.status, a.body)
 		}
-		if want.status != 200 && !json.Valid([]byte(body)) {
-			t.Errorf("%s: the problem is no JSON: %.300s", path, body)
+		if want.status != http.StatusOK && !json.Valid([]byte(a.body)) {
+			t.Errorf("%s: the problem is no JSON: %.300s", path, a.body)
 		}
 	}
-	res, body, err := ask(t, s, http.MethodHead, "fsma?format=xlsx")
-	if err != nil || res.StatusCode != 200 || body != "" || !strings.Contains(res.Header.Get("Content-Disposition"), `"fsma204.xlsx"`) || res.Header.Get("Waybill-Ledger-Height") != "3" {
-		t.Errorf("HEAD: %v %v %q", err, res.Header, body)
+	a, err := ask(t, s, http.MethodHead, "fsma?format=xlsx")
+	if err != nil || a.status != http.StatusOK || a.body != "" || !strings.Contains(a.header.Get("Content-Disposition"), `"fsma204.xlsx"`) || a.header.Get("Waybill-Ledger-Height") != "3" {
+		t.Errorf("HEAD: %v %+v", err, a)
 	}
-	if res, _, err := ask(t, s, http.MethodPost, "fsma"); err != nil || res.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %v %v", err, res.Status)
+	if a, err := ask(t, s, http.MethodPost, "fsma"); err != nil || a.status != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %v %+v", err, a)
 	}
-	if res, _, err := ask(t, reporting(t, nil), http.MethodGet, "fsma"); err != nil || res.StatusCode != 404 {
-		t.Errorf("a server without reports: %v %v", err, res.Status)
+	if a, err := ask(t, reporting(t, nil), http.MethodGet, "fsma"); err != nil || a.status != http.StatusNotFound {
+		t.Errorf("a server without reports: %v %+v", err, a)
 	}
 }
 
@@ -117,8 +124,7 @@ func (b broken) Events(ctx context.Context, sel report.Selection) iter.Seq2[[]re
 
 func TestAReportThatBreaksOffDoesNotLookWhole(t *testing.T) {
 	food, _ := reporttest.Food(t)
-	res, body, err := ask(t, reporting(t, broken{food}), http.MethodGet, "fsma")
-	if err == nil {
-		t.Errorf("%s with %d bytes and no error", res.Status, len(body))
+	if a, err := ask(t, reporting(t, broken{food}), http.MethodGet, "fsma"); err == nil {
+		t.Errorf("%d with %d bytes and no error", a.status, len(a.body))
 	}
 }
