@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -54,6 +55,8 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bodyFailed(err)
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
+	defer cancel()
 	doc, err := epcis.ParseDocument(body, s.cfg.Limits)
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) error {
 	if got := doc.Format; (got == epcis.XML) != (contentType(r) == mediaXML) {
 		return unsupported("the body is " + got.String() + ", which is not what its Content-Type says")
 	}
-	id, err := s.cfg.Capturer.Start(r.Context(), Capture{Document: doc, Raw: body, Behaviour: behaviour})
+	id, err := s.cfg.Capturer.Start(ctx, Capture{Document: doc, Raw: body, Behaviour: behaviour})
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ type Config struct {
 	// MaxDocuments bounds the bytes of all documents that are being received and read at a time;
 	// 128 MiB. What would be more is answered with 503.
 	MaxDocuments int64
-	// RequestTimeout bounds the work on a request; 30 s.
+	// RequestTimeout bounds the work on a request; 30 s. That on a document begins when it has arrived.
 	RequestTimeout time.Duration
 	// MaxURL bounds a request's URL, in bytes; 16 KiB.
 	MaxURL int
@@ -93,6 +93,9 @@ type Delivery struct {
 	Backoff, MaxBackoff time.Duration
 	// Batch bounds the events of one report; 500.
 	Batch int
+	// Reports bounds the reports that are in memory at a time, on their way to webhooks; 256. One that is
+	// not taken makes room until it is tried again.
+	Reports int
 	// Refresh is how often subscriptions made elsewhere are looked for; 30 s.
 	Refresh time.Duration
 	// MaxSubscriptions bounds how many this process serves; 10,000.
@@ -145,6 +148,7 @@ func (c *Config) complete() error {
 	orElse(&d.Backoff, time.Second)
 	orElse(&d.MaxBackoff, 5*time.Minute)
 	orElse(&d.Batch, 500)
+	orElse(&d.Reports, 256)
 	orElse(&d.Refresh, 30*time.Second)
 	orElse(&d.MaxSubscriptions, 10_000)
 	return nil

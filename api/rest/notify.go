@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -17,15 +18,20 @@ import (
 // notifier delivers the results of subscriptions to their webhooks. Each has a
 // goroutine of its own, so that a receiver that is down holds up no other. The
 // position of a subscription moves on after its receiver took the report, so that a
-// report may come twice after a crash and never not at all.
+// report may come twice after a crash and never not at all. While a receiver is not
+// there its report is let go, and made anew for the next attempt.
 type notifier struct {
 	s      *Server
 	client *http.Client
 	wake   chan struct{}
+	// reports are those that are in memory.
+	reports chan struct{}
 }
 
 func newNotifier(s *Server) *notifier {
-	return &notifier{s: s, client: s.cfg.Targets.client(s.cfg.Delivery.Timeout), wake: make(chan struct{}, 1)}
+	return &notifier{
+		s: s, client: s.cfg.Targets.client(s.cfg.Delivery.Timeout), wake: make(chan struct{}, 1), reports: make(chan struct{}, s.cfg.Delivery.Reports),
+	}
 }
 
 // changed tells that subscriptions came or went.
@@ -140,14 +146,40 @@ func (n *notifier) serve(ctx context.Context, sub Subscription) error {
 	if err != nil {
 		return fmt.Errorf("reading subscription: %w", err)
 	}
-	f := feed{s: n.s, q: q, schedule: sub.Schedule, reportIfEmpty: sub.ReportIfEmpty, progress: p, batch: n.s.cfg.Delivery.Batch}
+	f := feed{
+		s: n.s, q: q, schedule: sub.Schedule, reportIfEmpty: sub.ReportIfEmpty, progress: p, batch: n.s.cfg.Delivery.Batch,
+		since: since(sub.InitialRecordTime, sub.Created), slots: n.reports,
+	}
+	wait, attempt := n.s.cfg.Delivery.Backoff, 1
 	f.report = func(ctx context.Context, records []Record) error {
 		d := results{queryName: sub.Query, subscriptionID: sub.ID, identifier: identifier, records: records, at: now()}
 		body, failed := d.bytes()
 		if failed != nil {
 			return failed
 		}
-		return n.deliver(ctx, sub, body)
+		if failed = n.post(ctx, sub, body); failed != nil {
+			return fmt.Errorf("%w: %w", errNotTaken, failed)
+		}
+		wait, attempt = n.s.cfg.Delivery.Backoff, 1
+		return nil
+	}
+	f.later = func(ctx context.Context, failed error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n.s.cfg.Log.WarnContext(ctx, "webhook did not take a report", "query", sub.Query, "subscription", sub.ID, "attempt", attempt, "error", failed)
+		// Spread over the second half of the wait, so that receivers of one host do not
+		// come back in step.
+		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
+		wait, attempt = min(2*wait, n.s.cfg.Delivery.MaxBackoff), attempt+1
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			return nil
+		}
 	}
 	f.save = func(ctx context.Context, p Progress) error {
 		return n.s.cfg.Subscriptions.SaveProgress(ctx, sub.Query, sub.ID, p)
@@ -159,30 +191,16 @@ func (n *notifier) serve(ctx context.Context, sub Subscription) error {
 	return err
 }
 
-// deliver posts a report until the receiver takes it.
-func (n *notifier) deliver(ctx context.Context, sub Subscription, body []byte) error {
-	wait := n.s.cfg.Delivery.Backoff
-	for attempt := 1; ; attempt++ {
-		err := n.post(ctx, sub, body)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		n.s.cfg.Log.WarnContext(ctx, "webhook did not take a report", "query", sub.Query, "subscription", sub.ID, "attempt", attempt, "error", err)
-		// Spread over the second half of the wait, so that receivers of one host do not
-		// come back in step.
-		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-		wait = min(2*wait, n.s.cfg.Delivery.MaxBackoff)
+// errNotTaken says that a receiver did not take a report and may take it later.
+var errNotTaken = errors.New("WB_NOT_TAKEN")
+
+// since gives the time before which recorded events are none of a subscription's, where its position
+// does not tell: one that was made for a later time begins with it.
+func since(initial, created time.Time) time.Time {
+	if initial.After(created) {
+		return initial
 	}
+	return time.Time{}
 }
 
 func (n *notifier) post(ctx context.Context, sub Subscription, body []byte) error {
@@ -204,6 +222,9 @@ func (n *notifier) post(ctx context.Context, sub Subscription, body []byte) erro
 	}
 	res, err := n.client.Do(req)
 	if err != nil {
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err // without the URL, which may hold a secret of the receiver's
+		}
 		return fmt.Errorf("calling webhook: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }()
@@ -223,9 +244,15 @@ type feed struct {
 	reportIfEmpty bool
 	progress      Progress
 	batch         int
-	// report returns when the receiver took the records.
+	// since leaves out what was recorded before; zero leaves out nothing.
+	since time.Time
+	// slots bound the reports in memory; nil for no bound.
+	slots chan struct{}
+	// report returns when the receiver took the records; errNotTaken says that it may take them later.
 	report func(ctx context.Context, records []Record) error
-	save   func(ctx context.Context, p Progress) error
+	// later waits after errNotTaken for the next attempt.
+	later func(ctx context.Context, failed error) error
+	save  func(ctx context.Context, p Progress) error
 }
 
 func (f *feed) run(ctx context.Context) error {
@@ -241,7 +268,7 @@ func (f *feed) run(ctx context.Context) error {
 		}
 		if f.schedule != nil {
 			if !reported && f.reportIfEmpty {
-				if err := f.tell(ctx, nil); err != nil {
+				if err := f.tellNothing(ctx); err != nil {
 					return err
 				}
 			}
@@ -275,28 +302,72 @@ func (f *feed) until(ctx context.Context, at time.Time) error {
 // drain reports all events there are after the position, in batches.
 func (f *feed) drain(ctx context.Context) (reported bool, err error) {
 	for {
-		records, next, err := f.s.cfg.Events.After(ctx, f.progress.Position, f.batch)
-		if err != nil {
-			return reported, fmt.Errorf("reading events: %w", err)
-		}
-		if len(records) == 0 {
-			return reported, nil
-		}
-		var matched []Record
-		for _, r := range records {
-			if f.q.MatchesWith(answered(r), f.s.cfg.MasterData) {
-				matched = append(matched, r)
-			}
-		}
-		if len(matched) > 0 {
-			if err := f.tell(ctx, matched); err != nil {
+		told, more, err := f.step(ctx)
+		switch {
+		case errors.Is(err, errNotTaken):
+			if err = f.later(ctx, err); err != nil {
 				return reported, err
 			}
-			reported = true
-		}
-		f.progress.Position = next
-		if err := f.save(ctx, f.progress); err != nil {
+		case err != nil:
 			return reported, err
+		case !more:
+			return reported, nil
+		}
+		reported = reported || told
+	}
+}
+
+// step reports a batch, and tells whether there may be more.
+func (f *feed) step(ctx context.Context) (told, more bool, err error) {
+	leave, err := f.enter(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	defer leave()
+	records, next, err := f.s.cfg.Events.After(ctx, f.progress.Position, f.batch)
+	if err != nil {
+		return false, false, fmt.Errorf("reading events: %w", err)
+	}
+	if len(records) == 0 {
+		return false, false, nil
+	}
+	var matched []Record
+	for _, r := range records {
+		if !r.RecordTime.Before(f.since) && f.q.MatchesWith(answered(r), f.s.cfg.MasterData) {
+			matched = append(matched, r)
+		}
+	}
+	if len(matched) > 0 {
+		if err := f.tell(ctx, matched); err != nil {
+			return false, false, err
+		}
+	}
+	f.progress.Position = next
+	return len(matched) > 0, true, f.save(ctx, f.progress)
+}
+
+// enter waits until there is room for a report.
+func (f *feed) enter(ctx context.Context) (leave func(), err error) {
+	if f.slots == nil {
+		return func() {}, nil
+	}
+	select {
+	case f.slots <- struct{}{}:
+		return func() { <-f.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// tellNothing reports that there is nothing.
+func (f *feed) tellNothing(ctx context.Context) error {
+	for {
+		err := f.tell(ctx, nil)
+		if !errors.Is(err, errNotTaken) {
+			return err
+		}
+		if err = f.later(ctx, err); err != nil {
+			return err
 		}
 	}
 }

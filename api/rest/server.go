@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/waybill-dev/waybill/api/query"
 	"github.com/waybill-dev/waybill/epcis"
@@ -25,6 +26,9 @@ type Server struct {
 	// documents are the bytes of captures that are being received and read.
 	documents atomic.Int64
 
+	// ping is socketPing, except in tests.
+	ping time.Duration
+
 	// done is closed when Run ends, to let the sockets go: they outlive the HTTP
 	// server's own shutdown.
 	done chan struct{}
@@ -40,7 +44,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), sockets: make(chan struct{}, cfg.MaxSockets), gone: map[string]chan struct{}{}, done: make(chan struct{})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), sockets: make(chan struct{}, cfg.MaxSockets), gone: map[string]chan struct{}{}, done: make(chan struct{}), ping: socketPing}
 	s.notify = newNotifier(s)
 	s.routes()
 	return s, nil
@@ -75,6 +79,9 @@ type methods struct {
 	read, write Action
 	// long lets a GET outlast the time of a request.
 	long bool
+	// uploads lets the body of a POST take longer to arrive than a request may; the handler bounds the
+	// work that follows.
+	uploads bool
 	// discovery adds headers to the answer of OPTIONS.
 	discovery func(h http.Header)
 }
@@ -96,7 +103,7 @@ func (m methods) allow() string {
 func (s *Server) routes() {
 	route := func(path string, m methods) { s.mux.Handle(path, s.dispatch(m)) }
 	route("/{$}", methods{get: s.topLevel, read: Discover})
-	route("/capture", methods{get: s.listJobs, post: s.capture, read: Read, write: Write, discovery: s.captureDiscovery})
+	route("/capture", methods{get: s.listJobs, post: s.capture, read: Read, write: Write, uploads: true, discovery: s.captureDiscovery})
 	route("/capture/{captureID}", methods{get: s.getJob, read: Read})
 	route("/events", methods{get: s.listEvents, post: s.postEvent, read: Read, write: Write})
 	route("/events/{eventID}", methods{get: s.getEvent, read: Read})
@@ -160,7 +167,7 @@ func (s *Server) dispatch(m methods) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
-		if !m.long || r.Method != http.MethodGet {
+		if !(m.long && r.Method == http.MethodGet || m.uploads && r.Method == http.MethodPost) {
 			ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)

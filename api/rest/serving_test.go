@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waybill-dev/waybill/api/rest"
+	"github.com/waybill-dev/waybill/api/rest/resttest"
 	"github.com/waybill-dev/waybill/epcis"
 )
 
@@ -187,4 +190,39 @@ func TestDocumentsUnderWayAreBounded(t *testing.T) {
 		t.Errorf("the first capture got %d", status)
 	}
 	g.store.Settle()
+}
+
+// capturer takes a capture only while there is time for it, as a database does.
+type capturer struct{ rest.Capturer }
+
+func (c capturer) Start(ctx context.Context, capture rest.Capture) (string, error) {
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return c.Capturer.Start(ctx, capture)
+}
+
+// slowly gives a body after a minute.
+type slowly struct{ io.Reader }
+
+func (s slowly) Read(p []byte) (int, error) {
+	time.Sleep(time.Minute)
+	return s.Reader.Read(p)
+}
+
+func TestADocumentMayArriveSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := resttest.New()
+		server, err := rest.New(rest.Config{Capturer: capturer{store}, Events: store, Queries: store, Subscriptions: store, RequestTimeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/capture", slowly{strings.NewReader(document2(objectEvent("", sgtin+"1", "shipping")))})
+		r.Header.Set("Content-Type", asJSON)
+		if server.ServeHTTP(w, r); w.Code != http.StatusAccepted {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		store.Settle()
+	})
 }

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	// socketPing is also how often a caller's right to listen is looked at again.
 	socketPing  = 30 * time.Second
 	socketWrite = 30 * time.Second
 )
@@ -109,9 +110,9 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 	ctx := conn.CloseRead(r.Context())
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	deleted, stopped := errors.New("the query was deleted"), errors.New("the server stops")
+	deleted, stopped, refused := errors.New("the query was deleted"), errors.New("the server stops"), errors.New("the caller may not listen any more")
 	go func() { // ends with ctx
-		ping := time.NewTicker(socketPing)
+		ping := time.NewTicker(s.ping)
 		defer ping.Stop()
 		for {
 			select {
@@ -131,6 +132,11 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 					cancel(lost)
 					return
 				}
+				// A certificate may have expired since.
+				if s.admit(r, Read) != nil {
+					cancel(refused)
+					return
+				}
 				// Another process may have deleted it.
 				if _, missing := s.cfg.Queries.Query(ctx, named.Name); errors.Is(missing, ErrNotFound) {
 					cancel(deleted)
@@ -140,7 +146,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 		}
 	}()
 	f := feed{
-		s: s, q: q, schedule: schedule, reportIfEmpty: reportIfEmpty, batch: s.cfg.Delivery.Batch,
+		s: s, q: q, schedule: schedule, reportIfEmpty: reportIfEmpty, batch: s.cfg.Delivery.Batch, since: since(from, at),
 		progress: Progress{Position: position, LastRun: at}, save: func(context.Context, Progress) error { return nil },
 	}
 	f.report = func(ctx context.Context, records []Record) error {
@@ -158,6 +164,8 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, named NamedQuery
 		_ = conn.Close(websocket.StatusNormalClosure, deleted.Error())
 	case errors.Is(context.Cause(ctx), stopped):
 		_ = conn.Close(websocket.StatusGoingAway, stopped.Error())
+	case errors.Is(context.Cause(ctx), refused):
+		_ = conn.Close(websocket.StatusPolicyViolation, refused.Error())
 	case ctx.Err() == nil:
 		s.cfg.Log.ErrorContext(r.Context(), "socket subscription ended", "query", named.Name, "error", err)
 		_ = conn.Close(websocket.StatusInternalError, "")

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,6 +172,84 @@ func TestAFailingWebhookIsTriedAgainWithGrowingPauses(t *testing.T) {
 			if d := at[i].Sub(at[i-1]); d < full/2 || d > full {
 				t.Errorf("attempt %d came after %s, want %s to %s", i+1, d, full/2, full)
 			}
+		}
+	})
+}
+
+func TestAReceiverThatIsDownTakesNoRoomFromOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := resttest.New()
+		var log bytes.Buffer
+		var down, up []string
+		server, err := rest.New(rest.Config{
+			Capturer: store, Events: store, Queries: store, Subscriptions: store, EPCFormat: rest.FormatOriginal,
+			Log: slog.New(slog.NewTextHandler(&log, nil)), Delivery: rest.Delivery{Reports: 1},
+			Targets: rest.Targets{Transport: receiver(func(r *http.Request, body []byte) int {
+				if r.URL.Host == "down.example.com" {
+					down = append(down, strings.Join(idsOf(t, body), " "))
+					return 0
+				}
+				up = append(up, idsOf(t, body)...)
+				return http.StatusOK
+			})},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		ask := func(path, body string) {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+			r.Header.Set("Content-Type", asJSON)
+			if server.ServeHTTP(w, r); w.Code != http.StatusCreated {
+				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		ask("/queries", `{"name":"q","query":{}}`)
+		ask("/queries/q/subscriptions", `{"dest":"https://down.example.com/?token=s3cret","stream":true}`)
+		ask("/queries/q/subscriptions", `{"dest":"https://up.example.com/","stream":true}`)
+		synctest.Wait()
+		for _, id := range []string{"1", "2"} {
+			ask("/events", objectEvent("urn:uuid:"+id, sgtin+id, "shipping"))
+			synctest.Wait()
+		}
+		if !slices.Equal(up, []string{"urn:uuid:1", "urn:uuid:2"}) {
+			t.Errorf("the receiver that takes reports got %v", up)
+		}
+		time.Sleep(time.Second) // to the second attempt
+		synctest.Wait()
+		if len(down) != 2 || down[0] != "urn:uuid:1" || down[1] != "urn:uuid:1 urn:uuid:2" {
+			t.Errorf("the receiver that is down was sent %q; each attempt is made anew of what there is by then", down)
+		}
+		stop()
+		<-ended
+		if !strings.Contains(log.String(), "connection refused") || strings.Contains(log.String(), "s3cret") {
+			t.Errorf("the log says %s", log.String())
+		}
+	})
+}
+
+func TestASubscriptionForLaterBeginsThen(t *testing.T) {
+	var got []string
+	bubble(t, func(_ *http.Request, body []byte) int {
+		got = append(got, idsOf(t, body)...)
+		return http.StatusOK
+	}, func(t *testing.T, _ *resttest.Store, ask func(method, path, body string) *httptest.ResponseRecorder) {
+		ask("POST", "/queries", `{"name":"q","query":{}}`)
+		later := time.Now().Add(time.Hour).Format(time.RFC3339)
+		if w := ask("POST", "/queries/q/subscriptions", `{"dest":"https://hook.example.com/in","stream":true,"initialRecordTime":"`+later+`"}`); w.Code != http.StatusCreated {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		for _, n := range []string{"1", "2", "3"} {
+			synctest.Wait()
+			ask("POST", "/events", objectEvent("urn:uuid:"+n, sgtin+n, "shipping"))
+			time.Sleep(31 * time.Minute)
+		}
+		synctest.Wait()
+		if want := []string{"urn:uuid:3"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	})
 }
@@ -359,6 +439,7 @@ func TestWebhooksDoNotReachIntoTheNetwork(t *testing.T) {
 		{rest.Targets{}, "https://100.64.0.1/", http.StatusBadRequest},
 		{rest.Targets{}, "https://[64:ff9b::7f00:1]/", http.StatusBadRequest},
 		{rest.Targets{}, "https://0.0.0.0/", http.StatusBadRequest},
+		{rest.Targets{}, "https://[::7f00:1]/", http.StatusBadRequest},
 		{rest.Targets{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, hook.URL, http.StatusCreated},
 		{rest.Targets{}, "https://8.8.8.8/", http.StatusCreated},
 	} {
@@ -474,6 +555,31 @@ func TestAWebSocketBySchedule(t *testing.T) {
 	defer c.CloseNow()
 	if got := idsOf(t, read(t, c)); len(got) != 0 {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestASocketEndsWithTheRightToListen(t *testing.T) {
+	var expired atomic.Bool
+	g := newRig(t, func(c *rest.Config) {
+		c.Authorize = func(*http.Request, rest.Action) error {
+			if expired.Load() {
+				return rest.ErrUnauthorized
+			}
+			return nil
+		}
+	})
+	rest.SetPing(g.server, 10*time.Millisecond)
+	g.post("/queries", `{"name":"q","query":{}}`).want(t, http.StatusCreated)
+	c, err := g.dial("/queries/q/events?stream=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	expired.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, _, err = c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("the socket ended with %v", err)
 	}
 }
 
