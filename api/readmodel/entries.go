@@ -59,7 +59,6 @@ func (s *Store) EntriesAfter(ctx context.Context, after *Position, limit int) (e
 // PositionBefore gives the position before the first entry recorded at or after a time: that of the
 // last entry if there is none. ok is false if that is before every entry.
 func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Position, ok bool, err error) {
-	first, found := int64(0), false
 	err = s.snapshot(ctx, func(tx querier) error {
 		since := &query.Query{Predicates: []query.Predicate{query.TimeIs{Field: query.RecordTime, Op: query.GE, Time: at.Time()}}}
 		state, failed := readPosition(ctx, tx, "")
@@ -71,35 +70,40 @@ func (s *Store) PositionBefore(ctx context.Context, at ledger.Millis) (p Positio
 			return failed
 		}
 		some, _, failed := sel.candidates(place{}, 1)
-		if len(some) > 0 {
-			first, found = some[0].pos, true
+		if failed != nil {
+			return failed
 		}
-		return failed
+		if len(some) == 0 {
+			// In the same snapshot, or one recorded meanwhile would be before its own time.
+			p, ok, failed = lastEntry(ctx, tx)
+			return failed
+		}
+		p, ok = positionOf(max(some[0].pos-1, 0)), some[0].pos > 0
+		return nil
 	})
-	if err != nil || !found {
-		if err == nil {
-			return s.LastEntry(ctx)
-		}
-		return p, false, err
-	}
-	return positionOf(max(first-1, 0)), first > 0, nil
+	return p, ok, err
 }
 
 // LastEntry gives the position of the last entry; ok is false if there is none.
 func (s *Store) LastEntry(ctx context.Context) (p Position, ok bool, err error) {
-	var last sql.NullInt64
-	err = s.snapshot(ctx, func(tx querier) error {
-		failed := each(ctx, tx, func(rows *sql.Rows) error {
-			b, broken := scanWaiting(rows)
-			if broken != nil {
-				return broken
-			}
-			return b.each(func(e entry) { last = sql.NullInt64{Int64: e.pos, Valid: true} })
-		}, questionWaiting+" ORDER BY block DESC LIMIT 1")
-		if failed != nil || last.Valid {
-			return failed
-		}
-		return tx.QueryRowContext(ctx, `SELECT MAX(part) FROM index_parts`).Scan(&last)
+	err = s.snapshot(ctx, func(tx querier) (failed error) {
+		p, ok, failed = lastEntry(ctx, tx)
+		return failed
 	})
+	return p, ok, err
+}
+
+func lastEntry(ctx context.Context, tx querier) (p Position, ok bool, err error) {
+	var last sql.NullInt64
+	err = each(ctx, tx, func(rows *sql.Rows) error {
+		b, broken := scanWaiting(rows)
+		if broken != nil {
+			return broken
+		}
+		return b.each(func(e entry) { last = sql.NullInt64{Int64: e.pos, Valid: true} })
+	}, questionWaiting+" ORDER BY block DESC LIMIT 1")
+	if err == nil && !last.Valid {
+		err = tx.QueryRowContext(ctx, `SELECT MAX(part) FROM index_parts`).Scan(&last)
+	}
 	return positionOf(last.Int64), last.Valid, err
 }

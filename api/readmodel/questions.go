@@ -271,20 +271,16 @@ func (s *Store) Event(ctx context.Context, hash ledger.Digest) (Event, error) {
 		event = found[0]
 		bytes := 0
 		return each(ctx, tx, func(rows *sql.Rows) error {
-			var r Restatement
-			var pos, at int64
-			var declares int
-			if err := rows.Scan(&pos, &r.EventID, &declares, &r.MSPID, &at, &r.TxID, &r.Context, &r.Body); err != nil {
+			r, err := scanRestatement(rows)
+			if err != nil {
 				return err
 			}
-			r.Position, r.RecordedAt, r.DeclaresError = positionOf(pos), ledger.Millis(at), declares != 0
 			event.Restatements = append(event.Restatements, r)
 			if bytes += len(r.Body) + len(r.Context); bytes > restatementBytes {
 				return errEnough
 			}
 			return nil
-		}, `SELECT r.pos, r.event_id, r.declares_error, r.msp_id, r.recorded_at, r.tx_id, c.context, b.body FROM restatements r
-			JOIN bodies b ON b.pos = r.pos LEFT JOIN contexts c ON c.digest = b.context WHERE r.hash = ? ORDER BY r.pos`, hash[:])
+		}, questionRestatements+" WHERE r.hash = ? ORDER BY r.pos", hash[:])
 	})
 	return event, err
 }
