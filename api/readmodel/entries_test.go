@@ -72,6 +72,45 @@ func TestEntriesAreReadOnFromAnyPosition(t *testing.T) {
 	})
 }
 
+// What is recorded while the position is asked for must come after it, or nobody would be told of it.
+func TestAPositionIsBeforeWhatIsRecordedMeanwhile(t *testing.T) {
+	a := newArchive(t, 90, 1)
+	onEach(t, func(t *testing.T, k kind) {
+		s := open(t, k.fresh(t))
+		blocks := a.chain.all()
+		applied := make(chan error, 1)
+		go func() {
+			for _, b := range blocks {
+				if err := s.Apply(t.Context(), b); err != nil {
+					applied <- err
+					return
+				}
+			}
+			applied <- nil
+		}()
+		last := a.events[len(a.events)-1]
+		at := ledger.MillisOf(last.RecordTime.Instant)
+		for done := false; !done; {
+			select {
+			case err := <-applied:
+				if done = true; err != nil {
+					t.Fatal(err)
+				}
+			default:
+			}
+			p, ok, err := s.PositionBefore(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range a.events {
+				if !e.RecordTime.Instant.Before(at.Time()) && ok && !p.Before(a.places[e]) {
+					t.Fatalf("%v, recorded at or after %v, does not come after %v", a.places[e], at, p)
+				}
+			}
+		}
+	})
+}
+
 // lastBelow is the position of the last entry of the first blocks.
 func (a archive) lastBelow(height int) (last Position) {
 	for _, e := range a.events {
