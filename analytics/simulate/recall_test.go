@@ -27,10 +27,11 @@ func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 		}
 		return string(raw)
 	}
-	if text(1) != text(1) {
+	first := text(1)
+	if again := text(1); again != first {
 		t.Error("two stories of one seed differ")
 	}
-	if text(1) == text(2) {
+	if text(2) == first {
 		t.Error("two seeds tell one story")
 	}
 	if _, err := NewRecall(Config{}); !errors.Is(err, ErrConfig) {

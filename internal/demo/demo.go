@@ -107,7 +107,7 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 	if cfg.Folder == "" {
 		return nil, fmt.Errorf("%w: no folder for the proof", ErrInput)
 	}
-	if err := os.MkdirAll(cfg.Folder, 0o750); err != nil {
+	if err = os.MkdirAll(cfg.Folder, 0o750); err != nil {
 		return nil, err
 	}
 	cfg.Progress.Say(fmt.Sprintf("a simulated day of %d shipments (seed %d): companies, gateways and a dashboard connect", cfg.Shipments, cfg.Seed))
@@ -126,7 +126,7 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 	}
 	report.Shipments, report.Sent = Judge(day.Truth, verdicts), p.sent.sent()
 	cfg.Progress.Say("a lot of " + story.Name + " turns out bad: asking for its recall, and for the proof of the answer")
-	if err := report.recall(ctx, s, p, cfg.Folder, story); err != nil {
+	if err = report.recall(ctx, s, p, cfg.Folder, story); err != nil {
 		return nil, err
 	}
 	cfg.Progress.Say("asking the ledger for every verdict, on the peer of " + auditor)

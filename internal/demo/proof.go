@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,7 +67,7 @@ func prove(ctx context.Context, s *stack.Stack, folder string, story *simulate.R
 	if err != nil {
 		return out, err
 	}
-	if err := exportRoots(p, out.Roots); err != nil {
+	if err = exportRoots(p, out.Roots); err != nil {
 		return out, err
 	}
 	conn, err := s.Dial(recaller, profile.IdentityDashboard)
@@ -84,7 +83,7 @@ func prove(ctx context.Context, s *stack.Stack, folder string, story *simulate.R
 		out.Why = err.Error()
 		return out, nil
 	}
-	if err := publish(out.File, file); err != nil {
+	if err = publish(out.File, file); err != nil {
 		return out, err
 	}
 	out.Bytes = len(file)
@@ -93,7 +92,7 @@ func prove(ctx context.Context, s *stack.Stack, folder string, story *simulate.R
 	out.Milliseconds = float64(time.Since(begun).Microseconds()) / 1000
 	if err != nil {
 		out.Why = err.Error()
-		return out, nil
+		return out, nil //nolint:nilerr // the report tells it
 	}
 	out.tell(verified)
 	if missing := unproven(evidence, verified); missing > 0 {
@@ -104,7 +103,7 @@ func prove(ctx context.Context, s *stack.Stack, folder string, story *simulate.R
 	if err != nil {
 		return out, err
 	}
-	if err := publish(out.Forged, forged); err != nil {
+	if err = publish(out.Forged, forged); err != nil {
 		return out, err
 	}
 	_, err = verifyOffline(out.Forged, out.Roots)
@@ -221,7 +220,7 @@ func unproven(events []ledger.Digest, v proof.Verified) int {
 			delete(wanted, f.Key)
 		}
 	}
-	return len(slices.Collect(maps.Keys(wanted)))
+	return len(wanted)
 }
 
 // forge changes one byte of what a proof says that an event said, its time by a minute or some, and

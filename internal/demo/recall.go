@@ -91,7 +91,10 @@ func (p *player) recall(ctx context.Context, s *stack.Stack, story *simulate.Rec
 		if err != nil {
 			return nil, trace.Graph{}, fmt.Errorf("asking for the recall: %w", err)
 		}
-		g, err := client.ReadGraph(func() (*waybillv1.TracePart, error) { m, err := stream.Recv(); return m.GetPart(), err })
+		g, err := client.ReadGraph(func() (*waybillv1.TracePart, error) {
+			part, failed := stream.Recv()
+			return part.GetPart(), failed
+		})
 		if err != nil {
 			return nil, trace.Graph{}, fmt.Errorf("asking for the recall: %w", err)
 		}
