@@ -322,11 +322,11 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 			var records []report.Record
 			var digests [][]byte
 			counts := map[string]int{}
-			err := each(ctx, tx, func(rows *sql.Rows) error {
+			asking := each(ctx, tx, func(rows *sql.Rows) error {
 				var object string
-				rec, digest, err := scanRecord(rows, &object)
-				if err != nil {
-					return err
+				rec, digest, failed := scanRecord(rows, &object)
+				if failed != nil {
+					return failed
 				}
 				if counts[object]++; counts[object] > asked.Limit {
 					if counts[object] == asked.Limit+1 {
@@ -341,8 +341,8 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 				return nil
 			}, `SELECT x.epc, `+recordColumns+` FROM event_epcs x JOIN events e ON e.pos = x.pos JOIN bodies b ON b.pos = e.pos
 				WHERE x.epc IN (`+places+`) AND x.pos <= ?`+condition+` ORDER BY x.epc, x.pos`, append(append(args, last(asked.AsOf)), conditions...)...)
-			if err != nil {
-				return err
+			if asking != nil {
+				return asking
 			}
 			if err := addContexts(ctx, tx, records, digests, contexts); err != nil {
 				return err

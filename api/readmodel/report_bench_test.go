@@ -105,7 +105,7 @@ func BenchmarkReports(b *testing.B) {
 				began := processTime(b)
 				for b.Loop() {
 					stop := watchHeap(b)
-					var out io.Writer = io.Discard
+					out := io.Discard
 					if file := os.Getenv("WAYBILL_BENCH_REPORT"); file != "" {
 						w, err := os.Create(file + "." + string(f))
 						if err != nil {

@@ -24,7 +24,7 @@ func market(tb interface{ Fatal(...any) }, s *Store, l *reporttest.Ledger) {
 	n := 0
 	var declared []Recorded
 	for number, bodies := range l.Bodies() {
-		block := uint64(number) //nolint:gosec // few
+		block := uint64(number)
 		t := Recorded{TxID: reporttest.TxID(block), At: ledger.MillisOf(reporttest.Recorded(block))}
 		for _, body := range bodies {
 			r := l.Record(n)

@@ -44,11 +44,11 @@ func (r *reportService) DownloadReport(req *waybillv1.DownloadReportRequest, str
 	}
 	master := report.Layers{r.cfg.MasterData}
 	if len(req.GetMasterData()) > 0 {
-		v, err := report.ReadVocabulary(req.GetMasterData())
-		if err != nil {
-			return err
+		sent, bad := report.ReadVocabulary(req.GetMasterData())
+		if bad != nil {
+			return bad
 		}
-		master = append(master, v)
+		master = append(master, sent)
 	}
 	pieces := &reportPieces{stream: stream}
 	begin := func(s *report.Sheet) error {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // reports are in the time zone asked for, also on a machine without the database of zones
@@ -205,7 +206,7 @@ func printVerification(w io.Writer, v *waybillv1.VerifyProductResponse) error {
 		"lot", ifTrue(v.GetLotMatches(), "matches"), "expiry", ifTrue(v.GetExpiryMatches(), "matches"),
 		"status", v.GetStatus(), "custodian", v.GetCustodian(), "container", v.GetContainer(),
 		"commissioned by", by, "event", v.GetCommissionedByEvent(), "position", position(v.GetPosition()), "transaction", v.GetTransactionId(),
-		"ledger height", fmt.Sprint(v.GetLedgerHeight())); err != nil {
+		"ledger height", strconv.FormatUint(v.GetLedgerHeight(), 10)); err != nil {
 		return err
 	}
 	for _, r := range v.GetReasons() {
@@ -255,7 +256,7 @@ func (r *reportFlags) request(a *app, req *waybillv1.DownloadReportRequest, stdi
 }
 
 func (a *app) report(cmd *cobra.Command, r reportFlags, req *waybillv1.DownloadReportRequest) (err error) {
-	if err := r.request(a, req, cmd.InOrStdin()); err != nil {
+	if err = r.request(a, req, cmd.InOrStdin()); err != nil {
 		return err
 	}
 	target := cmd.OutOrStdout()

@@ -37,7 +37,7 @@ func (cannedReports) DownloadReport(r *waybillv1.DownloadReportRequest, s grpc.S
 	case "short":
 		parts = parts[:4]
 	case "altered":
-		parts[1].GetPart().(*waybillv1.DownloadReportResponse_Data).Data = []byte("something!") //nolint:errcheck // made above
+		parts[1].GetPart().(*waybillv1.DownloadReportResponse_Data).Data = []byte("something!")
 	case "failing":
 		parts = parts[:2]
 	}
