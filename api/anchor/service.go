@@ -177,10 +177,7 @@ func (s *Service) step(ctx context.Context) error {
 	}
 	head := max(last.Root.Height, s.anchored)
 	latest, err := s.cfg.Store.LatestRoot(ctx)
-	if errors.Is(err, readmodel.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, readmodel.ErrNotFound) {
 		return err
 	}
 	if latest.Height <= head {

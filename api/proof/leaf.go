@@ -193,8 +193,9 @@ func (c Content) identify(kind wire.Kind) (ledger.Digest, string, error) {
 		}
 		key, err := wire.FindingKey(f)
 		return sha256.Sum256(c.Body), key, err
+	default:
+		return ledger.Digest{}, "", fmt.Errorf("a fact of kind %q", kind)
 	}
-	return ledger.Digest{}, "", fmt.Errorf("a fact of kind %q", kind)
 }
 
 // describe names a fact by its key, for people.

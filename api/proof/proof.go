@@ -184,8 +184,8 @@ func Decode(file []byte) (Proof, error) {
 	packed := bytes.NewReader(body[n:])
 	r := flate.NewReaderDict(packed, []byte(dictionary))
 	var plain bytes.Buffer
-	got, err := io.Copy(&plain, io.LimitReader(r, int64(size)+1)) //nolint:gosec // bounded above
-	if err != nil || uint64(got) != size || packed.Len() > 0 {    //nolint:gosec // not negative
+	got, err := io.Copy(&plain, io.LimitReader(r, int64(size)+1))
+	if err != nil || uint64(got) != size || packed.Len() > 0 { //nolint:gosec // not negative
 		return Proof{}, fmt.Errorf("%w: it does not unpack to the length that it states", ErrMalformed)
 	}
 	m, err := codec()
@@ -193,7 +193,7 @@ func Decode(file []byte) (Proof, error) {
 		return Proof{}, err
 	}
 	var p Proof
-	if err := m.dec.Unmarshal(plain.Bytes(), &p); err != nil {
+	if err = m.dec.Unmarshal(plain.Bytes(), &p); err != nil {
 		return Proof{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	again, err := m.enc.Marshal(p)

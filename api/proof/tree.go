@@ -145,9 +145,9 @@ func (l *Log) set(level int, index uint64, hash []byte) {
 	if l.last[level] == nil {
 		l.last[level] = make([]byte, 0, TileBytes)
 	}
-	tile := append(l.last[level], hash...)
-	l.last[level], l.dirty[TileID{level, index >> tileHeight}] = tile, tile
-	if len(tile) == TileBytes {
+	l.last[level] = append(l.last[level], hash...)
+	l.dirty[TileID{level, index >> tileHeight}] = l.last[level]
+	if len(l.last[level]) == TileBytes {
 		l.last[level] = nil
 	}
 }
@@ -360,8 +360,8 @@ func (t *Tree) Consistency(from uint64) ([]Hash, error) {
 	}
 	hashes := make([][]byte, len(nodes.IDs))
 	for i, id := range nodes.IDs {
-		h, err := t.node(id)
-		if err != nil {
+		var h Hash
+		if h, err = t.node(id); err != nil {
 			return nil, err
 		}
 		hashes[i] = h[:]

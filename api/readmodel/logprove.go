@@ -33,8 +33,8 @@ func (s *Store) ProofsOf(ctx context.Context, height uint64, keys []string) (pro
 		p.Roots = []proof.SignedRoot{{Root: root}}
 		reader := leafReader{ctx: ctx, q: tx}
 		for _, key := range keys {
-			proven, err := reader.fact(key, root)
-			if err != nil {
+			var proven proof.Proven
+			if proven, err = reader.fact(key, root); err != nil {
 				return err
 			}
 			p.Leaves = append(p.Leaves, proven)
@@ -148,8 +148,8 @@ func (r leafReader) fact(key string, root ledger.Root) (proof.Proven, error) {
 func (r leafReader) event(leaf *proof.Leaf, content *proof.Content, table, where string, attributes []string) (pos int64, err error) {
 	args := make([]any, len(attributes))
 	for i, a := range attributes {
-		digest, err := ledger.ParseDigest(a)
-		if err != nil {
+		var digest ledger.Digest
+		if digest, err = ledger.ParseDigest(a); err != nil {
 			return 0, err
 		}
 		args[i] = digest[:]
@@ -189,7 +189,7 @@ func (r leafReader) verdict(leaf *proof.Leaf, content *proof.Content, attributes
 		return 0, fmt.Errorf("%w: window %q", ledger.ErrMalformed, attributes[1])
 	}
 	var text string
-	err = r.q.QueryRowContext(r.ctx, `SELECT pos, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ?`, attributes[0], int64(window), attributes[2]).Scan(&pos, &text) //nolint:gosec // 32 bits
+	err = r.q.QueryRowContext(r.ctx, `SELECT pos, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ?`, attributes[0], int64(window), attributes[2]).Scan(&pos, &text)
 	if err != nil {
 		return 0, err
 	}

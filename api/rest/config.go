@@ -37,6 +37,9 @@ type Config struct {
 	// Traces answers the questions of genealogy below /waybill/v1. Nil: there are no answers.
 	Traces Tracer
 
+	// Proofs proves events below /waybill/v1. Nil: there are no proofs.
+	Proofs Prover
+
 	// Lead waits until this process is the one to deliver subscriptions, of several that share them.
 	// The context it gives ends when it no longer is. Nil: it is at once, and for good.
 	Lead func(ctx context.Context) (context.Context, context.CancelFunc, error)

@@ -122,6 +122,7 @@ func (s *Server) routes() {
 	for _, what := range []string{"trace", "recall", "locate"} {
 		route("/waybill/v1/"+what, methods{get: s.traces(what), read: Read})
 	}
+	route("/waybill/v1/proof", methods{get: s.prove, read: Read})
 	route("/nextPageToken/{token}", methods{del: s.deleteToken, write: Read})
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, notFound("there is no such path"))

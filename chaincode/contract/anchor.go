@@ -55,8 +55,8 @@ func (c *Anchor) AnchorRoots(ctx contractapi.TransactionContextInterface, batch 
 	}
 	keys := []string{head}
 	for _, r := range in.Roots {
-		key, err := wire.RootKey(r.Root.Height, t.Actor.MSPID)
-		if err != nil {
+		var key string
+		if key, err = wire.RootKey(r.Root.Height, t.Actor.MSPID); err != nil {
 			return nil, coded(err)
 		}
 		keys = append(keys, key)

@@ -1,13 +1,21 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/waybill-dev/waybill/api/anchor"
+	"github.com/waybill-dev/waybill/api/proof"
+	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/api/rest"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -55,4 +63,24 @@ func identityKey(p *profile.Profile, name string) (crypto.Signer, error) {
 		return nil, fmt.Errorf("key of identity %s: it cannot sign", name)
 	}
 	return signer, nil
+}
+
+// restProofs gives the REST binding its proofs.
+type restProofs struct{ *anchor.Service }
+
+func (p restProofs) ProveEvents(ctx context.Context, events []epcis.Hash, bare bool) (proof.Proof, error) {
+	keys := make([]string, len(events))
+	for i, hash := range events {
+		keys[i] = wire.EventKey(ledger.Digest(hash))
+	}
+	found, err := p.Prove(ctx, anchor.Request{Keys: keys, Bare: bare})
+	switch {
+	case errors.Is(err, ledger.ErrUnknown):
+		err = rest.ErrNotFound
+	case errors.Is(err, anchor.ErrNotAnchored):
+		err = fmt.Errorf("%w: %w", rest.ErrBusy, err)
+	case errors.Is(err, anchor.ErrDisagrees), errors.Is(err, anchor.ErrDamaged), errors.Is(err, readmodel.ErrUnavailable):
+		err = fmt.Errorf("%w: %w", rest.ErrUnavailable, err)
+	}
+	return found, err
 }

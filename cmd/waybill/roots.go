@@ -135,7 +135,7 @@ func (a *app) exportRoots(w io.Writer, p *profile.Profile, folder string) error 
 	for _, mspID := range anchoring(p) {
 		var all [][]byte
 		for _, file := range p.TrustRoots[mspID] {
-			raw, err := os.ReadFile(file)
+			raw, err := os.ReadFile(file) //nolint:gosec // the profile names it
 			if err != nil {
 				return fail(exitRefused, codeFile, "", "%s", err)
 			}

@@ -128,6 +128,7 @@ func (c commits) compute(b *common.Block, out Block) (sum []byte, ok bool, err e
 		}
 		w.write(u)
 	}
+	w.flush()
 	h.Write(c.hash)
 	return h.Sum(nil), true, nil
 }
@@ -216,7 +217,7 @@ func (w *updateWriter) write(u update) {
 	if u.value == nil {
 		size += 2
 	}
-	b := protowire.AppendTag(w.buf[:0], fieldUpdate, protowire.BytesType)
+	b := protowire.AppendTag(w.buf, fieldUpdate, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(size)) //nolint:gosec // bounded by the block
 	text := func(field protowire.Number, s string) {
 		if s != "" {
@@ -229,23 +230,27 @@ func (w *updateWriter) write(u update) {
 	if u.value == nil {
 		b = protowire.AppendVarint(protowire.AppendTag(b, fieldIsDelete, protowire.VarintType), 1)
 	} else {
-		b = protowire.AppendVarint(protowire.AppendTag(b, fieldValue, protowire.BytesType), uint64(len(u.value)))
-		w.hash.Write(b)
-		w.hash.Write(u.value)
-		b = b[:0]
+		b = protowire.AppendBytes(protowire.AppendTag(b, fieldValue, protowire.BytesType), u.value)
 	}
-	b = protowire.AppendBytes(protowire.AppendTag(b, fieldVersion, protowire.BytesType), at)
-	w.hash.Write(b)
-	w.buf = b
+	w.buf = protowire.AppendBytes(protowire.AppendTag(b, fieldVersion, protowire.BytesType), at)
+	const piece = 32 << 10
+	if len(w.buf) >= piece {
+		w.flush()
+	}
+}
+
+func (w *updateWriter) flush() {
+	w.hash.Write(w.buf)
+	w.buf = w.buf[:0]
 }
 
 // appendOrdered is EncodeOrderPreservingVarUint64 of Fabric's ledger: a length and the big-endian
 // bytes from the first that is not zero.
 func appendOrdered(b []byte, n uint64) []byte {
 	size := (bits.Len64(n) + 7) / 8
-	b = append(b, byte(size))
+	b = append(b, byte(size)) //nolint:gosec // at most 8
 	for i := size - 1; i >= 0; i-- {
-		b = append(b, byte(n>>(8*i)))
+		b = append(b, byte(n>>(8*i))) //nolint:gosec // the byte at that place
 	}
 	return b
 }
