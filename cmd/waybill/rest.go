@@ -125,7 +125,7 @@ func (s *service) openREST(ctx context.Context, certificates *server.Certificate
 	}
 	urns := repository.NewPrefixes(p.repository, p.state, s.rest.prefixes)
 	if p.binding, err = rest.New(rest.Config{
-		Capturer: p.repository, Events: p.repository, Queries: p.state, Subscriptions: p.state, Tokens: p.state, Traces: restTraces{s.store}, Proofs: restProofs{s.anchor}, Reports: s.store.Reports(), ReportMaster: s.store.Reports(),
+		Capturer: p.repository, Events: p.repository, Queries: p.state, Subscriptions: p.state, Tokens: p.state, Traces: restTraces{s.store}, Reports: s.store.Reports(), ReportMaster: s.store.Reports(),
 		Lead: leader{p.state}.lead, BaseURL: s.rest.base, Authorize: authorizer(certificates), Log: log, TokenKey: p.state.TokenKey(),
 		Limits: limits, EPCFormat: s.rest.format, URN: urns.URN, VendorVersion: version(), Targets: s.rest.targets,
 		MasterData: s.store.Vocabulary(),
@@ -149,6 +149,8 @@ func authorizer(certificates *server.Certificates) rest.Authorizer {
 			roles = []ledger.Role{ledger.RoleRecorder}
 		case rest.Manage:
 			roles = []ledger.Role{ledger.RoleRecorder, ledger.RoleRegistrar}
+		default: // no roles would mean every caller
+			return fmt.Errorf("%w: no rule says who may do this", rest.ErrForbidden)
 		}
 		_, err := certificates.Admit(r.TLS, roles...)
 		if refusal, ok := errors.AsType[*server.RefusalError](err); ok {
@@ -169,20 +171,9 @@ func serviceKey(file string, mayMake bool) ([]byte, error) {
 	}
 	key, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if errors.Is(err, fs.ErrNotExist) && mayMake {
-		key = append([]byte(nil), rand.Text()...)
-		for len(key) < servicestate.KeyBytes {
-			key = append(key, rand.Text()...)
+		if err = makeServiceKey(file); err == nil {
+			key, err = os.ReadFile(file) //nolint:gosec // below the state folder
 		}
-		key = key[:servicestate.KeyBytes]
-		f, openErr := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // below the state folder
-		if openErr != nil {
-			return nil, wrong(openErr)
-		}
-		_, err = f.Write(key)
-		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-			return nil, wrong(err)
-		}
-		return key, nil
 	}
 	if err != nil {
 		return nil, wrong(err)
@@ -198,6 +189,33 @@ func serviceKey(file string, mayMake bool) ([]byte, error) {
 		return nil, wrong(fmt.Errorf("it has %d bytes, not %d", len(key), servicestate.KeyBytes))
 	}
 	return key, nil
+}
+
+// makeServiceKey makes a key file, whole or not at all: what is encrypted with a key that a power cut
+// takes away is lost. One that another process has made meanwhile stays.
+func makeServiceKey(file string) error {
+	text := rand.Text()
+	for len(text) < servicestate.KeyBytes {
+		text += rand.Text()
+	}
+	dir := filepath.Dir(file)
+	f, err := os.CreateTemp(dir, ".service.key-*") // readable by its owner only
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // it has its own name by then, or is of no use
+	_, err = f.WriteString(text[:servicestate.KeyBytes])
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Link(f.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	d, err := os.Open(dir) //nolint:gosec // the state folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // leader makes one process at a time deliver subscriptions, of several that share a database.
@@ -222,14 +240,17 @@ func (l leader) lead(ctx context.Context) (context.Context, context.CancelFunc, 
 		defer cancel()
 		held := time.Now()
 		for sleep(leading, every) == nil {
-			mine, err := l.state.Lease(leading, deliverLease)
+			asked := time.Now() // the lease lasts from then
+			limited, done := context.WithTimeout(leading, every)
+			mine, err := l.state.Lease(limited, deliverLease)
+			done()
 			switch {
 			case err == nil && !mine:
 				return
 			case err == nil:
-				held = time.Now()
-			case time.Since(held) > l.state.LeaseTime()-every:
-				return // another may have it by now
+				held = asked
+			case time.Since(held)+2*every >= l.state.LeaseTime():
+				return // another may have it before the next answer
 			}
 		}
 	}()
