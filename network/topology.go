@@ -107,7 +107,9 @@ type IdentitySpec struct {
 }
 
 // Roles lists the roles that an identity may hold; package ledger says what each allows.
-func Roles() []string { return []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor"} }
+func Roles() []string {
+	return []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor"}
+}
 
 // DefaultIdentities are the client identities of an organisation that names none.
 func DefaultIdentities() []IdentitySpec {

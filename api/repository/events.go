@@ -83,7 +83,10 @@ func (r *Repository) Event(ctx context.Context, id string) ([]rest.Record, error
 		e, err := r.cfg.Reader.Event(ctx, ledger.Digest(hash))
 		switch {
 		case err == nil:
-			list = append(list, placed{e.Position, recordOf(e, rest.Record{Hash: hash})})
+			// A restatement may bear the hash as its eventID, as the first text need not.
+			if !slices.ContainsFunc(list, func(p placed) bool { return p.Hash == hash && !p.Record.Event.IsErrorDeclaration() }) {
+				list = append(list, placed{e.Position, recordOf(e, rest.Record{Hash: hash})})
+			}
 			for _, s := range e.Restatements {
 				if !s.DeclaresError {
 					continue

@@ -222,7 +222,11 @@ func (r *Repository) recorded(ctx context.Context, e *epcis.Event, o submit.Outc
 		height, more := r.cfg.Reader.Changed()
 		if height > o.Block {
 			have, err := r.cfg.Reader.Event(ctx, ledger.Digest(rec.Hash))
-			if err == nil {
+			if err == nil && e.EventID != "" && e.EventID != have.EventID {
+				if r.restated(ctx, &rec) {
+					return rec
+				}
+			} else if err == nil {
 				if !e.IsErrorDeclaration() || have.DeclaredInError && len(have.Restatements) == 0 {
 					return recordOf(have, rec)
 				}
@@ -243,6 +247,22 @@ func (r *Repository) recorded(ctx context.Context, e *epcis.Event, o submit.Outc
 			return rec // it is recorded; when is not known yet
 		}
 	}
+}
+
+// restated finds the text of an event that bears the eventID it was sent with, which is not that of its
+// first text.
+func (r *Repository) restated(ctx context.Context, rec *rest.Record) bool {
+	found, err := r.Event(ctx, rec.Event.EventID)
+	if err != nil {
+		return false
+	}
+	for _, f := range found {
+		if f.Hash == rec.Hash && f.Event.EventID == rec.Event.EventID && f.Event.IsErrorDeclaration() == rec.Event.IsErrorDeclaration() {
+			*rec = f
+			return true
+		}
+	}
+	return false
 }
 
 // recordOf gives the recorded text of an event, or what was sent where it cannot be read.

@@ -353,6 +353,47 @@ func TestOneEventIsRecordedAndGivenBack(t *testing.T) {
 	}
 }
 
+func TestAnEventIsFoundByEveryEventIDItWasSentUnder(t *testing.T) {
+	g := newRig(t)
+	first, err := g.Record(t.Context(), one(t, event(1, "urn:uuid:a")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.ledger.Now++
+	second, err := g.Record(t.Context(), one(t, event(1, "urn:uuid:b")))
+	if err != nil || second.Hash != first.Hash || second.Event.EventID != "urn:uuid:b" || !second.RecordTime.After(first.RecordTime) {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	again, err := g.Record(t.Context(), one(t, event(1, "urn:uuid:b")))
+	if err != nil || again.Event.EventID != "urn:uuid:b" || !again.RecordTime.Equal(second.RecordTime) {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	if _, err = g.Record(t.Context(), one(t, event(2, "urn:uuid:b"))); !errors.Is(err, rest.ErrConflict) {
+		t.Errorf("other content: %v", err)
+	}
+	if n := g.recorded(); n != 1 {
+		t.Errorf("%d events are recorded", n)
+	}
+	for _, id := range []string{"urn:uuid:a", "urn:uuid:b"} {
+		got, err := g.Event(t.Context(), id)
+		if err != nil || len(got) != 1 || got[0].Hash != first.Hash || got[0].Event.EventID != id {
+			t.Errorf("%s: %+v, %v", id, got, err)
+		}
+	}
+	// The hash is the name of the content: it finds the event once, also when a text bears it.
+	named, err := g.Record(t.Context(), one(t, event(1, first.Hash.String())))
+	if err != nil || named.Event.EventID != first.Hash.String() {
+		t.Fatalf("%+v, %v", named, err)
+	}
+	if got, err := g.Event(t.Context(), first.Hash.String()); err != nil || len(got) != 1 || got[0].Event.EventID != first.Hash.String() {
+		t.Errorf("by hash: %+v, %v", got, err)
+	}
+	// Without an eventID it is the event as it is known.
+	if bare, err := g.Record(t.Context(), one(t, event(1, ""))); err != nil || bare.Event.EventID != "urn:uuid:a" {
+		t.Errorf("%+v, %v", bare, err)
+	}
+}
+
 func TestADeclarationIsAnsweredBesideItsEvent(t *testing.T) {
 	g := newRig(t)
 	first, err := g.Record(t.Context(), one(t, event(1, "urn:uuid:a")))

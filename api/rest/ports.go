@@ -103,7 +103,8 @@ type Capturer interface {
 	// call gave; next is empty at the end.
 	Jobs(ctx context.Context, cursor string, limit int) (jobs []Job, next string, err error)
 	// Record records one valid event and gives it back as the repository holds it: an
-	// event that is there already as it is there. ErrConflict.
+	// event that is there already as it is there, in the text that bears the eventID it
+	// was sent with. ErrConflict.
 	Record(ctx context.Context, event epcis.Source) (Record, error)
 }
 
@@ -128,7 +129,9 @@ type Events interface {
 	// recorded since do not change the pages before. ErrTooLarge, ErrTooComplex.
 	Select(ctx context.Context, q *query.Query, cursor string, limit int) (records []Record, next string, err error)
 	// Event gives the events with this eventID, or with this hash, in the order of
-	// recording: an event, and what was declared of it. ErrNotFound.
+	// recording: an event, and what was declared of it. An event that was stated again
+	// under another eventID is found by that one too, in the text that bears it.
+	// ErrNotFound.
 	Event(ctx context.Context, id string) ([]Record, error)
 	// Values gives up to limit different values of a resource, in bytewise order, that
 	// come after one.
@@ -158,7 +161,8 @@ type Queries interface {
 	CreateQuery(ctx context.Context, q NamedQuery) error
 	// Query gives a query; ErrNotFound.
 	Query(ctx context.Context, name string) (NamedQuery, error)
-	// Queries gives up to limit queries in bytewise order of names after one.
+	// Queries gives up to limit queries in bytewise order of names after one; fewer when they
+	// are large, and none only when there are none.
 	Queries(ctx context.Context, after string, limit int) ([]NamedQuery, error)
 	// DeleteQuery deletes a query and its subscriptions; ErrNotFound.
 	DeleteQuery(ctx context.Context, name string) error

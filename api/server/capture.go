@@ -471,7 +471,16 @@ func (r *eventReceiver) result(events int, f *epcis.Fault) eventInput {
 	return eventInput{ended: d}
 }
 
+// maxNamed bounds the events given for one eventID.
+const maxNamed = 100
+
 func (c *captureService) GetEvent(ctx context.Context, req *waybillv1.GetEventRequest) (*waybillv1.GetEventResponse, error) {
+	if id := req.GetEventId(); id != "" {
+		if req.GetHash() != "" {
+			return nil, refuse(codes.InvalidArgument, codeArgument, "an event is asked for by its hash or by an eventID")
+		}
+		return c.eventsNamed(ctx, id)
+	}
 	hash, err := epcis.ParseHash(req.GetHash())
 	if err != nil {
 		return nil, err
@@ -481,6 +490,24 @@ func (c *captureService) GetEvent(ctx context.Context, req *waybillv1.GetEventRe
 		return nil, err
 	}
 	return &waybillv1.GetEventResponse{Event: event(e)}, nil
+}
+
+func (c *captureService) eventsNamed(ctx context.Context, id string) (*waybillv1.GetEventResponse, error) {
+	named, err := c.cfg.Reader.Named(ctx, id, maxNamed)
+	if err != nil {
+		return nil, err
+	}
+	if len(named) == 0 {
+		return nil, fmt.Errorf("%w: no event has this eventID", readmodel.ErrNotFound)
+	}
+	events := make([]*waybillv1.Event, len(named))
+	for i, n := range named {
+		events[i] = event(n.Event)
+		if n.Text != nil {
+			events[i].Body, events[i].Context, events[i].EventId = n.Text.Body, n.Text.Context, n.Text.EventID
+		}
+	}
+	return &waybillv1.GetEventResponse{Event: events[0], Others: events[1:]}, nil
 }
 
 func eventFilter(f *waybillv1.EventFilter) (out readmodel.EventFilter, err error) {

@@ -349,6 +349,29 @@ func TestEventsAreListedPageByPage(t *testing.T) {
 	wants(t, err, codes.InvalidArgument, "WB_EPCIS_HASH")
 }
 
+func TestAnEventIsFoundByEachOfItsEventIDs(t *testing.T) {
+	r := newRig(t)
+	api := waybillv1.NewCaptureServiceClient(r.any())
+	a, err := api.CaptureEvents(t.Context(), captureList(observed(1, `,"eventID":"urn:uuid:a"`), observed(1, `,"eventID":"urn:uuid:b"`)))
+	if err != nil || a.GetRecorded() != 1 || a.GetDuplicate() != 1 {
+		t.Fatalf("%v, %v", a, err)
+	}
+	for _, id := range []string{"urn:uuid:a", "urn:uuid:b"} {
+		got, err := api.GetEvent(t.Context(), &waybillv1.GetEventRequest{EventId: id})
+		if err != nil {
+			t.Fatal(id, err)
+		}
+		e := got.GetEvent()
+		if e.GetHash() != a.GetResults()[0].GetHash() || e.GetEventId() != id || !strings.Contains(string(e.GetBody()), id) || len(e.GetRestatements()) != 1 || len(got.GetOthers()) != 0 {
+			t.Errorf("%s: %v", id, got)
+		}
+	}
+	_, err = api.GetEvent(t.Context(), &waybillv1.GetEventRequest{EventId: "urn:uuid:c"})
+	wants(t, err, codes.NotFound, "WB_NOT_FOUND")
+	_, err = api.GetEvent(t.Context(), &waybillv1.GetEventRequest{EventId: "urn:uuid:a", Hash: a.GetResults()[0].GetHash()})
+	wants(t, err, codes.InvalidArgument, "WB_ARGUMENT")
+}
+
 func TestItemsAnswerInAnySpelling(t *testing.T) {
 	r := newRig(t)
 	api := waybillv1.NewCaptureServiceClient(r.any())

@@ -32,6 +32,7 @@ type Recorder interface {
 type Reader interface {
 	Events(ctx context.Context, f readmodel.EventFilter, page readmodel.Page) (readmodel.Rows[readmodel.Event], error)
 	Event(ctx context.Context, hash ledger.Digest) (readmodel.Event, error)
+	Named(ctx context.Context, id string, limit int) ([]readmodel.Named, error)
 	Item(ctx context.Context, epc string, findings int) (readmodel.Item, error)
 	Device(ctx context.Context, id string) (readmodel.Device, error)
 	Devices(ctx context.Context, after string, limit int) ([]readmodel.Device, error)

@@ -455,6 +455,31 @@ func TestAnEventIDBelongsToOneEvent(t *testing.T) {
 	}
 }
 
+func TestARestatementTakesItsEventIDForItsOrganisation(t *testing.T) {
+	c := newChannel(t)
+	first, second := fields{"eventID": "urn:uuid:11111111-9457-4a51-bd6a-0bba133845a8"}, fields{"eventID": "urn:uuid:22222222-9457-4a51-bd6a-0bba133845a8"}
+	answers, _ := c.submit(t, "A", wire.FnRecordEvents, events(t, entry(1, first)))
+	expect(t, answers, "recorded")
+	answers, stub := c.submit(t, "A", wire.FnRecordEvents, events(t, entry(1, second), entry(2, second)))
+	expect(t, answers, "duplicate+ refused:WB_CONFLICT")
+	if tx := transaction(t, stub); len(tx.Restatements) != 1 || tx.Restatements[0].Record.EventID != second["eventID"] {
+		t.Errorf("%+v", tx.Restatements)
+	}
+	answers, _ = c.submit(t, "A", wire.FnRecordEvents, events(t, entry(2, second), entry(2, first), entry(2, nil)))
+	expect(t, answers, "refused:WB_CONFLICT refused:WB_CONFLICT recorded")
+	// Sent again, both are there and nothing is written.
+	answers, stub = c.submit(t, "A", wire.FnRecordEvents, events(t, entry(1, second), entry(1, first)))
+	expect(t, answers, "duplicate+ duplicate")
+	if set := stub.ReadWriteSet(); len(set.Writes) > 0 {
+		t.Errorf("%d writes", len(set.Writes))
+	}
+	// Another organisation's ids are its own, and an id that others' content has is not taken over by a restatement.
+	answers, _ = c.submit(t, "B", wire.FnRecordEvents, events(t, entry(3, second)))
+	expect(t, answers, "recorded")
+	answers, _ = c.submit(t, "A", wire.FnRecordEvents, events(t, entry(3, first)))
+	expect(t, answers, "refused:WB_CONFLICT")
+}
+
 func TestFindingsSpanTransactionsAndBatches(t *testing.T) {
 	c := newChannel(t)
 	commission := fields{"action": "ADD", "bizStep": "commissioning"}

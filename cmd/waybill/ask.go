@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -90,10 +92,10 @@ func printFindings(w io.Writer, findings []*waybillv1.Finding) error {
 
 func (a *app) newEventCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "event HASH",
+		Use:   "event HASH|EVENTID",
 		Short: "Show a recorded event as it was sent",
 		Long: `Show an event by its hash, in either spelling: ni:///sha-256;…?ver=CBV2.0 or 64 hexadecimal
-digits. With --body only its JSON as it was first recorded, white space aside. One event may have been
+digits; or by any eventID it was sent under, in the text that bears that one. With --body only its JSON as it was first recorded, white space aside. One event may have been
 recorded in several spellings, which share its hash: with another eventID, with identifiers spelt
 otherwise, or declared in error. With --bodies each of them, a line each, the first recorded first.`,
 		Example: `  waybill event $(waybill hash shipment.jsonld | head -1)
@@ -106,7 +108,7 @@ otherwise, or declared in error. With --bodies each of them, a line each, the fi
 	cmd.MarkFlagsMutuallyExclusive("body", "bodies")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
-			r, err := waybillv1.NewCaptureServiceClient(conn).GetEvent(ctx, &waybillv1.GetEventRequest{Hash: args[0]})
+			r, err := getEvent(ctx, waybillv1.NewCaptureServiceClient(conn), args[0])
 			if err != nil {
 				return err
 			}
@@ -124,6 +126,17 @@ otherwise, or declared in error. With --bodies each of them, a line each, the fi
 		})
 	}
 	return cmd
+}
+
+// getEvent asks for an event by its hash, else by an eventID: the latter may have the form of a hash that is
+// none of an event's.
+func getEvent(ctx context.Context, api waybillv1.CaptureServiceClient, name string) (*waybillv1.GetEventResponse, error) {
+	if _, err := epcis.ParseHash(name); err == nil {
+		if r, err := api.GetEvent(ctx, &waybillv1.GetEventRequest{Hash: name}); status.Code(err) != codes.NotFound {
+			return r, err
+		}
+	}
+	return api.GetEvent(ctx, &waybillv1.GetEventRequest{EventId: name})
 }
 
 func printBodies(w io.Writer, e *waybillv1.Event) error {

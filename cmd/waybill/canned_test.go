@@ -66,11 +66,11 @@ func cannedEvent() *waybillv1.Event {
 }
 
 func (canned) GetEvent(_ context.Context, r *waybillv1.GetEventRequest) (*waybillv1.GetEventResponse, error) {
-	if r.GetHash() == "slow" {
+	if r.GetEventId() == "slow" {
 		return nil, status.Error(codes.DeadlineExceeded, "context deadline exceeded")
 	}
 	e := cannedEvent()
-	if r.GetHash() == "restated" {
+	if r.GetEventId() == "restated" {
 		e.Restatements = []*waybillv1.Restatement{{Body: []byte(`{"type":"ObjectEvent","n":1.5}`), RecordedBy: "CarrierMSP", RecordedAt: at(6), TransactionId: cannedTx}}
 	}
 	return &waybillv1.GetEventResponse{Event: e}, nil

@@ -1040,7 +1040,9 @@ func (x *Restatement) GetPosition() *Position {
 type GetEventRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its hash: ni:///sha-256;…?ver=CBV2.0 or 64 hexadecimal digits.
-	Hash          string `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	Hash string `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Instead of the hash: an eventID that it was sent under.
+	EventId       string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1082,11 +1084,22 @@ func (x *GetEventRequest) GetHash() string {
 	return ""
 }
 
+func (x *GetEventRequest) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
 // GetEventResponse is the event.
 type GetEventResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The event with its restatements.
-	Event         *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// The event with its restatements. Asked for by an eventID, its body, context and event_id are those of
+	// the text that bears the eventID.
+	Event *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// Further events that bear the eventID, in ledger order, at most 99: each organisation has eventIDs of its
+	// own.
+	Others        []*Event `protobuf:"bytes,2,rep,name=others,proto3" json:"others,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1124,6 +1137,13 @@ func (*GetEventResponse) Descriptor() ([]byte, []int) {
 func (x *GetEventResponse) GetEvent() *Event {
 	if x != nil {
 		return x.Event
+	}
+	return nil
+}
+
+func (x *GetEventResponse) GetOthers() []*Event {
+	if x != nil {
+		return x.Others
 	}
 	return nil
 }
@@ -1789,11 +1809,13 @@ const file_waybill_v1_capture_proto_rawDesc = "" +
 	"\vrecorded_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt\x12%\n" +
 	"\x0etransaction_id\x18\a \x01(\tR\rtransactionId\x120\n" +
-	"\bposition\x18\b \x01(\v2\x14.waybill.v1.PositionR\bposition\"%\n" +
+	"\bposition\x18\b \x01(\v2\x14.waybill.v1.PositionR\bposition\"@\n" +
 	"\x0fGetEventRequest\x12\x12\n" +
-	"\x04hash\x18\x01 \x01(\tR\x04hash\";\n" +
+	"\x04hash\x18\x01 \x01(\tR\x04hash\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\tR\aeventId\"f\n" +
 	"\x10GetEventResponse\x12'\n" +
-	"\x05event\x18\x01 \x01(\v2\x11.waybill.v1.EventR\x05event\"\xca\x01\n" +
+	"\x05event\x18\x01 \x01(\v2\x11.waybill.v1.EventR\x05event\x12)\n" +
+	"\x06others\x18\x02 \x03(\v2\x11.waybill.v1.EventR\x06others\"\xca\x01\n" +
 	"\vEventFilter\x12\x10\n" +
 	"\x03epc\x18\x01 \x01(\tR\x03epc\x12\x1d\n" +
 	"\n" +
@@ -1924,36 +1946,37 @@ var file_waybill_v1_capture_proto_depIdxs = []int32{
 	25, // 17: waybill.v1.Restatement.recorded_at:type_name -> google.protobuf.Timestamp
 	26, // 18: waybill.v1.Restatement.position:type_name -> waybill.v1.Position
 	10, // 19: waybill.v1.GetEventResponse.event:type_name -> waybill.v1.Event
-	27, // 20: waybill.v1.EventFilter.event_time:type_name -> waybill.v1.TimeRange
-	14, // 21: waybill.v1.ListEventsRequest.filter:type_name -> waybill.v1.EventFilter
-	10, // 22: waybill.v1.ListEventsResponse.events:type_name -> waybill.v1.Event
-	14, // 23: waybill.v1.WatchEventsRequest.filter:type_name -> waybill.v1.EventFilter
-	26, // 24: waybill.v1.WatchEventsRequest.after:type_name -> waybill.v1.Position
-	10, // 25: waybill.v1.WatchEventsResponse.event:type_name -> waybill.v1.Event
-	26, // 26: waybill.v1.WatchEventsResponse.position:type_name -> waybill.v1.Position
-	21, // 27: waybill.v1.GetItemResponse.item:type_name -> waybill.v1.Item
-	1,  // 28: waybill.v1.Item.status:type_name -> waybill.v1.ItemStatus
-	25, // 29: waybill.v1.Item.last_event_time:type_name -> google.protobuf.Timestamp
-	25, // 30: waybill.v1.Item.commissioned_at:type_name -> google.protobuf.Timestamp
-	25, // 31: waybill.v1.Item.ended_at:type_name -> google.protobuf.Timestamp
-	24, // 32: waybill.v1.Item.findings:type_name -> waybill.v1.Finding
-	2,  // 33: waybill.v1.CaptureService.CaptureEvents:input_type -> waybill.v1.CaptureEventsRequest
-	6,  // 34: waybill.v1.CaptureService.StreamEvents:input_type -> waybill.v1.StreamEventsRequest
-	12, // 35: waybill.v1.CaptureService.GetEvent:input_type -> waybill.v1.GetEventRequest
-	15, // 36: waybill.v1.CaptureService.ListEvents:input_type -> waybill.v1.ListEventsRequest
-	17, // 37: waybill.v1.CaptureService.WatchEvents:input_type -> waybill.v1.WatchEventsRequest
-	19, // 38: waybill.v1.CaptureService.GetItem:input_type -> waybill.v1.GetItemRequest
-	4,  // 39: waybill.v1.CaptureService.CaptureEvents:output_type -> waybill.v1.CaptureEventsResponse
-	8,  // 40: waybill.v1.CaptureService.StreamEvents:output_type -> waybill.v1.StreamEventsResponse
-	13, // 41: waybill.v1.CaptureService.GetEvent:output_type -> waybill.v1.GetEventResponse
-	16, // 42: waybill.v1.CaptureService.ListEvents:output_type -> waybill.v1.ListEventsResponse
-	18, // 43: waybill.v1.CaptureService.WatchEvents:output_type -> waybill.v1.WatchEventsResponse
-	20, // 44: waybill.v1.CaptureService.GetItem:output_type -> waybill.v1.GetItemResponse
-	39, // [39:45] is the sub-list for method output_type
-	33, // [33:39] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	10, // 20: waybill.v1.GetEventResponse.others:type_name -> waybill.v1.Event
+	27, // 21: waybill.v1.EventFilter.event_time:type_name -> waybill.v1.TimeRange
+	14, // 22: waybill.v1.ListEventsRequest.filter:type_name -> waybill.v1.EventFilter
+	10, // 23: waybill.v1.ListEventsResponse.events:type_name -> waybill.v1.Event
+	14, // 24: waybill.v1.WatchEventsRequest.filter:type_name -> waybill.v1.EventFilter
+	26, // 25: waybill.v1.WatchEventsRequest.after:type_name -> waybill.v1.Position
+	10, // 26: waybill.v1.WatchEventsResponse.event:type_name -> waybill.v1.Event
+	26, // 27: waybill.v1.WatchEventsResponse.position:type_name -> waybill.v1.Position
+	21, // 28: waybill.v1.GetItemResponse.item:type_name -> waybill.v1.Item
+	1,  // 29: waybill.v1.Item.status:type_name -> waybill.v1.ItemStatus
+	25, // 30: waybill.v1.Item.last_event_time:type_name -> google.protobuf.Timestamp
+	25, // 31: waybill.v1.Item.commissioned_at:type_name -> google.protobuf.Timestamp
+	25, // 32: waybill.v1.Item.ended_at:type_name -> google.protobuf.Timestamp
+	24, // 33: waybill.v1.Item.findings:type_name -> waybill.v1.Finding
+	2,  // 34: waybill.v1.CaptureService.CaptureEvents:input_type -> waybill.v1.CaptureEventsRequest
+	6,  // 35: waybill.v1.CaptureService.StreamEvents:input_type -> waybill.v1.StreamEventsRequest
+	12, // 36: waybill.v1.CaptureService.GetEvent:input_type -> waybill.v1.GetEventRequest
+	15, // 37: waybill.v1.CaptureService.ListEvents:input_type -> waybill.v1.ListEventsRequest
+	17, // 38: waybill.v1.CaptureService.WatchEvents:input_type -> waybill.v1.WatchEventsRequest
+	19, // 39: waybill.v1.CaptureService.GetItem:input_type -> waybill.v1.GetItemRequest
+	4,  // 40: waybill.v1.CaptureService.CaptureEvents:output_type -> waybill.v1.CaptureEventsResponse
+	8,  // 41: waybill.v1.CaptureService.StreamEvents:output_type -> waybill.v1.StreamEventsResponse
+	13, // 42: waybill.v1.CaptureService.GetEvent:output_type -> waybill.v1.GetEventResponse
+	16, // 43: waybill.v1.CaptureService.ListEvents:output_type -> waybill.v1.ListEventsResponse
+	18, // 44: waybill.v1.CaptureService.WatchEvents:output_type -> waybill.v1.WatchEventsResponse
+	20, // 45: waybill.v1.CaptureService.GetItem:output_type -> waybill.v1.GetItemResponse
+	40, // [40:46] is the sub-list for method output_type
+	34, // [34:40] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_capture_proto_init() }

@@ -43,7 +43,7 @@ type CaptureServiceClient interface {
 	// StreamEvents records events as they come and answers each, in the order sent, once it is on the
 	// ledger for good. The server reads on only while few events are unanswered.
 	StreamEvents(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamEventsRequest, StreamEventsResponse], error)
-	// GetEvent gives an event by its hash, as it was sent.
+	// GetEvent gives an event by its hash or by an eventID, as it was sent.
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*GetEventResponse, error)
 	// ListEvents lists events that pass a filter, in ledger order.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
@@ -147,7 +147,7 @@ type CaptureServiceServer interface {
 	// StreamEvents records events as they come and answers each, in the order sent, once it is on the
 	// ledger for good. The server reads on only while few events are unanswered.
 	StreamEvents(grpc.BidiStreamingServer[StreamEventsRequest, StreamEventsResponse]) error
-	// GetEvent gives an event by its hash, as it was sent.
+	// GetEvent gives an event by its hash or by an eventID, as it was sent.
 	GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error)
 	// ListEvents lists events that pass a filter, in ledger order.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
