@@ -138,7 +138,7 @@ func BenchmarkCatchUp(b *testing.B) {
 			s := k.open(b)
 			b.StartTimer()
 			began := time.Now()
-			if err := s.CatchUp(b.Context(), c, uint64(len(c.all()))); err != nil {
+			if err := s.rebuildTo(b.Context(), c, uint64(len(c.all()))); err != nil {
 				b.Fatal(err)
 			}
 			took += time.Since(began)

@@ -29,6 +29,11 @@ type dialect struct {
 	parameters int
 	// copies says that rows without conflict can be streamed into a table.
 	copies bool
+	// loads says that a large store can be sorted in one transaction; hasTable asks whether a table is there,
+	// beforeSort and afterSort prepare the connection for it.
+	loads                 bool
+	hasTable              string
+	beforeSort, afterSort []string
 }
 
 // rewrite turns the statements of a migration into the database's own.

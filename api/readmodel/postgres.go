@@ -21,10 +21,13 @@ func postgresDialect(cockroach bool) dialect {
 		name: "PostgreSQL", place: "BIGINT", blob: "BYTEA", text: `TEXT COLLATE "C"`, numbered: true, lock: " FOR UPDATE",
 		reading: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 		rows:    []int{512, 64, 8, 1}, parameters: 10_000, copies: true,
+		loads: true, hasTable: `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?`,
+		beforeSort: []string{`SET work_mem = '256MB'`}, afterSort: []string{`RESET work_mem`},
 	}
 	if cockroach {
 		// Its text compares byte by byte as it is, and its collated text is another type.
 		d.name, d.text = "CockroachDB", "TEXT"
+		d.loads = false // its transactions are to be small
 	}
 	return d
 }
@@ -176,7 +179,7 @@ func unreachable(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// look has the database look at its tables when they have grown twice as large: it plans by what they
+// look has the database look at its tables when they have grown several times as large: it plans by what they
 // hold, and does not notice by itself that they were empty a minute ago. That it fails is no harm.
 func (s *Store) look(ctx context.Context, conn *sql.Conn, facts int) {
 	if s.cfg.Postgres == "" {
@@ -185,7 +188,7 @@ func (s *Store) look(ctx context.Context, conn *sql.Conn, facts int) {
 	if s.analyse -= facts; s.analyse > 0 {
 		return
 	}
-	s.nextLook = max(2*s.nextLook, firstLook)
+	s.nextLook = max(4*s.nextLook, firstLook)
 	s.analyse = s.nextLook
 	for _, t := range s.tables {
 		if _, err := conn.ExecContext(ctx, "ANALYZE "+t.name); ctx.Err() != nil {

@@ -95,7 +95,7 @@ func (s *Store) Check(ctx context.Context, src Source, scratch string, begin fun
 			return err
 		}
 		defer fresh.Close() //nolint:errcheck // it goes with its folder
-		if err = fresh.CatchUp(ctx, src, c.Height); err != nil {
+		if err = fresh.rebuildTo(ctx, src, c.Height); err != nil {
 			return err
 		}
 		return fresh.snapshot(ctx, func(want querier) error {
@@ -168,7 +168,7 @@ func Rebuild(ctx context.Context, cfg Config, src Source, height uint64, found f
 		}
 	}()
 	r.From, _ = fresh.Changed()
-	if err = fresh.CatchUp(ctx, src, height); err != nil {
+	if err = fresh.rebuildTo(ctx, src, height); err != nil {
 		if !errors.Is(err, ErrForeign) {
 			return r, err
 		}
@@ -177,7 +177,7 @@ func Rebuild(ctx context.Context, cfg Config, src Source, height uint64, found f
 			return r, err
 		}
 		r.From = 0
-		if err = fresh.CatchUp(ctx, src, height); err != nil {
+		if err = fresh.rebuildTo(ctx, src, height); err != nil {
 			return r, err
 		}
 	}

@@ -98,6 +98,7 @@ type Store struct {
 	schemaName string // on PostgreSQL
 	analyse    int    // facts to take in before the database looks at its tables
 	nextLook   int    // how many after that
+	loading    bool   // see load
 
 	metrics metrics
 

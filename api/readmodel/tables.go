@@ -11,6 +11,7 @@ type table struct {
 	columns []string
 	key     int    // the primary key is that many of the first columns
 	merge   string // what a row does that is there already; empty if that is an error
+	spread  bool   // rows are many and their keys come in no order; see load
 }
 
 // The tables, in the order in which they are written.
@@ -98,6 +99,7 @@ func tables() [tableCount]table {
 	define(tLogTiles, "log_tiles", "level tile hashes", 2, "(level, tile) DO UPDATE SET hashes = excluded.hashes")
 	define(tTotals, "totals", "name value", 1, `(name) DO UPDATE SET value = totals.value + excluded.value`)
 	define(tPosition, "position", "one block hash genesis", 1, `(one) DO UPDATE SET block = excluded.block, hash = excluded.hash, genesis = excluded.genesis`)
+	all[tEPCs].spread, all[tTerms].spread = true, true
 	return all
 }
 

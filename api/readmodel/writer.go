@@ -19,6 +19,9 @@ const copyFrom = 32
 
 // insert writes rows, given as the values of the table's columns one row after the other.
 func (w writer) insert(t table, values []any) error {
+	if t.spread && w.store.loading {
+		t = t.loadingAs()
+	}
 	width := len(t.columns)
 	if w.store.dialect.copies && t.merge == "" && len(values) >= copyFrom*width {
 		return copyRows(w.ctx, w.conn, t, values)
