@@ -34,6 +34,8 @@ const (
 type Prefixes struct {
 	repository *Repository
 	learned    Learned
+	// named are the operator's, which what events tell does not overrule.
+	named epcis.CompanyPrefixes
 
 	mu       sync.Mutex
 	known    map[string]bool
@@ -45,11 +47,7 @@ type Prefixes struct {
 
 // NewPrefixes makes it with the prefixes that the operator named.
 func NewPrefixes(r *Repository, learned Learned, named epcis.CompanyPrefixes) *Prefixes {
-	p := &Prefixes{repository: r, learned: learned, known: map[string]bool{}}
-	for _, prefix := range named {
-		p.add(prefix)
-	}
-	return p
+	return &Prefixes{repository: r, learned: learned, named: slices.Clone(named), known: map[string]bool{}}
 }
 
 func (p *Prefixes) add(prefix string) bool {
@@ -73,6 +71,9 @@ func (p *Prefixes) URN(id string) (string, error) {
 func (p *Prefixes) translate(id string) (string, error) {
 	if strings.HasPrefix(id, "urn:") {
 		return id, nil
+	}
+	if urn, err := p.named.URN(id); err == nil {
+		return urn, nil
 	}
 	p.mu.Lock()
 	var fitting epcis.CompanyPrefixes

@@ -108,14 +108,20 @@ func (s *Server) listQueries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	queries, err := s.cfg.Queries.Queries(r.Context(), cursor, perPage+1)
+	queries, err := s.cfg.Queries.Queries(r.Context(), cursor, perPage)
 	if err != nil {
 		return err
 	}
 	next := ""
-	if len(queries) > perPage {
-		queries = queries[:perPage]
-		next = queries[perPage-1].Name
+	if len(queries) > 0 {
+		last := queries[len(queries)-1].Name
+		more, err := s.cfg.Queries.Queries(r.Context(), last, 1)
+		if err != nil {
+			return err
+		}
+		if len(more) > 0 {
+			next = last
+		}
 	}
 	list := make([]queryJSON, 0, len(queries))
 	for _, q := range queries {

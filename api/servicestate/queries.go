@@ -53,16 +53,27 @@ func (s *Store) query(ctx context.Context, on runner, name string) (rest.NamedQu
 	return rest.NamedQuery{Name: name, Definition: definition}, s.failed(err)
 }
 
+// listQueries ends a list of queries after the one whose definition exceeds it in sum.
+const listQueries = 16 << 20
+
 // Queries implements rest.Queries.
 func (s *Store) Queries(ctx context.Context, after string, limit int) (list []rest.NamedQuery, err error) {
+	bytes := 0
 	err = s.each(ctx, s.db, func(rows *sql.Rows) error {
+		if bytes > listQueries {
+			return errEnough
+		}
 		var q rest.NamedQuery
 		var definition []byte
 		failed := rows.Scan(&q.Name, &definition)
 		q.Definition = definition
 		list = append(list, q)
+		bytes += len(definition)
 		return failed
 	}, `SELECT name, definition FROM service_queries WHERE org = ? AND name > ? ORDER BY name LIMIT ?`, s.cfg.Organisation, after, limit)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
 	return list, err
 }
 

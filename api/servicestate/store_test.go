@@ -269,6 +269,36 @@ func TestJobsWithManyErrorsAreBoundedAndNameThemAll(t *testing.T) {
 	})
 }
 
+func TestAListOfLargeQueriesEndsEarlyAndGoesOn(t *testing.T) {
+	onEach(t, func(t *testing.T, cfg servicestate.Config) {
+		ctx := t.Context()
+		s := open(t, cfg)
+		definition := json.RawMessage(`{"EQ_eventID":["urn:x:` + strings.Repeat("x", 1<<20) + `"]}`)
+		const queries = 20
+		for n := range queries {
+			must(t, s.CreateQuery(ctx, rest.NamedQuery{Name: string(rune('a' + n)), Definition: definition}))
+		}
+		seen, pages := 0, 0
+		for after := ""; ; pages++ {
+			list, err := s.Queries(ctx, after, 1000)
+			must(t, err)
+			if len(list) == 0 {
+				break
+			}
+			for _, q := range list {
+				if want := string(rune('a' + seen)); q.Name != want || len(q.Definition) != len(definition) {
+					t.Fatalf("query %q of %d bytes, want %q", q.Name, len(q.Definition), want)
+				}
+				seen++
+			}
+			after = list[len(list)-1].Name
+		}
+		if seen != queries || pages != 2 {
+			t.Errorf("%d queries on %d pages", seen, pages)
+		}
+	})
+}
+
 func TestManyWorkersDoEachJobOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, cfg servicestate.Config) {
 		ctx := t.Context()
