@@ -80,6 +80,7 @@ const (
 	MaxBytes      = 48 << 20
 	MaxPlainBytes = 64 << 20
 
+	maxRoots      = 2
 	maxSignatures = 256
 	maxHashes     = MaxLeaves * 64
 )
@@ -146,6 +147,11 @@ func (p Proof) Encode() ([]byte, error) {
 	if len(plain) > MaxPlainBytes {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are allowed; leave contents out or prove fewer facts", ErrMalformed, len(plain), MaxPlainBytes)
 	}
+	return pack(plain)
+}
+
+// pack makes the file of what it holds.
+func pack(plain []byte) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(magic)
 	b.Write(binary.AppendUvarint(nil, uint64(len(plain))))
@@ -192,6 +198,9 @@ func Decode(file []byte) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
+	if err = m.countable(plain.Bytes()); err != nil {
+		return Proof{}, err
+	}
 	var p Proof
 	if err = m.dec.Unmarshal(plain.Bytes(), &p); err != nil {
 		return Proof{}, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -201,6 +210,36 @@ func Decode(file []byte) (Proof, error) {
 		return Proof{}, fmt.Errorf("%w: not in the deterministic encoding", ErrMalformed)
 	}
 	return p, p.check()
+}
+
+// countable holds the numbers of roots and signatures before anything is made of them: a byte of a
+// hostile file is else a whole signature in memory, and arrays in arrays of them are gigabytes.
+func (m modes) countable(plain []byte) error {
+	var outline struct {
+		Kind   cbor.RawMessage   `cbor:"1,keyasint"`
+		Roots  []cbor.RawMessage `cbor:"2,keyasint"`
+		Leaves cbor.RawMessage   `cbor:"3,keyasint,omitempty"`
+		Hashes cbor.RawMessage   `cbor:"4,keyasint"`
+	}
+	if err := m.dec.Unmarshal(plain, &outline); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if len(outline.Roots) > maxRoots {
+		return fmt.Errorf("%w: %d roots", ErrMalformed, len(outline.Roots))
+	}
+	for _, raw := range outline.Roots {
+		var root struct {
+			Root       cbor.RawMessage   `cbor:"1,keyasint"`
+			Signatures []cbor.RawMessage `cbor:"2,keyasint"`
+		}
+		if err := m.dec.Unmarshal(raw, &root); err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if len(root.Signatures) > maxSignatures {
+			return fmt.Errorf("%w: %d signatures", ErrMalformed, len(root.Signatures))
+		}
+	}
+	return nil
 }
 
 // check holds the proof's form.
