@@ -266,9 +266,11 @@ func (s *Store) Anchors(ctx context.Context, above uint64, limit int) ([]Anchore
 	return s.anchors(ctx, ` WHERE a.height > ? ORDER BY a.height, a.msp_id LIMIT ?`, int64(min(above, maxBlock)), limit)
 }
 
-// LatestAnchors gives the anchored roots below a height, the highest first, at most limit.
+// LatestAnchors gives the anchored roots below a height, the highest first, at most limit. Those at a
+// height that the ledger had not reached when they were anchored are left out, or whoever anchors many
+// of them would hide the others' (see Disagreements).
 func (s *Store) LatestAnchors(ctx context.Context, below uint64, limit int) ([]Anchored, error) {
-	return s.anchors(ctx, ` WHERE a.height < ? ORDER BY a.height DESC, a.msp_id LIMIT ?`, int64(min(below, maxBlock)), limit)
+	return s.anchors(ctx, ` WHERE a.height < ? AND a.height <= a.block ORDER BY a.height DESC, a.msp_id LIMIT ?`, int64(min(below, maxBlock)), limit)
 }
 
 // AnchorsAt gives the roots anchored at a height, by organisation.
