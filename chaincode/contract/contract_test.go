@@ -433,6 +433,19 @@ func TestAnotherOrganisationDeclaresNothingInError(t *testing.T) {
 	if back := query[wire.RecordedEvent](t, c, wire.FnGetEvent, answers[0].Digest.String()); back.Record.DeclaredInError {
 		t.Error("declared in error by who did not record it")
 	}
+	// Nor does it keep the recorder from saying the same.
+	own, stub := c.submit(t, "A", wire.FnRecordEvents, events(t, declared, declared))
+	expect(t, own, "duplicate+ duplicate+")
+	if back := query[wire.RecordedEvent](t, c, wire.FnGetEvent, answers[0].Digest.String()); !back.Record.DeclaredInError {
+		t.Error("the recorder's own declaration came to nothing after another's in the same words")
+	}
+	if tx := transaction(t, stub); own[0].RecordedIn != "" || own[1].RecordedIn == "" || len(tx.Restatements) != 1 || !bytes.Equal(tx.Restatements[0].Body, declared.Body) {
+		t.Errorf("%+v %+v", own, tx.Restatements)
+	}
+	again, stub := c.submit(t, "A", wire.FnRecordEvents, events(t, declared))
+	if expect(t, again, "duplicate+"); len(stub.ReadWriteSet().Writes) > 0 {
+		t.Error("declared twice")
+	}
 }
 
 func TestAnEventIDBelongsToOneEvent(t *testing.T) {

@@ -324,7 +324,7 @@ func (r *eventRecorder) restate(in *eventInput, decision ledger.EventDecision, r
 		}
 	}
 	r.summary.Restatements = append(r.summary.Restatements, wire.EventRef{Hash: in.event.Hash, Index: decision.Record.Index})
-	return r.repository.CreateRestatement(in.event.Hash, in.event.Body, decision.Record)
+	return r.repository.PutRestatement(in.event.Hash, in.event.Body, decision.Record)
 }
 
 // GetEvent gives the wire.RecordedEvent of a hash, which is given as its CBV 2.0 form or in

@@ -184,7 +184,10 @@ func DecideEvent(in EventInput, view EventView, tx Tx, position int) (EventDecis
 	if view.Recorded != nil && view.Recorded.BodyDigest == in.Body {
 		return EventDecision{Status: StatusDuplicate, RecordedIn: view.Recorded.TxID}, nil
 	}
-	if view.Recorded != nil && view.Restated != nil {
+	// Only who recorded an event may declare it in error; another's declaration is kept as its word, and
+	// does not take the recorder's own, in the same words, from it.
+	declares := view.Recorded != nil && in.Event.IsErrorDeclaration() && !view.Recorded.DeclaredInError && view.Recorded.MSPID == tx.Actor.MSPID
+	if view.Recorded != nil && view.Restated != nil && !declares {
 		return EventDecision{Status: StatusDuplicate, Restatement: true, RecordedIn: view.Restated.TxID}, nil
 	}
 	if in.Claims != "" && view.Bearer != nil && *view.Bearer != in.Hash {
@@ -201,8 +204,6 @@ func DecideEvent(in EventInput, view EventView, tx Tx, position int) (EventDecis
 	if view.Recorded == nil {
 		return d, nil
 	}
-	d.Status, d.Restatement = StatusDuplicate, true
-	// Only who recorded an event may declare it in error; another's declaration is kept as its word.
-	d.DeclareInError = d.Record.DeclaredInError && !view.Recorded.DeclaredInError && view.Recorded.MSPID == tx.Actor.MSPID
+	d.Status, d.Restatement, d.DeclareInError = StatusDuplicate, true, declares
 	return d, nil
 }

@@ -431,6 +431,16 @@ func TestOnlyTheRecorderDeclaresInError(t *testing.T) {
 		if err != nil || !d.Restatement || d.DeclareInError != want || !d.Record.DeclaredInError {
 			t.Errorf("%s: %+v %v", msp, d, err)
 		}
+		// The same words of another organisation, recorded before, take nothing from the recorder's.
+		d, err = ledger.DecideEvent(declaration, ledger.EventView{Recorded: &record, Restated: &ledger.EventRecord{TxID: "second", MSPID: "C"}}, by(msp), 0)
+		if err != nil || d.DeclareInError != want || (d.RecordedIn == "") != want {
+			t.Errorf("%s after another: %+v %v", msp, d, err)
+		}
+	}
+	record.DeclaredInError = true
+	d, err := ledger.DecideEvent(declaration, ledger.EventView{Recorded: &record, Restated: &ledger.EventRecord{TxID: "second", MSPID: "A"}}, by("A"), 0)
+	if err != nil || d.DeclareInError || d.RecordedIn != "second" {
+		t.Errorf("declared twice: %+v %v", d, err)
 	}
 }
 

@@ -91,9 +91,22 @@ func (r *Repository) Restatement(hash, body ledger.Digest) (*ledger.EventRecord,
 	return load[ledger.EventRecord](r, wire.RestatementKey(hash, body))
 }
 
-// CreateRestatement records another text of an event.
-func (r *Repository) CreateRestatement(hash, body ledger.Digest, record ledger.EventRecord) error {
-	return store(r, wire.RestatementKey(hash, body), record)
+// PutRestatement records another text of an event. The only one that may be recorded again is a
+// declaration of error, by another organisation: by the event's recorder, after somebody else's.
+func (r *Repository) PutRestatement(hash, body ledger.Digest, record ledger.EventRecord) error {
+	before, err := r.Restatement(hash, body)
+	if err != nil {
+		return err
+	}
+	if before != nil && (!record.DeclaredInError || before.MSPID == record.MSPID) {
+		return fmt.Errorf("%w: restatement of event %s", ErrExists, hash)
+	}
+	value, err := wire.Encode(record)
+	if err != nil {
+		return err
+	}
+	r.keys.put(wire.RestatementKey(hash, body), value)
+	return nil
 }
 
 // Bearer gives the event that bears an eventID within an organisation, nil if none does.
