@@ -29,12 +29,21 @@ type dialect struct {
 	parameters int
 	// copies says that rows without conflict can be streamed into a table.
 	copies bool
-	// loads says that a large store can be sorted in one transaction; hasTable asks whether a table is there,
-	// beforeSort and afterSort prepare the connection for it.
-	loads                 bool
-	hasTable              string
+	// loads says how a store that is built anew takes in rows of spread keys; waiting asks how many tables of
+	// a name take theirs in so; beforeSort and afterSort prepare the connection for sorting them.
+	loads                 loads
+	waiting               string
 	beforeSort, afterSort []string
 }
+
+// loads is a way to take in many rows whose keys come in no order.
+type loads uint8
+
+const (
+	loadsByKey      loads = iota
+	loadsAside            // into a table without key, from which they are sorted into their own
+	loadsWithoutKey       // into their own table, which gets its key afterwards
+)
 
 // rewrite turns the statements of a migration into the database's own.
 func (d dialect) rewrite(statements string) string {

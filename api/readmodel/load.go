@@ -10,19 +10,40 @@ import (
 // A store that is built anew takes the rows whose keys are spread over a large index without their keys,
 // and sorts them once at the end: one by one they would touch a page each.
 
-// loadingPrefix begins the name of the table that such rows wait in.
-const loadingPrefix = "loading_"
-
-// loadingAs is the table that rows wait in until they are sorted.
-func (t table) loadingAs() table {
-	t.name = loadingPrefix + t.name
+// aside is the table that rows wait in until they are sorted.
+func (t table) aside() table {
+	t.name = "loading_" + t.name
 	return t
+}
+
+// before gives the statements that make a table wait for its order; waiting rows of an earlier schema go.
+func (l loads) before(t table) []string {
+	if l == loadsWithoutKey {
+		return []string{fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s_pkey", t.name, t.name)}
+	}
+	return []string{
+		"DROP TABLE IF EXISTS " + t.aside().name,
+		fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM %s WHERE 1 = 0", t.aside().name, strings.Join(t.columns, ", "), t.name),
+	}
+}
+
+// after gives those that bring its rows in order.
+func (l loads) after(t table) []string {
+	key := strings.Join(t.columns[:t.key], ", ")
+	if l == loadsWithoutKey {
+		return []string{fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (%s)", t.name, key)}
+	}
+	columns := strings.Join(t.columns, ", ")
+	return []string{
+		fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s ORDER BY %s", t.name, columns, columns, t.aside().name, key),
+		"DROP TABLE " + t.aside().name,
+	}
 }
 
 // load makes the store take in rows to be sorted later, if it is empty or was already so. What was taken in is
 // there for questions once settle has returned.
 func (s *Store) load(ctx context.Context) error {
-	if !s.dialect.loads {
+	if s.dialect.loads == loadsByKey {
 		return nil
 	}
 	tx, err := s.write.BeginTx(ctx, nil)
@@ -36,7 +57,7 @@ func (s *Store) load(ctx context.Context) error {
 	}
 	if at.Height > 0 {
 		var tables int
-		if err = (asker{s.dialect, tx}).QueryRowContext(ctx, s.dialect.hasTable, s.tables[tEPCs].loadingAs().name).Scan(&tables); err == nil {
+		if err = (asker{s.dialect, tx}).QueryRowContext(ctx, s.dialect.waiting, s.tables[tEPCs].name).Scan(&tables); err == nil {
 			s.loading = tables > 0
 		}
 		return s.failed(err)
@@ -45,10 +66,7 @@ func (s *Store) load(ctx context.Context) error {
 		if !t.spread {
 			continue
 		}
-		for _, statement := range []string{
-			"DROP TABLE IF EXISTS " + t.loadingAs().name, // of another version of the schema
-			fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM %s WHERE 1 = 0", t.loadingAs().name, strings.Join(t.columns, ", "), t.name),
-		} {
+		for _, statement := range s.dialect.loads.before(t) {
 			if _, err = tx.ExecContext(ctx, statement); err != nil {
 				return s.failed(err)
 			}
@@ -85,11 +103,7 @@ func (s *Store) settle(ctx context.Context) error {
 		if !t.spread {
 			continue
 		}
-		columns := strings.Join(t.columns, ", ")
-		for _, statement := range []string{
-			fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s ORDER BY %s", t.name, columns, columns, t.loadingAs().name, strings.Join(t.columns[:t.key], ", ")),
-			"DROP TABLE " + t.loadingAs().name,
-		} {
+		for _, statement := range s.dialect.loads.after(t) {
 			if _, err = tx.ExecContext(ctx, statement); err != nil {
 				return s.failed(fmt.Errorf("%s: %w", t.name, err))
 			}
@@ -106,7 +120,7 @@ func (s *Store) settle(ctx context.Context) error {
 	}
 	s.analyse = 0
 	s.look(ctx, conn, 0)
-	s.log.Info("the rows taken in were sorted", "took", time.Since(began))
+	s.log.Debug("the rows taken in were sorted", "took", time.Since(began))
 	return nil
 }
 

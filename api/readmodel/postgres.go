@@ -21,13 +21,14 @@ func postgresDialect(cockroach bool) dialect {
 		name: "PostgreSQL", place: "BIGINT", blob: "BYTEA", text: `TEXT COLLATE "C"`, numbered: true, lock: " FOR UPDATE",
 		reading: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 		rows:    []int{512, 64, 8, 1}, parameters: 10_000, copies: true,
-		loads: true, hasTable: `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?`,
-		beforeSort: []string{`SET work_mem = '256MB'`}, afterSort: []string{`RESET work_mem`},
+		loads: loadsWithoutKey, waiting: `SELECT 1 - COUNT(*) FROM information_schema.table_constraints
+			WHERE table_schema = current_schema() AND constraint_type = 'PRIMARY KEY' AND table_name = ?`,
+		beforeSort: []string{`SET maintenance_work_mem = '256MB'`}, afterSort: []string{`RESET maintenance_work_mem`},
 	}
 	if cockroach {
 		// Its text compares byte by byte as it is, and its collated text is another type.
 		d.name, d.text = "CockroachDB", "TEXT"
-		d.loads = false // its transactions are to be small
+		d.loads = loadsByKey // its tables are stored by their keys, and its transactions are to be small
 	}
 	return d
 }

@@ -16,7 +16,7 @@ func sqliteDialect() dialect {
 	return dialect{
 		name: "SQLite", clustered: "WITHOUT ROWID", place: "INTEGER", blob: "BLOB", text: "TEXT",
 		reading: sql.TxOptions{ReadOnly: true}, rows: []int{512, 64, 8, 1}, parameters: 2_000,
-		loads: true, hasTable: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
+		loads: loadsAside, waiting: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'loading_' || ?`,
 		// What is sorted is larger than what may be in memory.
 		beforeSort: []string{`PRAGMA temp_store = FILE`, `PRAGMA cache_size = -128000`}, afterSort: []string{`PRAGMA temp_store = MEMORY`, `PRAGMA cache_size = -32000`},
 	}

@@ -19,8 +19,8 @@ const copyFrom = 32
 
 // insert writes rows, given as the values of the table's columns one row after the other.
 func (w writer) insert(t table, values []any) error {
-	if t.spread && w.store.loading {
-		t = t.loadingAs()
+	if t.spread && w.store.loading && w.store.dialect.loads == loadsAside {
+		t = t.aside()
 	}
 	width := len(t.columns)
 	if w.store.dialect.copies && t.merge == "" && len(values) >= copyFrom*width {
