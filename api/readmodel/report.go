@@ -344,14 +344,14 @@ func (r *Reports) Naming(ctx context.Context, objects []string, asked report.Ask
 			if asking != nil {
 				return asking
 			}
-			if err := addContexts(ctx, tx, records, digests, contexts); err != nil {
-				return err
+			if asking = addContexts(ctx, tx, records, digests, contexts); asking != nil {
+				return asking
 			}
-			if err := addLeaves(ctx, tx, records); err != nil {
-				return err
+			if asking = addLeaves(ctx, tx, records); asking != nil {
+				return asking
 			}
-			if err := addCodes(ctx, tx, records); err != nil {
-				return err
+			if asking = addCodes(ctx, tx, records); asking != nil {
+				return asking
 			}
 			for i, name := range named {
 				found[name] = append(found[name], records[i])
