@@ -33,6 +33,8 @@ type Entry struct {
 	RecordedAt ledger.Millis
 	// Event is the event as sent; what a repository fills in (eventID, recordTime) is not.
 	Event *epcis.Event
+
+	bytes int // of the texts that it was read from
 }
 
 // filled is the event as a repository answers it, with recordTime and eventID.
@@ -52,6 +54,8 @@ type Selected struct {
 	// Next is the cursor of the next page, empty at the end. A page may hold fewer entries than it could,
 	// or none, and have a next one: the store looks at a bounded number of events for a page.
 	Next string
+	// Full says that the page ended because of the bytes in it, and that more would be too many at a time.
+	Full bool
 	// At is the progress that the whole result reflects, on every page of it.
 	At Progress
 }
@@ -65,6 +69,10 @@ type selectBounds struct {
 	looked int
 	// counted bounds the same for a count, and for an order that no index has.
 	counted int
+	// countedBytes bounds the bytes of entries that are held for an order that no index has.
+	countedBytes int
+	// pageBytes ends a page after the entry whose text exceeds it in sum.
+	pageBytes int
 	// chunk is how many entries are read at a time.
 	chunk int
 	// window is how many parts are looked into at a time.
@@ -72,7 +80,7 @@ type selectBounds struct {
 }
 
 func defaultBounds() selectBounds {
-	return selectBounds{listed: 8_000, looked: 5_000, counted: 50_000, chunk: 128, window: 128}
+	return selectBounds{listed: 8_000, looked: 5_000, counted: 50_000, countedBytes: 128 << 20, pageBytes: entryBytes, chunk: 128, window: 128}
 }
 
 // Select gives a page of up to limit entries of a query's result, in the query's order; entries that
@@ -128,7 +136,7 @@ func (s *Store) Select(ctx context.Context, q *query.Query, md query.MasterData,
 			found.Entries, found.Next, err = sel.byField(at, limit)
 			return err
 		}
-		found.Entries, found.Next, err = sel.page(at, limit)
+		found.Entries, found.Next, found.Full, err = sel.page(at, limit)
 		return err
 	})
 	return found, err
@@ -266,34 +274,36 @@ func (s *selection) within(t query.TimeIs) {
 }
 
 // page takes candidates in order and keeps those that match.
-func (s *selection) page(at place, limit int) (entries []Entry, next string, err error) {
+func (s *selection) page(at place, limit int) (entries []Entry, next string, full bool, err error) {
+	bytes := 0
 	for {
 		candidates, done, err := s.next(at, min(s.bounds.chunk, limit-len(entries)+16))
 		if err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
 		matching, err := s.read(candidates)
 		if err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
 		for i, c := range candidates {
 			if entry, ok := matching[c.pos]; ok {
 				entries = append(entries, entry)
 				at.given++
+				bytes += entry.bytes
 			}
 			at.key, at.pos, at.begun = c.key, c.pos, true
-			if len(entries) == limit {
+			if full = bytes > s.bounds.pageBytes; full || len(entries) == limit {
 				if done && i == len(candidates)-1 || s.q.EventCountLimit > 0 && int(at.given) >= s.q.EventCountLimit {
-					return entries, "", nil
+					return entries, "", full, nil
 				}
-				return entries, at.String(), nil
+				return entries, at.String(), full, nil
 			}
 		}
 		if done {
-			return entries, "", nil
+			return entries, "", false, nil
 		}
 		if s.budget <= 0 {
-			return entries, at.String(), nil
+			return entries, at.String(), false, nil
 		}
 	}
 }
@@ -335,6 +345,7 @@ func (s *selection) read(candidates []candidate) (map[int64]Entry, error) {
 				return err
 			}
 			entry, err := readEntry(pos, ledger.Millis(at), hash, context, body)
+			entry.bytes = len(context) + len(body)
 			entries = append(entries, entry)
 			return err
 		}, `SELECT b.pos, COALESCE(v.recorded_at, r.recorded_at), COALESCE(v.hash, r.hash), c.context, b.body FROM bodies b
@@ -380,6 +391,7 @@ func (s *selection) everything(most int) ([]Entry, error) {
 	s.order = order{}
 	at := place{asOf: s.asOf}
 	var entries []Entry
+	bytes := 0
 	for {
 		candidates, done, err := s.next(at, s.bounds.counted)
 		if err != nil {
@@ -397,10 +409,14 @@ func (s *selection) everything(most int) ([]Entry, error) {
 				at.key, at.pos, at.begun = c.key, c.pos, true
 				if entry, ok := matching[c.pos]; ok {
 					entries = append(entries, entry)
+					bytes += entry.bytes
 				}
 			}
 			if len(entries) > most {
 				return entries, nil
+			}
+			if bytes > s.bounds.countedBytes {
+				return nil, fmt.Errorf("%w: more than %d MiB of events would have to be held", ErrTooComplex, s.bounds.countedBytes>>20)
 			}
 		}
 		if done {

@@ -119,9 +119,9 @@ func (a archive) difference(got []Entry, want []*epcis.Event) string {
 // narrow are bounds under which a small store takes every way that a large one takes.
 func narrow() []selectBounds {
 	return []selectBounds{
-		{listed: 1_000, looked: 1_000, counted: 10_000, chunk: 16, window: 16},
-		{listed: 3, looked: 1_000, counted: 10_000, chunk: 5, window: 2},
-		{listed: 0, looked: 10, counted: 10_000, chunk: 4, window: 1},
+		{listed: 1_000, looked: 1_000, counted: 10_000, countedBytes: 1 << 30, pageBytes: 3_000, chunk: 16, window: 16},
+		{listed: 3, looked: 1_000, counted: 10_000, countedBytes: 1 << 30, pageBytes: 20_000, chunk: 5, window: 2},
+		{listed: 0, looked: 10, counted: 10_000, countedBytes: 1 << 30, pageBytes: 1 << 20, chunk: 4, window: 1},
 	}
 }
 
@@ -243,6 +243,40 @@ func TestPagesDoNotChangeWhileEventsAreRecorded(t *testing.T) {
 		}
 		if len(got) != len(want) || !slices.EqualFunc(got, want, func(a, b Entry) bool { return a.Position == b.Position }) {
 			t.Errorf("%d entries, want %d", len(got), len(want))
+		}
+	})
+}
+
+func TestPagesAreBoundedInBytes(t *testing.T) {
+	a := newArchive(t, 60, 6)
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		if err := s.Apply(t.Context(), a.chain.all()...); err != nil {
+			t.Fatal(err)
+		}
+		q := &query.Query{Order: query.Order{Field: query.OrderEventTime}}
+		want, err := s.Select(t.Context(), q, nil, "", 1000)
+		if err != nil || want.Full || want.Next != "" {
+			t.Fatalf("full %t, next %q, %v", want.Full, want.Next, err)
+		}
+		s.bounds.pageBytes, s.bounds.countedBytes = 1, 1
+		var got []Entry
+		for cursor := ""; ; {
+			page, err := s.Select(t.Context(), q, nil, cursor, 1000)
+			if err != nil || len(page.Entries) != 1 || !page.Full {
+				t.Fatalf("%d entries, full %t, %v", len(page.Entries), page.Full, err)
+			}
+			got = append(got, page.Entries...)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if !slices.EqualFunc(got, want.Entries, func(a, b Entry) bool { return a.Position == b.Position }) {
+			t.Errorf("%d entries in sum, want %d", len(got), len(want.Entries))
+		}
+		q.Order = query.Order{Field: query.OrderExtension, Name: query.Name{Namespace: "https://ns.example.com/", Local: "x"}}
+		if _, err := s.Select(t.Context(), q, nil, "", 10); !errors.Is(err, ErrTooComplex) {
+			t.Errorf("an order that no index has: %v", err)
 		}
 	})
 }

@@ -86,8 +86,8 @@ func (s *Store) traced(ctx context.Context, id string, ask func(src *traceSource
 		k := storable(bounded(id))
 		for _, where := range []string{"event_epcs WHERE epc = ?", "lots WHERE lot = ?", fmt.Sprintf("link_keys WHERE kind = %d AND key = ?", keyLot)} {
 			var known int
-			if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+where+" LIMIT 1) found", k).Scan(&known); err != nil {
-				return err
+			if failed = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+where+" LIMIT 1) found", k).Scan(&known); failed != nil {
+				return failed
 			}
 			if known > 0 {
 				return ask(newTraceSource(tx, s.dialect))

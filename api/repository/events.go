@@ -50,7 +50,7 @@ func (r *Repository) Select(ctx context.Context, q *query.Query, cursor string, 
 			records = append(records, entryRecord(e))
 		}
 		cursor = found.Next
-		if cursor == "" || len(records) >= limit || time.Since(began) > pageTime {
+		if cursor == "" || found.Full || len(records) >= limit || time.Since(began) > pageTime {
 			return records, cursor, nil
 		}
 	}

@@ -37,9 +37,9 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 	for name, given := range values {
 		if name == "event" {
 			for _, text := range given {
-				hash, err := epcis.ParseHash(text)
-				if err != nil {
-					return badQuery("event: " + err.Error())
+				hash, malformed := epcis.ParseHash(text)
+				if malformed != nil {
+					return badQuery("event: " + malformed.Error())
 				}
 				hashes = append(hashes, hash)
 			}
@@ -64,13 +64,13 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !view {
-		file, err := p.Encode()
-		if err != nil {
+		file, large := p.Encode()
+		if large != nil {
 			return ErrTooLarge
 		}
 		return write(w, http.StatusOK, typeProof, file)
 	}
-	if err := wantsJSON(r); err != nil {
+	if err = wantsJSON(r); err != nil {
 		return err
 	}
 	shown, err := proof.NewView(p)

@@ -168,7 +168,8 @@ func (s *Server) dispatch(m methods) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
-		if !(m.long && r.Method == http.MethodGet || m.uploads && r.Method == http.MethodPost) {
+		outlasts := m.long && r.Method == http.MethodGet || m.uploads && r.Method == http.MethodPost
+		if !outlasts {
 			ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)

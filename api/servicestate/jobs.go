@@ -49,22 +49,22 @@ func (s *Store) CreateJob(ctx context.Context, behaviour rest.ErrorBehaviour, do
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		var jobs int
 		var bytes int64
-		if err := s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); err != nil {
-			return s.failed(err)
+		if failed := s.row(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM service_jobs WHERE org = ? AND running = 1`, s.cfg.Organisation).Scan(&jobs, &bytes); failed != nil {
+			return s.failed(failed)
 		}
 		if jobs >= s.cfg.MaxJobs || bytes+int64(len(document)) > s.cfg.MaxJobBytes {
 			return rest.ErrBusy
 		}
-		if _, err := s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
-			VALUES (?, ?, ?, 0, 1, 1, 0, ?, ?, ?, '', 0)`, s.cfg.Organisation, id, millis(at), string(behaviour), len(document), []byte("[]")); err != nil {
-			return err
+		if _, failed := s.exec(ctx, tx, `INSERT INTO service_jobs (org, id, created, finished, running, success, sending, behaviour, bytes, errors, owner, lease)
+			VALUES (?, ?, ?, 0, 1, 1, 0, ?, ?, ?, '', 0)`, s.cfg.Organisation, id, millis(at), string(behaviour), len(document), []byte("[]")); failed != nil {
+			return failed
 		}
 		left := document // whole again when the database has the transaction done again
 		for part := 0; len(left) > 0; part++ {
 			piece := left[:min(len(left), partBytes)]
 			left = left[len(piece):]
-			if _, err := s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); err != nil {
-				return err
+			if _, failed := s.exec(ctx, tx, `INSERT INTO service_job_parts (org, id, part, data) VALUES (?, ?, ?, ?)`, s.cfg.Organisation, id, part, piece); failed != nil {
+				return failed
 			}
 		}
 		return nil
