@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -123,7 +124,7 @@ func tell(err error) (st *status.Status, own bool) {
 		code, message := t.code, plain(t.is)
 		switch {
 		case t.whole:
-			message = err.Error()
+			message = strings.TrimPrefix(err.Error(), code+": ")
 		case errors.Is(t.is, fabric.ErrRefused):
 			if e, ok := errors.AsType[*fabric.Error](err); ok && e.Code != "" {
 				code, message = e.Code, e.Text

@@ -54,6 +54,9 @@ func TestErrorsAreToldByOneTable(t *testing.T) {
 		st, _ := tell(c.err)
 		wants(t, st.Err(), c.grpc, c.code)
 	}
+	if st, _ := tell(fmt.Errorf("%w: in block 9", readmodel.ErrNotYet)); strings.Count(st.Message(), "WB_") != 1 {
+		t.Errorf("a code is told twice: %s", st.Message())
+	}
 	if st, own := tell(nil); st.Code() != codes.OK || own {
 		t.Errorf("no error is told as %v", st)
 	}

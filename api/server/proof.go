@@ -106,7 +106,11 @@ func factKey(f *waybillv1.FactRef) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return wire.FindingKey(ledger.Finding{Event: h, Code: ledger.FindingCode(fact.Finding.GetCode()), Item: fact.Finding.GetItem()})
+		item, err := canonical("the finding's item", fact.Finding.GetItem())
+		if err != nil {
+			return "", err
+		}
+		return wire.FindingKey(ledger.Finding{Event: h, Code: ledger.FindingCode(fact.Finding.GetCode()), Item: item})
 	}
 	return "", refuse(codes.InvalidArgument, codeArgument, "a fact that is not named")
 }
