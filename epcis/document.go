@@ -28,6 +28,9 @@ type Source struct {
 	Event *Event
 	// Err is nil for a valid event, else Faults.
 	Err error
+
+	// head are the warnings of what stands before the first event.
+	head Faults
 }
 
 // Document is a whole document in memory.
@@ -599,6 +602,9 @@ func elementPath(path string, i int) string {
 
 func (d *docReader) event(text string, offset int64, path string, large, needContext bool) error {
 	s := Source{Index: d.index, Path: path, Context: d.ctx.raw}
+	if d.index == 0 {
+		s.head = d.doc.Warnings()
+	}
 	d.index++
 	if large {
 		s.Err = Faults{tooLargeEvent(path, d.in.lim)}

@@ -276,6 +276,9 @@ func (e *Encoder) jsonHead() ([]byte, error) {
 	}
 	w.str("schemaVersion", version)
 	date := e.creationDate()
+	if withoutOffset(date) {
+		date += "Z" // JSON wants an offset; XML Schema's local time is taken for UTC
+	}
 	if date == "" && !e.query() {
 		return nil, formFault("$.creationDate", "the document has no creationDate")
 	}

@@ -59,6 +59,16 @@ const (
 	CodeSensorTime = "WB_EPCIS_SENSOR_TIME"
 	// CodeTimeOrder marks a period that ends before it starts.
 	CodeTimeOrder = "WB_EPCIS_TIME_ORDER"
+	// CodeUnit marks a unit of measure that does not measure what it stands beside, or is not known.
+	CodeUnit = "WB_EPCIS_UNIT"
+	// CodeNegative marks an amount below zero where there can be none.
+	CodeNegative = "WB_EPCIS_NEGATIVE"
+	// CodeVersion marks a schemaVersion that is none of a published standard's.
+	CodeVersion = "WB_EPCIS_VERSION"
+	// CodeOffset marks a time that does not say its offset from UTC.
+	CodeOffset = "WB_EPCIS_OFFSET"
+	// CodePrefix marks a CURIE whose prefix no @context declares.
+	CodePrefix = "WB_EPCIS_PREFIX"
 	// CodeSequence marks an XML element before one that it must follow.
 	CodeSequence = "WB_EPCIS_SEQUENCE"
 	// CodeHash marks text that is not a CBV 2.0 event hash.

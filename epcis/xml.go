@@ -459,7 +459,10 @@ func (x *xmlReader) root(el *xmlElement, name xml.Name) error {
 			s := xmlTime(a.value)
 			at, ok := parseTime(s)
 			if !ok {
-				x.addFault("/"+el.String()+"/@creationDate", CodeFormat, quote(a.value)+" is not a date and time with an offset")
+				// XML Schema lets the offset of a dateTime away, and files of 1.2 do; a warning says so.
+				if at, ok = parseTime(s + "Z"); !ok {
+					x.addFault("/"+el.String()+"/@creationDate", CodeFormat, quote(a.value)+" is not a date and time")
+				}
 			}
 			x.doc.CreationDate = Time{Instant: at, Text: s}
 		}
@@ -716,6 +719,9 @@ func (x *xmlReader) event(el *xmlElement) error {
 		path += "[" + strconv.Itoa(x.counts[path]) + "]"
 	}
 	s := Source{Index: x.index, Path: path}
+	if x.index == 0 {
+		s.head = x.doc.Warnings()
+	}
 	x.index++
 	over, err := x.whole(el, x.lim.MaxNodes, int64(x.lim.MaxEventBytes))
 	if err != nil {

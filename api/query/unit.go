@@ -6,21 +6,8 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/epcis/unit"
 )
-
-// Unit is a unit of measure with a UN/CEFACT code.
-type Unit struct {
-	// Code is the UN/CEFACT common code, such as CEL.
-	Code string
-	// Dimension is what the unit measures, such as temperature. Units of one
-	// dimension convert into each other.
-	Dimension string
-	// base = value × num/den + offset
-	num, den, offset string
-}
-
-// UnitOf gives the unit of a UN/CEFACT code; false when no conversion is known.
-func UnitOf(code string) (Unit, bool) { return unitOf(code) }
 
 // Measure gives the dimension of a unit of measure, and a number of that unit in
 // the base unit of the dimension. A code without a known conversion is a
@@ -42,7 +29,7 @@ func measure(n epcis.Number, code string, difference bool) (string, float64, boo
 	if !ok {
 		return "", 0, false
 	}
-	u, ok := unitOf(code)
+	u, ok := unit.Of(code)
 	if !ok {
 		if code == "" {
 			return "", plain, true
@@ -58,9 +45,9 @@ func measure(n epcis.Number, code string, difference bool) (string, float64, boo
 	} else if _, ok := v.SetString(string(n)); !ok {
 		v.SetFloat64(plain)
 	}
-	v.Mul(v, rational(u.num)).Quo(v, rational(u.den))
-	if u.offset != "" && !difference {
-		v.Add(v, rational(u.offset))
+	v.Mul(v, rational(u.Num)).Quo(v, rational(u.Den))
+	if u.Offset != "" && !difference {
+		v.Add(v, rational(u.Offset))
 	}
 	f, _ := v.Float64()
 	return u.Dimension, f, true

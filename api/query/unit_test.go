@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/epcis/unit"
 )
 
 func TestUnitsMeetAtKnownAmounts(t *testing.T) {
@@ -60,7 +61,7 @@ func TestUnitsMeetAtKnownAmounts(t *testing.T) {
 	} {
 		da, va, ok := Measure(epcis.Number(c.a), c.aUnit)
 		db, vb, ok2 := Measure(epcis.Number(c.b), c.bUnit)
-		if _, known := UnitOf(c.bUnit); !known {
+		if _, known := unit.Of(c.bUnit); !known {
 			continue
 		}
 		if !ok || !ok2 || da != db || va != vb {
@@ -78,12 +79,12 @@ func TestUnitsAgreeWithRecommendation20(t *testing.T) {
 		"HN": 133.3224, "PS": 6894.757, "N29": .06242796, "KNT": .514444, "M92": 1.355818, "BLL": .1589873, "BUA": .03523907, "OZA": 2.957353e-5,
 		"QTI": .0011365225, "A91": .01570796, "D61": 2.908882e-4, "M46": .1047198, "87": 16.01846, "2K": 7.86579e-6, "37": .3051517, "5A": .00264979,
 	} {
-		u, ok := UnitOf(code)
+		u, ok := unit.Of(code)
 		if !ok {
 			t.Errorf("%s is unknown", code)
 			continue
 		}
-		got, _ := new(big.Rat).Quo(rational(u.num), rational(u.den)).Float64()
+		got, _ := new(big.Rat).Quo(rational(u.Num), rational(u.Den)).Float64()
 		if math.Abs(got/want-1) > 3e-6 {
 			t.Errorf("%s: %g, printed is %g", code, got, want)
 		}
@@ -109,8 +110,11 @@ func TestEachMeasurementTypeHasUnits(t *testing.T) {
 		if !epcis.StandardMeasurementType(measurement) {
 			t.Errorf("%s is no measurement type", measurement)
 		}
-		if _, ok := UnitOf(code); !ok {
+		if _, ok := unit.Of(code); !ok {
 			t.Errorf("%s: unit %s is unknown", measurement, code)
+		}
+		if fits, known := unit.Measures(measurement, code); !fits || !known {
+			t.Errorf("%s is not measured in %s", measurement, code)
 		}
 	}
 }

@@ -38,7 +38,8 @@ standard output: file, path, code and what is wrong. With --json there is one ob
 its faults. Exit code 0 means that all are valid, 1 that some are not.
 
 What the standard advises against but its own published examples do, such as a wrong check digit or
-a sensor's time after the event, is a warning on standard error; it changes nothing else.`,
+a sensor's time after the event, and what no schema catches, such as a temperature in kilograms or a
+prefix that no context declares, is a warning on standard error; it changes nothing else.`,
 		Example: `  waybill validate shipment.jsonld
   waybill validate documents/ || echo "some are invalid"
   waybill validate --json shipment.xml | jq '.faults[]'`,
