@@ -84,7 +84,7 @@ func (r *Repository) Event(ctx context.Context, id string) ([]rest.Record, error
 		switch {
 		case err == nil:
 			// A restatement may bear the hash as its eventID, as the first text need not.
-			if !slices.ContainsFunc(list, func(p placed) bool { return p.Hash == hash && !p.Record.Event.IsErrorDeclaration() }) {
+			if !slices.ContainsFunc(list, func(p placed) bool { return p.Hash == hash && !p.Event.IsErrorDeclaration() }) {
 				list = append(list, placed{e.Position, recordOf(e, rest.Record{Hash: hash})})
 			}
 			for _, s := range e.Restatements {
