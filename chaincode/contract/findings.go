@@ -203,6 +203,7 @@ func (c *court) settle() error {
 			return err
 		}
 		docket := account.Docket(id, c.isDeclared)
+		docket.Elsewhere = func(event ledger.Digest) (*ledger.Finding, error) { return c.elsewhere(id, event) }
 		if len(docket.Now)+len(docket.Open) == 0 {
 			continue
 		}
@@ -212,6 +213,29 @@ func (c *court) settle() error {
 		}})
 	}
 	return c.close(subjects)
+}
+
+// elsewhere gives what an event's quantities of a class do not balance in, in the least unit but the
+// account's; nil if they do in all of them.
+func (c *court) elsewhere(account ledger.AccountID, event ledger.Digest) (least *ledger.Finding, err error) {
+	for id := account; ; {
+		a, err := c.repository.Account(id)
+		if err != nil {
+			return nil, err
+		}
+		next, ok := a.Next(event)
+		if !ok || next == account.UOM {
+			return least, nil
+		}
+		id.UOM = next
+		if a, err = c.repository.Account(id); err != nil {
+			return nil, err
+		}
+		found := a.Judge(id)
+		if i := slices.IndexFunc(found, func(f ledger.Finding) bool { return f.Event == event }); i >= 0 && (least == nil || found[i].Unit < least.Unit) {
+			least = &found[i]
+		}
+	}
 }
 
 func (c *court) isDeclared(event ledger.Digest) bool {

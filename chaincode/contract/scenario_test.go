@@ -587,7 +587,7 @@ func history() *rapid.Generator[[]string] {
 		verb := rapid.SampledFrom([]string{
 			"commission i1", "decommission i1", "ship i1 >Q1", "ship i1 >P2", "receive i1", "receive c1", "ship c1 >Q1", "void i1", "inspect i1",
 			"pack c1 i1", "pack c2 i1", "pack c2 c1", "unpack c1 i1", "unpack c2 i1", "empty c1", "tie c1 i2",
-			"commission lot1*5KGM", "ship lot1*3KGM", "receive lot1*2KGM", "pack c1 lot1*2KGM", "unpack c1 lot1*3KGM", "transform lot1*3KGM = lot2*4KGM",
+			"commission lot1*5KGM", "ship lot1*3KGM", "ship lot1*3KGM lot1*2", "receive lot1*4", "unpack c1 lot1*1KGM lot1*1", "receive lot1*2KGM", "pack c1 lot1*2KGM", "unpack c1 lot1*3KGM", "transform lot1*3KGM = lot2*4KGM",
 			"transform lot1*3KGM = lot2*2KGM id=urn:t:1", "transform i1 = i2", "commission i2 i1",
 		}).Draw(t, "what")
 		place := rapid.SampledFrom([]string{"", " @P1", " @P2", " @Q1", " @P9"}).Draw(t, "where")

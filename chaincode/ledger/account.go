@@ -154,6 +154,9 @@ type Move struct {
 	At    Millis `cbor:"1,keyasint"`
 	Event Digest `cbor:"2,keyasint"`
 	Micro Micro  `cbor:"3,keyasint"`
+	// Next is the next unit in which the event moves the same class for the same holder, after the last
+	// one the first; nil if it states one unit only. A finding names event and class, and not the unit.
+	Next *string `cbor:"4,keyasint,omitempty"`
 }
 
 func (m Move) compare(o Move) int {
@@ -177,6 +180,7 @@ type Posting struct {
 // owner opted in. Several of one account are one.
 func (in EventInput) Postings(mspID string, balanced func(product string) (bool, error)) ([]Posting, error) {
 	sums := map[AccountID]Micro{}
+	add := func(to AccountID, m Micro) { sums[to] = sum(sums[to], m) }
 	mass := in.Event.Type == epcis.TransformationEvent && in.Event.TransformationID != "" && len(in.Event.InputEPCs)+len(in.Event.OutputEPCs) == 0
 	var through []Posting
 	for _, a := range in.Amounts {
@@ -201,25 +205,45 @@ func (in EventInput) Postings(mspID string, balanced func(product string) (bool,
 		}
 		own, container := in.directions(a.Role)
 		if own != 0 {
-			sums[AccountID{mspID, a.Class, a.UOM}] += a.Micro * own
+			add(AccountID{mspID, a.Class, a.UOM}, a.Micro*own)
 		}
 		if parent := in.Container(); container != 0 && parent != "" {
-			sums[AccountID{parent, a.Class, a.UOM}] += a.Micro * container
+			add(AccountID{parent, a.Class, a.UOM}, a.Micro*container)
 		}
 	}
 	if mass && len(in.Event.TransformationID) <= MaxIdentifierBytes {
 		for _, p := range through {
-			sums[p.Account] += p.Move.Micro
+			add(p.Account, p.Move.Micro)
 		}
 	}
 	var out []Posting
 	for id, sum := range sums {
 		if sum != 0 {
-			out = append(out, Posting{id, Move{At: in.At, Event: in.Hash, Micro: sum}})
+			// As one stated quantity, so that no account runs over by a few events.
+			out = append(out, Posting{id, Move{At: in.At, Event: in.Hash, Micro: max(-maxAmount, min(maxAmount, sum))}})
 		}
 	}
 	slices.SortFunc(out, func(a, b Posting) int { return a.Account.Compare(b.Account) })
+	inUnits(out)
 	return out, nil
+}
+
+// inUnits ties the moves of one holder and class, which follow each other, in a ring.
+func inUnits(sorted []Posting) {
+	for first := 0; first < len(sorted); {
+		end := first + 1
+		for end < len(sorted) && sorted[end].Account.Holder == sorted[first].Account.Holder && sorted[end].Account.Class == sorted[first].Account.Class {
+			end++
+		}
+		for i := first; end-first > 1 && i < end; i++ {
+			next := first
+			if i+1 < end {
+				next = i + 1
+			}
+			sorted[i].Move.Next = &sorted[next].Account.UOM
+		}
+		first = end
+	}
 }
 
 // directions tells whether a quantity in a role comes to the organisation (1) or leaves it (-1), and
@@ -280,6 +304,16 @@ func (a Account) knows(event Digest) bool {
 	return slices.ContainsFunc(a.Moves, func(m Move) bool { return m.Event == event })
 }
 
+// Next gives the next unit in which an event moves what the account holds; false if there is none.
+func (a Account) Next(event Digest) (uom string, ok bool) {
+	i := slices.IndexFunc(a.Moves, func(m Move) bool { return m.Event == event })
+	if i < 0 || a.Moves[i].Next == nil {
+		return "", false
+	}
+	return *a.Moves[i].Next, true
+}
+
+// sum adds up to the bound; one of the two is within maxAmount.
 func sum(a, b Micro) Micro {
 	return max(-maxSum, min(maxSum, a+b))
 }

@@ -88,6 +88,10 @@ type Docket struct {
 	Now  []Finding    // in the order of Open
 	// Lost reports whether what a finding rests on is out of the rules' sight: neither held nor given up.
 	Lost func(Finding) bool
+	// Unit is that of an account; empty of an item. A finding that its event raises in several units is the
+	// one of the least of them; Elsewhere gives that of the other units, nil if it holds in none.
+	Unit      string
+	Elsewhere func(event Digest) (*Finding, error)
 }
 
 // Docket makes the docket of an item. declared tells of an event whether its recorder has declared it in
@@ -101,7 +105,7 @@ func (s ItemState) Docket(now []Finding, declared func(Digest) bool) Docket {
 
 // Docket makes the docket of an account.
 func (a Account) Docket(id AccountID, declared func(Digest) bool) Docket {
-	return Docket{Item: id.Class, Open: a.Open, Now: a.Judge(id), Lost: func(f Finding) bool {
+	return Docket{Item: id.Class, Open: a.Open, Now: a.Judge(id), Unit: id.unit(), Lost: func(f Finding) bool {
 		return !a.knows(f.Event) && !declared(f.Event)
 	}}
 }
@@ -114,15 +118,27 @@ func (d Docket) Settle(recorded func(FindingRef) (*Finding, error), by Digest, t
 		if err != nil {
 			return err
 		}
-		if now == nil && before != nil && before.Open() && d.Lost(*before) {
+		holds := now != nil
+		switch {
+		case before == nil || !before.Open():
+		case before.Unit != d.Unit && d.Unit != "" && (!holds || before.Unit < d.Unit):
+			if holds {
+				open = append(open, ref)
+			}
+			return nil
+		case !holds && d.Lost(*before):
 			open = append(open, ref)
 			return nil
+		case !holds && d.Elsewhere != nil:
+			if now, err = d.Elsewhere(ref.Event); err != nil {
+				return err
+			}
 		}
 		after, did := Settle(before, now, by, tx)
 		if did {
 			changed = append(changed, after)
 		}
-		if now != nil {
+		if holds {
 			open = append(open, ref)
 		}
 		return nil

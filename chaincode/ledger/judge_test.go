@@ -70,6 +70,20 @@ func TestQuantitiesAreReadExactlyOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestManyQuantitiesDoNotTurnAShippingIntoAReceipt(t *testing.T) {
+	in := read(t, 1, staged(fields{"action": "OBSERVE", "quantityList": []fields{{"epcClass": "urn:epc:class:lgtin:9506000.013435.L", "quantity": 1_000_000_000}}}, "shipping"))
+	for one := in.Amounts[0]; len(in.Amounts) < 9_300; { // their sum is above 2^63 millionths
+		in.Amounts = append(in.Amounts, one)
+	}
+	postings, err := in.Postings("A", func(string) (bool, error) { return true, nil })
+	if err != nil || len(postings) != 1 {
+		t.Fatal(postings, err)
+	}
+	if m := postings[0].Move.Micro; m != -in.Amounts[0].Micro {
+		t.Errorf("a shipping moves %s", m)
+	}
+}
+
 func TestAccountsAreTheSameForEveryOrderAndBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		moves := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) ledger.Move {
