@@ -206,7 +206,7 @@ func (a *app) writeProof(cmd *cobra.Command, p proving, name string, file []byte
 	}
 	root := decoded.Roots[len(decoded.Roots)-1]
 	return facts(out, "proof", path, "bytes", strconv.Itoa(len(file)), "root", root.Root.Hash.String(),
-		"of", fmt.Sprintf("%s after %s", count(int64(root.Root.Size), "leaf"), count(int64(root.Root.Height), "block")), //nolint:gosec // bounded by the contract
+		"of", fmt.Sprintf("%d leaves after %s", root.Root.Size, count(int64(root.Root.Height), "block")), //nolint:gosec // bounded by the contract
 		"signed by", count(int64(len(root.Signatures)), "organisation"))
 }
 
