@@ -60,7 +60,7 @@ func events(maxItems int) kind[Event] {
 	}
 }
 
-// KeysOf lists what recording the event reads and writes: its items, lots, its hash and its eventID. Two
+// KeysOf lists what recording the event reads and writes: its items, lots, transformation, its hash and its eventID. Two
 // events that share a key are never in two transactions at once.
 func KeysOf(e *epcis.Event) []string {
 	items := e.Items()
@@ -68,6 +68,9 @@ func KeysOf(e *epcis.Event) []string {
 	keys = append(keys, "hash "+e.Hash().String())
 	if e.EventID != "" {
 		keys = append(keys, "id "+e.EventID)
+	}
+	if e.TransformationID != "" { // what goes through it may have an account
+		keys = append(keys, "run "+ledger.CanonicalPlace(e.TransformationID))
 	}
 	for _, item := range items {
 		switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -46,6 +47,18 @@ func TestEventsShareAKeyWhereTheyBearOnTheSame(t *testing.T) {
 	a, b := submit.KeysOf(parsed(t, fmt.Sprintf(other, "C"))), submit.KeysOf(parsed(t, fmt.Sprintf(other, "D")))
 	if !slices.ContainsFunc(a, func(k string) bool { return slices.Contains(b, k) }) {
 		t.Errorf("one eventID: %q and %q", a, b)
+	}
+	transformation := func(side string) []string {
+		const text = `{"type":"TransformationEvent","eventTime":"2026-01-05T08:00:00.000Z","eventTimeZoneOffset":"+00:00","transformationID":"urn:t:1",` +
+			`"%s":[{"epcClass":"urn:epc:class:lgtin:4012345.012345.A","quantity":3,"uom":"KGM"}],"%s":["urn:epc:id:sgtin:4012345.012345.%s"]}`
+		e, err := epcis.ParseEvent(nil, fmt.Appendf(nil, text, side+"QuantityList", side+"EPCList", side))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(submit.KeysOf(e), func(k string) bool { return strings.HasPrefix(k, "lot ") })
+	}
+	if a, b := transformation("input"), transformation("output"); !slices.ContainsFunc(a, func(k string) bool { return slices.Contains(b, k) }) {
+		t.Errorf("one transformation: %q and %q", a, b)
 	}
 }
 
