@@ -155,7 +155,7 @@ func (s *Service) judge(o *Standing, agreed []Agreement, now time.Time) {
 	overdue := now.Sub(missed.At.Time())
 	switch {
 	case overdue >= s.cfg.AbsentAfter && o.Last == nil:
-		o.State, o.Why = Absent, fmt.Sprintf("it has never anchored a root; a majority has since %s", missed.At.Time().Format(time.RFC3339))
+		o.State, o.Why = Absent, "it has never anchored a root; a majority has since "+missed.At.Time().Format(time.RFC3339)
 	case overdue >= s.cfg.AbsentAfter:
 		o.State, o.Why = Absent, fmt.Sprintf("it has anchored nothing since %s; it is %d blocks and %d leaves behind", o.Last.RecordedAt.Time().Format(time.RFC3339), o.BehindBlocks, o.BehindLeaves)
 	case overdue >= s.cfg.LateAfter:

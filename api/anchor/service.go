@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -83,8 +82,6 @@ type Service struct {
 	since     time.Time
 	told      map[string]string // what was last logged of each organisation
 	metrics   metrics
-
-	mu sync.Mutex // of what Run and the callers of Standings share
 }
 
 // New makes a service. It starts nothing.
@@ -134,7 +131,7 @@ const (
 // Run anchors and watches until the context is done, which is no error. What fails is tried again.
 func (s *Service) Run(ctx context.Context) error {
 	watched := time.Time{}
-	for {
+	for ctx.Err() == nil {
 		_, more := s.cfg.Store.Changed()
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
 			s.metrics.failures.Inc()
@@ -160,10 +157,8 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		again.Stop()
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 // step anchors a root if it is time.

@@ -343,9 +343,9 @@ func (v *masterView) having(p query.AttributeIs, limit int) (ids []string, err e
 	among(&w, "term", terms)
 	err = each(v.ctx, v.tx, func(rows *sql.Rows) error {
 		var id string
-		err := rows.Scan(&id)
+		scanned := rows.Scan(&id)
 		ids = append(ids, id)
-		return err
+		return scanned
 	}, `SELECT DISTINCT id FROM element_terms`+w.String()+` LIMIT ?`, append(w.args, limit+1)...)
 	return ids, err
 }

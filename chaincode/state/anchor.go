@@ -21,7 +21,7 @@ func (r *Repository) CreateAnchor(a ledger.Anchor) error {
 	if err != nil {
 		return err
 	}
-	if err := store(r, key, a); err != nil {
+	if err = store(r, key, a); err != nil {
 		return err
 	}
 	head, err := wire.AnchorHeadKey(a.MSPID)

@@ -2,6 +2,8 @@
 // in: what each measures, and how units of one dimension convert. It imports nothing of Waybill.
 package unit
 
+import "slices"
+
 // Unit is a unit of measure with a UN/CEFACT code.
 type Unit struct {
 	// Code is the UN/CEFACT common code, such as CEL.
@@ -23,12 +25,7 @@ func Measures(measurement, code string) (fits, known bool) {
 	if !ok || len(dimensions) == 0 {
 		return false, false
 	}
-	for _, d := range dimensions {
-		if u.Dimension == d {
-			return true, true
-		}
-	}
-	return false, true
+	return slices.Contains(dimensions, u.Dimension), true
 }
 
 // dimensionsOf gives what a measurement type may be stated in.

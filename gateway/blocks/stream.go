@@ -343,7 +343,7 @@ func (r *reader) start(ctx context.Context, src Source) (*verifier, error) {
 		}
 	}
 	for _, b := range slices.Backward(path) {
-		if err := v.admit(b); err != nil {
+		if err = v.admit(b); err != nil {
 			return nil, tampered(b.GetHeader().GetNumber(), src, err)
 		}
 	}
