@@ -21,7 +21,7 @@ type WriteOptions struct {
 	// CreationDate stands in for that of a document that has none, such as bare events.
 	CreationDate Time
 	// Identifier, if set, gives the spelling in which to write each identifier of an
-	// object, class, place or party, see CompanyPrefixes.
+	// object, class, place, party or sensor device, see CompanyPrefixes.
 	Identifier func(string) (string, error)
 }
 
@@ -238,6 +238,20 @@ func (e *Encoder) renamed(ev *Event) (*Event, error) {
 	out.BizLocation = place("bizLocation", ev.BizLocation)
 	out.Sources = parties("sourceList", "source", ev.Sources)
 	out.Destinations = parties("destinationList", "destination", ev.Destinations)
+	out.SensorElements = slices.Clone(ev.SensorElements)
+	for i := range out.SensorElements {
+		el := &out.SensorElements[i]
+		path := "sensorElementList[" + strconv.Itoa(i) + "]."
+		if el.Metadata != nil {
+			m := *el.Metadata
+			m.DeviceID = one(path+"sensorMetadata.deviceID", m.DeviceID)
+			el.Metadata = &m
+		}
+		el.Reports = slices.Clone(el.Reports)
+		for j := range el.Reports {
+			el.Reports[j].DeviceID = one(path+"sensorReport["+strconv.Itoa(j)+"].deviceID", el.Reports[j].DeviceID)
+		}
+	}
 	if len(faults) > 0 {
 		return nil, faults
 	}

@@ -286,3 +286,51 @@ func BenchmarkConvert(b *testing.B) {
 		})
 	}
 }
+
+func TestSensorDevicesAreSpelledAsOtherIdentifiers(t *testing.T) {
+	prefixes, err := epcis.ParseCompanyPrefixes([]string{"9521321"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const urn, link = "urn:epc:id:giai:9521321.logger7", "https://id.gs1.org/8004/9521321logger7"
+	document := func(device string) []byte {
+		return fmt.Appendf(nil, `{"@context":"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld","type":"EPCISDocument","schemaVersion":"2.0","creationDate":"2026-01-01T00:00:00Z","epcisBody":{"eventList":[`+
+			`{"type":"ObjectEvent","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+00:00","action":"OBSERVE","readPoint":{"id":"https://acme.example/gate"},`+
+			`"sensorElementList":[{"sensorMetadata":{"deviceID":%q},"sensorReport":[{"type":"Temperature","value":4,"uom":"CEL"}]},{"sensorReport":[{"type":"Temperature","deviceID":%[1]q,"value":5,"uom":"CEL"}]}]}]}}`, device)
+	}
+	for from, to := range map[string]string{urn: link, link: urn} {
+		spell := prefixes.URN
+		if to == link {
+			spell = func(id string) (string, error) {
+				if !strings.HasPrefix(id, "urn:epc:") {
+					return id, nil
+				}
+				return epcis.CanonicalEPC(id)
+			}
+		}
+		doc, err := epcis.ParseDocument(document(from), epcis.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []epcis.Form{epcis.FormJSON, epcis.FormXML} {
+			var b bytes.Buffer
+			if err = doc.Write(&b, epcis.WriteOptions{Form: form, Identifier: spell}); err != nil {
+				t.Fatal(err)
+			}
+			back, err := epcis.ParseDocument(b.Bytes(), epcis.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, was := back.Events[0].Event, doc.Events[0].Event
+			if got := []string{e.SensorElements[0].Metadata.DeviceID, e.SensorElements[1].Reports[0].DeviceID}; got[0] != to || got[1] != to {
+				t.Errorf("%s became %v", from, got)
+			}
+			if was.SensorElements[0].Metadata.DeviceID != from || was.SensorElements[1].Reports[0].DeviceID != from {
+				t.Error("writing changed the event")
+			}
+			if e.Hash() != was.Hash() {
+				t.Errorf("%s: another hash", from)
+			}
+		}
+	}
+}

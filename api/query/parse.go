@@ -552,15 +552,20 @@ func (p *parser) fieldName(s string) (Name, bool) {
 		return Name{Namespace: s[:i], Local: s[i+1:]}, true
 	}
 	prefix, local, ok := strings.Cut(s, ":")
-	if !ok || prefix == "" || local == "" || strings.HasPrefix(local, "//") {
+	if !ok || prefix == "" || local == "" {
 		return Name{}, false
+	}
+	if strings.HasPrefix(local, "//") {
+		at := strings.LastIndexByte(s, '/') + 1
+		p.fault(CodeUnknown, "the name of a field is written as its namespace, # and its local name ("+shown(s[:at]+"#"+s[at:])+", with %23 for # in a URL), or as prefix:local with the prefix declared by GS1-Extensions or an @context")
+		return Name{}, true
 	}
 	for _, c := range p.contexts {
 		if ns, l := c.Name(s); l == local && ns != prefix+":" {
 			return Name{Namespace: strings.TrimSuffix(ns, "#"), Local: local}, true
 		}
 	}
-	p.fault(CodePrefix, "no @context and no GS1-Extensions header declares the prefix "+shown(prefix))
+	p.fault(CodePrefix, "no @context and no GS1-Extensions header declares the prefix "+shown(prefix)+"; declare it (GS1-Extensions: prefix=namespace), or write the field as its namespace, # (%23 in a URL) and its local name")
 	return Name{}, true
 }
 

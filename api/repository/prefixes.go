@@ -181,5 +181,13 @@ func prefixesOf(r rest.Record) (prefixes []string) {
 			add(s.ID)
 		}
 	}
+	for _, el := range e.SensorElements {
+		if el.Metadata != nil {
+			add(el.Metadata.DeviceID)
+		}
+		for _, report := range el.Reports {
+			add(report.DeviceID)
+		}
+	}
 	return prefixes
 }

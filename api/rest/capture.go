@@ -197,5 +197,5 @@ func (s *Server) postEvent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Location", s.base(r)+"/events/"+url.PathEscape(answered(rec).EventID))
-	return write(w, http.StatusCreated, "application/json", out)
+	return write(w, http.StatusCreated, jsonType(r), out)
 }

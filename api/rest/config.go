@@ -58,6 +58,9 @@ type Config struct {
 	TokenLife time.Duration
 	// Limits bound captured documents; epcis.DefaultLimits.
 	Limits epcis.Limits
+	// EventBytes and EventInstances are the limits of one event that the Capturer has, for discovery; 0
+	// is not told.
+	EventBytes, EventInstances int
 	// MaxDocuments bounds the bytes of all documents that are being received and read at a time;
 	// 128 MiB. What would be more is answered with 503.
 	MaxDocuments int64

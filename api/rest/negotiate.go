@@ -61,6 +61,34 @@ func negotiate(accept string) media {
 	return best
 }
 
+// jsonType gives the media type of an answer in JSON-LD: application/ld+json for who asks for that and
+// does not want application/json as much, else the type that the OpenAPI document has.
+func jsonType(r *http.Request) string {
+	plain, linked := 0.0, 0.0
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		kind, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		q := 1.0
+		if text, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(text, 64); err != nil {
+				continue
+			}
+		}
+		switch kind {
+		case "application/json":
+			plain = max(plain, q)
+		case "application/ld+json":
+			linked = max(linked, q)
+		}
+	}
+	if linked > plain {
+		return "application/ld+json"
+	}
+	return "application/json"
+}
+
 // wantsJSON reports whether a client takes JSON, for what exists in no other form.
 func wantsJSON(r *http.Request) error {
 	accept := strings.Join(r.Header.Values("Accept"), ",")
@@ -99,8 +127,27 @@ func unsupported(detail string) *problem {
 	return newProblem(http.StatusUnsupportedMediaType, excMediaType, "Unsupported media type", detail)
 }
 
-// checkVersions refuses a client that wants another version of EPCIS or CBV.
-func checkVersions(h http.Header) error {
+// checkVersions refuses a client that wants, or sends, another version of EPCIS or CBV. XML is taken in the
+// forms of 1.x too.
+func checkVersions(r *http.Request) error {
+	h := r.Header
+	for _, v := range [...]struct{ name, have string }{{"GS1-EPCIS-Version", epcisVersion}, {"GS1-CBV-Version", cbvVersion}} {
+		name, have := v.name, v.have
+		text := strings.TrimSpace(h.Get(name))
+		if text == "" {
+			continue
+		}
+		if _, ok := compareVersions(text, have); !ok {
+			return notAcceptable(name + " is no version")
+		}
+		major, rest, _ := strings.Cut(text, ".")
+		minor, _, _ := strings.Cut(rest, ".")
+		same := major == "2" && (minor == "" || minor == "0")
+		earlier := r.Method == http.MethodPost && contentType(r) == mediaXML && major == "1"
+		if !same && !earlier {
+			return notAcceptable(name + " " + text + " is not spoken here; " + have + " is")
+		}
+	}
 	for _, v := range []struct {
 		name, have string
 		refuse     func(order int) bool

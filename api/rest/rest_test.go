@@ -582,6 +582,73 @@ func TestIdentifiersAreSpelledAsAskedFor(t *testing.T) {
 	}
 }
 
+func TestVersionsThatAreSpokenAreTaken(t *testing.T) {
+	g := newRig(t)
+	event := objectEvent("", sgtin+"1", "shipping")
+	for _, version := range []string{"2", "2.0", "2.0.0", "2.0.1"} {
+		g.post("/events", event, "GS1-EPCIS-Version", version, "GS1-CBV-Version", version).want(t, http.StatusCreated)
+		g.get("/events", "GS1-EPCIS-Version", version).want(t, http.StatusOK)
+	}
+	const old = `<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2" creationDate="2026-01-01T00:00:00"><EPCISBody><EventList/></EPCISBody></epcis:EPCISDocument>`
+	g.do(http.MethodPost, "/capture", old, "Content-Type", "application/xml", "GS1-EPCIS-Version", "1.2").want(t, http.StatusAccepted)
+}
+
+func TestJSONLDIsAnsweredAsSuchToWhoAsksForIt(t *testing.T) {
+	g := newRig(t)
+	g.post("/events", objectEvent("urn:uuid:1", sgtin+"1", "shipping")).want(t, http.StatusCreated)
+	g.store.Settle()
+	const linked = "application/ld+json"
+	for accept, want := range map[string]string{
+		"": "application/json", "*/*": "application/json", "application/json": "application/json", linked: linked, "application/ld+json, application/json": "application/json",
+		"application/json;q=0.5, application/ld+json": linked, "application/ld+json, */*;q=0.1": linked, "application/ld+json;q=0.2, application/xml": "application/xml",
+	} {
+		var headers []string
+		if accept != "" {
+			headers = []string{"Accept", accept}
+		}
+		for _, path := range []string{"/events", "/events/urn:uuid:1"} {
+			a := g.get(path, headers...)
+			if got := a.Header.Get("Content-Type"); a.StatusCode != http.StatusOK || got != want {
+				t.Errorf("%s, Accept %q: %d %s, want %s", path, accept, a.StatusCode, got, want)
+			}
+		}
+	}
+	if a := g.get("/bizSteps", "Accept", linked); a.Header.Get("Content-Type") != linked {
+		t.Errorf("a collection: %s", a.Header.Get("Content-Type"))
+	}
+	if a := g.get("/capture", "Accept", linked); a.StatusCode != http.StatusOK || a.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("capture jobs, which are no JSON-LD: %d %s", a.StatusCode, a.Header.Get("Content-Type"))
+	}
+}
+
+func TestTheLimitsOfADocumentAreThoseThatAreTold(t *testing.T) {
+	g := newRig(t, func(c *rest.Config) {
+		c.Limits = epcis.Limits{MaxEvents: 3, MaxBytes: 4096}
+		c.EventBytes, c.EventInstances = 1000, 50
+	})
+	for _, path := range []string{"/capture", "/events"} {
+		if h := g.do(http.MethodOptions, path, "").Header; h.Get("Waybill-Event-Size-Limit") != "1000" || h.Get("Waybill-Event-Instance-Limit") != "50" {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+	h := g.do(http.MethodOptions, "/capture", "").Header
+	if h.Get("GS1-EPCIS-Capture-Limit") != "3" || h.Get("GS1-EPCIS-Capture-File-Size-Limit") != "4096" {
+		t.Errorf("%v", h)
+	}
+	event := objectEvent("", sgtin+"1", "shipping")
+	sized := func(n int) string {
+		text := document2(event)
+		return text + strings.Repeat(" ", n-len(text))
+	}
+	for text, want := range map[string]int{
+		document2(event, event, event): 202, document2(event, event, event, event): 413, sized(4096): 202, sized(4097): 413,
+	} {
+		if a := g.do(http.MethodPost, "/capture", text, "Content-Type", asJSON); a.StatusCode != want {
+			t.Errorf("%d bytes: %d, want %d", len(text), a.StatusCode, want)
+		}
+	}
+}
+
 func TestRefusalsAreProblemDocumentsOfTheStandard(t *testing.T) {
 	g := newRig(t, func(c *rest.Config) {
 		c.Limits = epcis.Limits{MaxEvents: 2, MaxBytes: 4096, MaxEventBytes: 2048}
@@ -599,6 +666,13 @@ func TestRefusalsAreProblemDocumentsOfTheStandard(t *testing.T) {
 		{"GET", "/events", "", []string{"GS1-EPCIS-Min", "2.1"}, 406, "NotAcceptableException"},
 		{"GET", "/events", "", []string{"GS1-EPCIS-Max", "1.2"}, 406, "NotAcceptableException"},
 		{"GET", "/events", "", []string{"GS1-CBV-Max", "x"}, 406, "NotAcceptableException"},
+		{"GET", "/events", "", []string{"GS1-EPCIS-Version", "3.0.0"}, 406, "NotAcceptableException"},
+		{"GET", "/events", "", []string{"GS1-EPCIS-Version", "1.2"}, 406, "NotAcceptableException"},
+		{"POST", "/events", event, []string{"Content-Type", asJSON, "GS1-EPCIS-Version", "2.1"}, 406, "NotAcceptableException"},
+		{"POST", "/capture", document2(event), []string{"Content-Type", asJSON, "GS1-EPCIS-Version", "1.2"}, 406, "NotAcceptableException"},
+		{"POST", "/capture", document2(event), []string{"Content-Type", asJSON, "GS1-CBV-Version", "3"}, 406, "NotAcceptableException"},
+		{"POST", "/capture", document2(event), []string{"Content-Type", asJSON, "GS1-EPCIS-Version", "two"}, 406, "NotAcceptableException"},
+		{"GET", "/events?EQ_ILMD_https://acme.example/ns/lot=1", "", nil, 400, "QueryParameterException"},
 		{"GET", "/events?EQ_action=SELL", "", nil, 400, "QueryParameterException"},
 		{"GET", "/events?colour=red", "", nil, 400, "QueryParameterException"},
 		{"GET", "/events?perPage=0", "", nil, 400, "QueryParameterException"},

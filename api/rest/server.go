@@ -105,7 +105,7 @@ func (s *Server) routes() {
 	route("/{$}", methods{get: s.topLevel, read: Discover})
 	route("/capture", methods{get: s.listJobs, post: s.capture, read: Read, write: Write, uploads: true, discovery: s.captureDiscovery})
 	route("/capture/{captureID}", methods{get: s.getJob, read: Read})
-	route("/events", methods{get: s.listEvents, post: s.postEvent, read: Read, write: Write})
+	route("/events", methods{get: s.listEvents, post: s.postEvent, read: Read, write: Write, discovery: s.eventDiscovery})
 	route("/events/{eventID}", methods{get: s.getEvent, read: Read})
 	for _, of := range []Resource{EventTypes, EPCs, BizSteps, BizLocations, ReadPoints, Dispositions} {
 		route("/"+string(of), methods{get: s.listValues(of), read: Read})
@@ -194,7 +194,7 @@ func (s *Server) admit(r *http.Request, a Action) error {
 			return err
 		}
 	}
-	return checkVersions(r.Header)
+	return checkVersions(r)
 }
 
 // discover answers OPTIONS.
@@ -220,6 +220,17 @@ func (s *Server) captureDiscovery(h http.Header) {
 	h.Set("GS1-EPCIS-Capture-Limit", strconv.Itoa(s.cfg.Limits.MaxEvents))
 	h.Set("GS1-EPCIS-Capture-File-Size-Limit", strconv.FormatInt(s.cfg.Limits.MaxBytes, 10))
 	h.Set("GS1-Capture-Error-Behaviour", "all")
+	s.eventDiscovery(h)
+}
+
+// eventDiscovery tells the limits of one event, for which the standard has no headers.
+func (s *Server) eventDiscovery(h http.Header) {
+	if s.cfg.EventBytes > 0 {
+		h.Set("Waybill-Event-Size-Limit", strconv.Itoa(s.cfg.EventBytes))
+	}
+	if s.cfg.EventInstances > 0 {
+		h.Set("Waybill-Event-Instance-Limit", strconv.Itoa(s.cfg.EventInstances))
+	}
 }
 
 // base is what stands before the paths that an answer names.
@@ -252,7 +263,11 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) error 
 	if err != nil {
 		return err
 	}
-	return write(w, status, "application/json", body)
+	kind := "application/json"
+	if _, linked := v.(collection); linked {
+		kind = jsonType(r)
+	}
+	return write(w, status, kind, body)
 }
 
 func (s *Server) topLevel(w http.ResponseWriter, r *http.Request) error {
@@ -342,7 +357,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *query.Query, 
 // results settles the form of an answer with events.
 func (s *Server) results(w http.ResponseWriter, r *http.Request, name string) (results, string, error) {
 	d := results{queryName: name, at: now()}
-	kind := "application/json"
+	kind := jsonType(r)
 	switch negotiate(strings.Join(r.Header.Values("Accept"), ",")) {
 	case mediaXML:
 		words, err := xmlFormat(r.Header.Get("GS1-CBV-XML-Format"))

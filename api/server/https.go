@@ -112,6 +112,10 @@ func NewHTTPS(cfg HTTPSConfig) (*HTTPS, error) {
 	return h, nil
 }
 
+// headerBytes bounds the headers of a request, its URL among them. What is longer than the handler takes
+// is the handler's to refuse, in words: beyond this bound HTTP/2 ends the connection and says nothing.
+const headerBytes = 256 << 10
+
 // Serve answers requests on the listener until the context is done, which is no error. It then takes
 // no new ones and gives those under way DrainTime to end; sockets are the handler's to end.
 func (h *HTTPS) Serve(ctx context.Context, listener net.Listener) error {
@@ -119,7 +123,7 @@ func (h *HTTPS) Serve(ctx context.Context, listener net.Listener) error {
 	config.NextProtos = []string{"h2", "http/1.1"}
 	s := &http.Server{
 		Handler: http.HandlerFunc(h.serve), TLSConfig: config,
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: headerBytes,
 		ErrorLog: slog.NewLogLogger(h.cfg.Logger.Handler(), slog.LevelDebug), // handshakes of strangers
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 100},
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -195,6 +196,24 @@ func TestAPanicBehindHTTPSIsAnAnswer(t *testing.T) {
 	for range 2 {
 		if status, _ := fetch(t, client, address); status != http.StatusInternalServerError {
 			t.Errorf("status %d", status)
+		}
+	}
+}
+
+func TestALongURLReachesTheHandlerWhichRefusesItInWords(t *testing.T) {
+	ca := servertest.NewCA(t, "ca.producer")
+	address, _ := overHTTPS(t, ca, servertest.NewCA(t, "ca.other"), func(c *HTTPSConfig) {
+		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusRequestURITooLong)
+			_, _ = io.WriteString(w, fmt.Sprint(r.ProtoMajor, " ", len(r.RequestURI) > 200_000))
+		})
+	})
+	for version, http2 := range map[string]bool{"1 true": false, "2 true": true} {
+		c := httpsClient(t, ca, ca, servertest.Certificate{Name: "company", Roles: []ledger.Role{ledger.RoleRecorder}})
+		transport, _ := c.Transport.(*http.Transport)
+		transport.ForceAttemptHTTP2 = http2
+		if status, body := fetch(t, c, address+"/?x="+strings.Repeat("y", 200_000)); status != http.StatusRequestURITooLong || body != version {
+			t.Errorf("%s: %d %s", version, status, body)
 		}
 	}
 }

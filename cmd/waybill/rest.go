@@ -127,7 +127,7 @@ func (s *service) openREST(ctx context.Context, certificates *server.Certificate
 	if p.binding, err = rest.New(rest.Config{
 		Capturer: p.repository, Events: p.repository, Queries: p.state, Subscriptions: p.state, Tokens: p.state, Traces: restTraces{s.store}, Proofs: restProofs{s.anchor}, Reports: s.store.Reports(), ReportMaster: s.store.Reports(),
 		Lead: leader{p.state}.lead, BaseURL: s.rest.base, Authorize: authorizer(certificates), Log: log, TokenKey: p.state.TokenKey(),
-		Limits: limits, EPCFormat: s.rest.format, URN: urns.URN, VendorVersion: version(), Targets: s.rest.targets,
+		Limits: limits, EventBytes: ledger.MaxEventBytes, EventInstances: ledger.MaxEventItems, EPCFormat: s.rest.format, URN: urns.URN, VendorVersion: version(), Targets: s.rest.targets,
 		MasterData: s.store.Vocabulary(),
 	}); err != nil {
 		return err
