@@ -82,6 +82,7 @@ type Store struct {
 	text     string
 	owner    string
 	aead     cipher.AEAD
+	fresh    bool   // Open made it
 	lock     string // ends a question whose rows are about to be changed
 }
 
@@ -128,6 +129,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	return s, nil
 }
+
+// Fresh tells that Open made the organisation's state: there was none in this database.
+func (s *Store) Fresh() bool { return s.fresh }
 
 // derive makes a key for one purpose.
 func (s *Store) derive(purpose string) []byte {
@@ -264,9 +268,11 @@ func (s *Store) migrate(ctx context.Context) error {
 // checkKey makes sure that every process has the key that the first one had.
 func (s *Store) checkKey(ctx context.Context) error {
 	want := s.derive("check")
-	if _, err := s.exec(ctx, s.db, `INSERT INTO service_settings (org, name, value) VALUES (?, 'key', ?) ON CONFLICT (org, name) DO NOTHING`, s.cfg.Organisation, want); err != nil {
+	made, err := s.exec(ctx, s.db, `INSERT INTO service_settings (org, name, value) VALUES (?, 'key', ?) ON CONFLICT (org, name) DO NOTHING`, s.cfg.Organisation, want)
+	if err != nil {
 		return s.failed(err)
 	}
+	s.fresh = made > 0
 	var have []byte
 	if err := s.row(ctx, s.db, `SELECT value FROM service_settings WHERE org = ? AND name = 'key'`, s.cfg.Organisation).Scan(&have); err != nil {
 		return s.failed(err)

@@ -141,6 +141,23 @@ func TestAJobIsDoneByOneAndOutlivesItsProcess(t *testing.T) {
 	})
 }
 
+func TestAStateIsFreshForTheOneThatMakesIt(t *testing.T) {
+	onEach(t, func(t *testing.T, at servicestate.Config) {
+		for _, want := range []bool{true, false} {
+			s, err := servicestate.Open(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Fresh() != want {
+				t.Errorf("fresh: %t, want %t", s.Fresh(), want)
+			}
+			if err = s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestJobsAreBounded(t *testing.T) {
 	onEach(t, func(t *testing.T, cfg servicestate.Config) {
 		ctx := t.Context()

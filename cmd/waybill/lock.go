@@ -2,14 +2,17 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"syscall"
 )
 
-// lockState takes a role in a state folder for this process; the kernel gives it back when the process ends, however it ends.
-func lockState(dir, role string) (release func(), err error) {
+// lockState takes a role in a state folder for this process, which runs the command holder; the kernel gives it back when the
+// process ends, however it ends.
+func lockState(dir, role, holder string) (release func(), err error) {
 	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
 	}
@@ -19,16 +22,24 @@ func lockState(dir, role string) (release func(), err error) {
 		return nil, fail(exitInternal, codeInternal, "", "%w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		said, _ := io.ReadAll(io.LimitReader(f, 100))
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fail(exitRefused, "WB_STATE_LOCKED", "stop it, or give this one a state folder of its own with --dir",
-				"another waybill serve runs the role %s in %s", role, dir)
+			who := strings.TrimSpace(string(said))
+			if who == "" {
+				who = "another process"
+			}
+			return nil, fail(exitRefused, "WB_STATE_LOCKED", "wait for its end or stop it, or give this one a state folder of its own with --dir",
+				"%s holds the role %s in %s", who, role, dir)
 		}
 		return nil, fail(exitInternal, codeInternal, "", "locking %s: %w", path, err)
 	}
 	// For people who look; the lock does not rest on it.
 	if f.Truncate(0) == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%s (process %d)\n", holder, os.Getpid()), 0)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		_ = f.Truncate(0)
+		_ = f.Close()
+	}, nil
 }

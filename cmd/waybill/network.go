@@ -366,7 +366,7 @@ func networkClean(cmd *cobra.Command, _ []string) error {
 	}
 	for _, folder := range derived { // held until all is gone: no server starts on it meanwhile
 		for _, role := range roles() {
-			release, err := lockState(folder, role)
+			release, err := lockState(folder, role, "waybill network clean")
 			if err != nil {
 				return err
 			}

@@ -65,7 +65,7 @@ func TestCleanTakesWhatServeDerivedFromTheLedgerAndNothingElse(t *testing.T) {
 	if code, _, stderr := command(t, "network", "logs", "--dir", dir); code != exitOK {
 		t.Errorf("logs: exit %d, %s", code, stderr)
 	}
-	release, err := lockState(filepath.Join(dir, "serve", "carrier"), roleScorer)
+	release, err := lockState(filepath.Join(dir, "serve", "carrier"), roleScorer, "waybill serve")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,21 +1,29 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/rest"
 	"github.com/waybill-dev/waybill/api/server"
 	"github.com/waybill-dev/waybill/api/servertest"
 	"github.com/waybill-dev/waybill/api/servicestate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/gateway/submit"
 )
 
 func TestTheServiceKeyIsMadeOnceAndWhole(t *testing.T) {
@@ -109,5 +117,42 @@ func TestWhoMayDoWhatOverREST(t *testing.T) {
 	}
 	if err := ask(nil, rest.Discover); !errors.Is(err, rest.ErrUnauthorized) {
 		t.Errorf("without a certificate: %v", err)
+	}
+}
+
+func TestANewServiceStateOnALedgerWithEventsIsTold(t *testing.T) {
+	log := func(events int) string {
+		l := servertest.NewLedger()
+		store, err := readmodel.Open(t.Context(), readmodel.Config{Path: filepath.Join(t.TempDir(), "readmodel.db")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- store.Run(ctx, l) }()
+		defer func() {
+			stop()
+			<-done
+			_ = store.Close()
+		}()
+		for n := range events {
+			body := fmt.Appendf(nil, `{"type":"ObjectEvent","eventTime":"2026-01-01T00:00:%02dZ","eventTimeZoneOffset":"+00:00","action":"OBSERVE","epcList":["https://id.gs1.org/01/09521321000018/21/1"]}`, n)
+			entry, err := wire.NewEventEntry(nil, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = l.Events(t.Context(), []submit.Event{{EventEntry: entry}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b bytes.Buffer
+		tellNewState(t.Context(), l.Height, store, slog.New(slog.NewTextHandler(&b, nil)))
+		return b.String()
+	}
+	if said := log(2); strings.Count(said, "\n") != 1 || !strings.Contains(said, "WB_SERVICE_STATE_NEW") || !strings.Contains(said, "events=2") {
+		t.Errorf("with events: %q", said)
+	}
+	if said := log(0); said != "" {
+		t.Errorf("without events: %q", said)
 	}
 }

@@ -118,21 +118,21 @@ func TestAKeyIsReadAsOpenSSLWritesIt(t *testing.T) {
 
 func TestAStateFolderHoldsEachRoleOnce(t *testing.T) {
 	dir := t.TempDir()
-	release, err := lockState(dir, roleScorer)
+	release, err := lockState(dir, roleScorer, "waybill serve")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = lockState(dir, roleScorer); err == nil || !strings.Contains(err.Error(), roleScorer) {
+	if _, err = lockState(dir, roleScorer, "waybill serve"); err == nil || !strings.Contains(err.Error(), roleScorer) {
 		t.Errorf("the role runs twice: %v", err)
 	}
-	other, err := lockState(dir, roleAPI)
+	other, err := lockState(dir, roleAPI, "waybill serve")
 	if err != nil {
 		t.Errorf("another role: %v", err)
 	} else {
 		other()
 	}
 	release()
-	again, err := lockState(dir, roleScorer)
+	again, err := lockState(dir, roleScorer, "waybill serve")
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}

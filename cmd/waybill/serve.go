@@ -236,7 +236,7 @@ func serve(ctx context.Context, c serveConfig) (err error) {
 	slices.Sort(c.roles)
 	c.roles = slices.Compact(c.roles)
 	for _, role := range c.roles {
-		release, lockErr := lockState(c.dir, role)
+		release, lockErr := lockState(c.dir, role, "waybill serve")
 		if lockErr != nil {
 			return lockErr
 		}
@@ -519,7 +519,24 @@ func (s *service) announce(ctx context.Context, l listeners) {
 		if s.ready != nil {
 			s.ready(at)
 		}
+		if s.restParts != nil && s.restParts.state.Fresh() {
+			tellNewState(ctx, s.stream.Height, s.store, s.log)
+		}
 	case <-ctx.Done():
+	}
+}
+
+// tellNewState says, once the read model has what was on the ledger, that the service state is new though
+// events are recorded: a server that was moved to another store does not find there what clients entrusted
+// to it.
+func tellNewState(ctx context.Context, height func(context.Context) (uint64, error), store *readmodel.Store, log *slog.Logger) {
+	blocks, err := height(ctx)
+	if err != nil || blocks == 0 || store.WaitFor(ctx, blocks-1) != nil {
+		return // there are others to say so
+	}
+	if totals, _, err := store.Totals(ctx); err == nil && totals.Events > 0 {
+		log.WarnContext(ctx, "WB_SERVICE_STATE_NEW: this store has no named queries, subscriptions or capture jobs yet, though the ledger has events; if another store served before, they are in that one",
+			"events", totals.Events)
 	}
 }
 

@@ -302,7 +302,7 @@ func (a *app) rebuildStore(cmd *cobra.Command, w storeWork) error {
 		held = append(held, roleAPI)
 	}
 	for _, role := range held {
-		release, err := lockState(w.dir, role)
+		release, err := lockState(w.dir, role, "waybill store rebuild")
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -97,12 +99,20 @@ func TestStoreIsBuiltCheckedSpoiltAndMended(t *testing.T) {
 func TestRebuildRefusesAStoreInUse(t *testing.T) {
 	r := newStoreRig(t)
 	for _, role := range []string{roleAPI, roleReadModel} {
-		release, err := lockState(filepath.Dir(r.file()), role)
+		release, err := lockState(filepath.Dir(r.file()), role, "waybill serve")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if code, _, stderr := r.run(t, "rebuild"); code != exitRefused || !strings.Contains(stderr, "WB_STATE_LOCKED") {
+		if code, _, stderr := r.run(t, "rebuild"); code != exitRefused || !strings.Contains(stderr, "WB_STATE_LOCKED") || !strings.Contains(stderr, fmt.Sprintf("waybill serve (process %d) holds the role %s", os.Getpid(), role)) {
 			t.Errorf("%s: exit %d, %s", role, code, stderr)
+		}
+		release()
+		if release, err = lockState(filepath.Dir(r.file()), role, "waybill store rebuild"); err != nil {
+			t.Fatal(err)
+		}
+		_, err = lockState(filepath.Dir(r.file()), role, "waybill serve")
+		if err == nil || !strings.Contains(err.Error(), "waybill store rebuild (process") {
+			t.Errorf("%s: %v", role, err)
 		}
 		release()
 	}
