@@ -519,7 +519,7 @@ func (s *service) announce(ctx context.Context, l listeners) {
 		if s.ready != nil {
 			s.ready(at)
 		}
-		if s.restParts != nil && s.restParts.state.Fresh() {
+		if s.restParts != nil && s.state.Fresh() {
 			tellNewState(ctx, s.stream.Height, s.store, s.log)
 		}
 	case <-ctx.Done():
