@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -56,10 +57,27 @@ func checkEvent(t *testing.T, context []byte, e *epcis.Event) {
 	e.PreHashProfile(epcis.ProfileText)
 }
 
+func TestTextThatIsNeitherUTF8NorJSONHasAFault(t *testing.T) {
+	for _, text := range []string{
+		"{\"\x00\"\xed", "[{\"\n\"\"\xa5\"}", "{\"a\\u12\"\xff", "{\"a\":{\"b\\", strings.Repeat("[", 1<<20) + "\xff",
+		strings.Repeat(`{"a":`, 1<<17) + "\xff", "\"" + strings.Repeat("x", 1<<10) + "\xff",
+	} {
+		_, err := epcis.ParseEvent([]byte(exampleContext), []byte(text))
+		found := faults(t, err)
+		if len(found) == 0 {
+			t.Fatalf("%.40q: %v", text, err)
+		}
+		if len(found[0].Path) > 1<<12 {
+			t.Errorf("%.40q: a path of %d bytes", text, len(found[0].Path))
+		}
+	}
+}
+
 func FuzzParseEvent(f *testing.F) {
 	f.Add([]byte(plain))
 	f.Add([]byte(event1k))
 	f.Add([]byte(with(`"ilmd":{"ex:a":[1,[2,{"ex:b":null}],"\u00e9"]},"ex:#text":{"#text":" 1.0 "}`)))
+	f.Add([]byte("{\"\x00\"\xed"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := epcis.ParseEvent([]byte(exampleContext), data)
 		if err == nil {

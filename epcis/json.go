@@ -87,8 +87,8 @@ func parseJSON(s string, lim Limits, t *tree) (root int32, fault *Fault, broken 
 	return none, &f, f.Code == CodeNotJSON
 }
 
-// pathAt gives the path of the value that stands at pos, or that ends there, in JSON
-// that is proper up to pos.
+// pathAt gives the path of the value that stands at pos, or that ends there, as far as s is JSON
+// up to pos and not too deep.
 func pathAt(s string, pos int) string {
 	type frame struct {
 		array, named bool
@@ -96,8 +96,11 @@ func pathAt(s string, pos int) string {
 		index        int
 	}
 	var open []frame
-	const longest = 256 // a longer name would fill the message
-	for i := 0; i < pos && i < len(s); i++ {
+	const (
+		longest = 256 // a longer name would fill the message
+		deepest = 100
+	)
+	for i := 0; i < pos && i < len(s) && len(open) < deepest; i++ {
 		top := len(open) - 1
 		switch s[i] {
 		case '{', '[':
@@ -122,7 +125,7 @@ func pathAt(s string, pos int) string {
 				continue
 			}
 			open[top].named = true
-			if name, ok := (&jsonParser{s: s, pos: start, lim: Limits{MaxString: longest}}).string(); ok {
+			if name, ok := (&jsonParser{s: s, pos: start, lim: Limits{MaxString: longest}, t: &tree{}}).string(); ok {
 				open[top].name = name
 			}
 		}

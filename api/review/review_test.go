@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 // shelf has overdue items until they are reviewed, and open findings.
 type shelf struct {
+	mu       sync.Mutex
 	overdue  []string
 	doubts   []readmodel.Finding
 	reviewed []wire.ReviewSubject
@@ -25,6 +27,8 @@ type shelf struct {
 }
 
 func (s *shelf) Overdue(_ context.Context, _ ledger.Millis, limit int) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.Clone(s.overdue[:min(limit, len(s.overdue))]), s.err
 }
 
@@ -39,6 +43,8 @@ func (s *shelf) Doubtful(_ context.Context, after readmodel.Position, limit int)
 }
 
 func (s *shelf) Review(_ context.Context, subjects []wire.ReviewSubject) ([]submit.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	out := make([]submit.Outcome, len(subjects))
 	for i, subject := range subjects {
 		s.reviewed = append(s.reviewed, subject)
@@ -84,11 +90,16 @@ func TestTheSweepGoesOnAfterAFailure(t *testing.T) {
 		go func() { ended <- service.Run(ctx) }()
 		time.Sleep(90 * time.Second)
 		synctest.Wait()
+		s.mu.Lock()
 		s.err, s.overdue = nil, []string{"i1", "i2"}
+		s.mu.Unlock()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(s.overdue) != 0 {
-			t.Errorf("not reviewed: %v", s.overdue)
+		s.mu.Lock()
+		left := slices.Clone(s.overdue)
+		s.mu.Unlock()
+		if len(left) != 0 {
+			t.Errorf("not reviewed: %v", left)
 		}
 		stop()
 		if err := <-ended; err != nil {
