@@ -413,3 +413,43 @@ func BenchmarkProofsOf(b *testing.B) {
 		}
 	})
 }
+
+// A declaration of error may stand on the ledger twice in the same words: by an organisation that may
+// not declare it, and by the event's recorder.
+func TestADeclarationInAnothersWordsIsAFactOfItsOwn(t *testing.T) {
+	plain := objectEvent("2026-03-01T10:00:00Z", bottle, stepShip)
+	event := recorded(t, plain)
+	declared := recorded(t, strings.Replace(plain, `{`, `{"errorDeclaration":{"declarationTime":"2026-03-02T00:00:00Z"},`, 1))
+	c := newChain(1)
+	by := func(id, mspID string, content wire.Transaction) Recorded {
+		return Recorded{TxID: id, MSPID: mspID, At: noon, Transaction: content}
+	}
+	c.add(by("event", "ProducerMSP", wire.Transaction{Events: []wire.RecordedEvent{event}}))
+	c.add(by("word", "CarrierMSP", wire.Transaction{Restatements: []wire.RecordedEvent{declared}}))
+	c.add(by("declaration", "ProducerMSP", wire.Transaction{Restatements: []wire.RecordedEvent{declared}}))
+	key := wire.RestatementKey(event.Hash, declared.Record.BodyDigest)
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		if err := s.Apply(t.Context(), c.all()...); err != nil {
+			t.Fatal(err)
+		}
+		e := got(s.Event(t.Context(), event.Hash))(t)
+		if !e.DeclaredInError || len(e.Restatements) != 2 || e.Restatements[0].MSPID != "CarrierMSP" || e.Restatements[1].MSPID != "ProducerMSP" {
+			t.Errorf("%+v", e)
+		}
+		for height, want := range map[uint64]string{2: "CarrierMSP in word", 3: "ProducerMSP in declaration"} {
+			p := got(s.ProofsOf(t.Context(), height, []string{key}))(t)
+			leaf := got(proof.ParseLeaf(p.Leaves[0].Leaf))(t)
+			if by := leaf.MSPID + " in " + leaf.TxID; by != want || leaf.Block != height-1 || !slices.Equal(p.Leaves[0].Content.Body, declared.Body) {
+				t.Errorf("at height %d it is of %s, not %s: %s", height, by, want, p.Leaves[0].Content.Body)
+			}
+		}
+		if _, err := s.ProofsOf(t.Context(), 1, []string{key}); !errors.Is(err, ErrNotYet) {
+			t.Error(err)
+		}
+		p := got(s.ProofsOf(t.Context(), 3, []string{wire.EventKey(event.Hash)}))(t)
+		if !slices.Equal(p.Leaves[0].Content.Body, event.Body) {
+			t.Errorf("the event is proven by %s", p.Leaves[0].Content.Body)
+		}
+	})
+}

@@ -20,8 +20,10 @@ import (
 var ErrNotYet = errors.New("WB_PROOF_NOT_YET: recorded after the root")
 
 // ProofsOf proves that facts are in the log after the blocks below a height, each with its content. A
-// fact is named by its key in the world state (wire.EventKey and its siblings); a finding that was
-// recorded more than once is proven as it was last. The proof's root has no signatures and no channel.
+// fact is named by its key in the world state (wire.EventKey and its siblings); one that was recorded
+// more than once under its key is proven as it was last before that height: a finding that changed, and a
+// declaration of error that the event's recorder made in the words of another organisation. Its leaf
+// says by whom and where. The proof's root has no signatures and no channel.
 // It fails with ErrNotFound, ErrNotYet, or ErrCorrupt where the store's rows do not give its log.
 func (s *Store) ProofsOf(ctx context.Context, height uint64, keys []string) (proof.Proof, error) {
 	p := proof.Proof{Kind: proof.Inclusion}
@@ -113,9 +115,9 @@ func (r leafReader) fact(key string, root ledger.Root) (proof.Proven, error) {
 	case kind == wire.KindFinding:
 		return r.finding(key, root)
 	case kind == wire.KindEvent && len(attributes) == 1:
-		pos, err = r.event(&leaf, &content, `events f`, `f.hash = ?`, attributes)
+		pos, err = r.event(&leaf, &content, `events f`, `f.hash = ?`, attributes, root)
 	case kind == wire.KindRestatement && len(attributes) == 2:
-		pos, err = r.event(&leaf, &content, `restatements f`, `f.hash = ? AND f.body_digest = ?`, attributes)
+		pos, err = r.event(&leaf, &content, `restatements f`, `f.hash = ? AND f.body_digest = ?`, attributes, root)
 	case kind == wire.KindSegment && len(attributes) == 2:
 		pos, err = r.segment(&leaf, &content, attributes)
 	case kind == wire.KindVerdict && len(attributes) == 3:
@@ -145,8 +147,10 @@ func (r leafReader) fact(key string, root ledger.Root) (proof.Proven, error) {
 	return proof.Proven{Index: uint64(first) + uint64(at.Index), Leaf: leaf.Bytes(), Content: &content}, nil
 }
 
-func (r leafReader) event(leaf *proof.Leaf, content *proof.Content, table, where string, attributes []string) (pos int64, err error) {
-	args := make([]any, len(attributes))
+// event reads an event or a restatement; of several of one key the last before the root, else the first
+// after it.
+func (r leafReader) event(leaf *proof.Leaf, content *proof.Content, table, where string, attributes []string, root ledger.Root) (pos int64, err error) {
+	args := make([]any, len(attributes), len(attributes)+2)
 	for i, a := range attributes {
 		var digest ledger.Digest
 		if digest, err = ledger.ParseDigest(a); err != nil {
@@ -156,7 +160,9 @@ func (r leafReader) event(leaf *proof.Leaf, content *proof.Content, table, where
 	}
 	var at int64
 	var context []byte
-	err = r.q.QueryRowContext(r.ctx, `SELECT f.pos, f.msp_id, f.recorded_at, f.tx_id, b.context, b.body FROM `+table+` JOIN bodies b ON b.pos = f.pos WHERE `+where, args...).
+	end := Position{Block: root.Height}.key()
+	err = r.q.QueryRowContext(r.ctx, `SELECT f.pos, f.msp_id, f.recorded_at, f.tx_id, b.context, b.body FROM `+table+` JOIN bodies b ON b.pos = f.pos WHERE `+where+
+		` ORDER BY CASE WHEN f.pos < ? THEN f.pos ELSE ? - f.pos END DESC LIMIT 1`, append(args, end, end)...).
 		Scan(&pos, &leaf.MSPID, &at, &leaf.TxID, &context, &content.Body)
 	if err != nil {
 		return 0, err
