@@ -42,7 +42,7 @@ type Engine struct {
 	hasTime    bool
 
 	policy   *ledger.Policy
-	series   []*series
+	series   []*instrument
 	broken   []cause // rules of policies that are no longer in force, one for each code
 	binds    []bind
 	unbinds  []bind
@@ -63,8 +63,8 @@ type bind struct {
 	at     ledger.Millis
 }
 
-// series is what is known of one device's readings.
-type series struct {
+// instrument is what is known of one device's readings.
+type instrument struct {
 	device    string
 	unbound   bool
 	first     ledger.Millis
@@ -187,7 +187,7 @@ func (e *Engine) time(at ledger.Millis) {
 	e.last = max(e.last, at)
 }
 
-func (e *Engine) find(device string) *series {
+func (e *Engine) find(device string) *instrument {
 	for _, s := range e.series {
 		if s.device == device {
 			return s
@@ -243,8 +243,8 @@ func (e *Engine) readings(in *feature.Input) error {
 
 // begin starts a device's series. One that takes a removed device's place goes on with that one's
 // accounts, so that exchanging loggers renews no allowance.
-func (e *Engine) begin(device string) *series {
-	s := &series{
+func (e *Engine) begin(device string) *instrument {
+	s := &instrument{
 		device: device, complete: true,
 		drift: detect.NewDrift(e.model.p.Drift), stuck: detect.NewStuck(e.model.p.Stuck),
 	}
@@ -263,7 +263,7 @@ func (e *Engine) begin(device string) *series {
 }
 
 // cover notes the segment as evidence.
-func (s *series) cover(in *feature.Input) {
+func (s *instrument) cover(in *feature.Input) {
 	if in.Segment.IsZero() {
 		return
 	}
@@ -280,7 +280,7 @@ func (s *series) cover(in *feature.Input) {
 
 // reading takes one temperature. One that is not later than the last, or from no possible time, is
 // left out.
-func (e *Engine) reading(s *series, at ledger.Millis, value int32) {
+func (e *Engine) reading(s *instrument, at ledger.Millis, value int32) {
 	if at < ledger.EarliestTime || at > latestTime || s.count > 0 && at <= s.last {
 		return
 	}
@@ -431,9 +431,9 @@ func (e *Engine) Code(c *canon.Coder) {
 	c.Raw(e.trace[:])
 }
 
-func (e *Engine) codeSeries(c *canon.Coder, p **series) {
+func (e *Engine) codeSeries(c *canon.Coder, p **instrument) {
 	if c.Reading() {
-		*p = &series{drift: detect.NewDrift(e.model.p.Drift), stuck: detect.NewStuck(e.model.p.Stuck)}
+		*p = &instrument{drift: detect.NewDrift(e.model.p.Drift), stuck: detect.NewStuck(e.model.p.Stuck)}
 	}
 	s := *p
 	canon.String(c, &s.device, feature.MaxText)
