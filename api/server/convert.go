@@ -147,10 +147,12 @@ func verdict(v readmodel.Verdict) *waybillv1.Verdict {
 		Shipment: v.Shipment, Window: v.Window, Final: v.Final, Model: v.Model, Level: level(v.Level), ScoreMillionths: v.Score,
 		PValueMillionths: v.PValue, From: timestamp(v.From), To: timestamp(v.To), Policy: v.Policy, TraceDigest: digestText(v.Trace),
 		InputsDigest: digestText(v.Inputs), Scorer: v.Scorer, RecordedAt: since(v.At), TransactionId: v.TxID, Position: position(v.Position),
+		Stratum: v.Stratum, References: v.References, Tail: v.Tail, Lane: v.Lane,
 	}
 	for _, r := range v.Reasons {
 		out.Reasons = append(out.Reasons, &waybillv1.Reason{
 			Code: r.Code, ContributionMillionths: r.Contribution, From: since(r.From), To: since(r.To), Detail: r.Detail,
+			Counterfactual: r.Counterfactual, Count: r.Count,
 		})
 	}
 	for _, e := range v.Events {

@@ -693,6 +693,19 @@ func verdict() ledger.Verdict {
 	}
 }
 
+func TestAVerdictStatesWhatItsProbabilityRestsOn(t *testing.T) {
+	for _, tail := range []bool{false, true} {
+		v := verdict()
+		v.Stratum, v.References, v.PValue, v.Lane = "cold|a>b", 99, 10_000, "a>b"
+		if tail {
+			v.Tail, v.PValue = true, 12 // a model may say less than the references resolve
+		}
+		if err := ledger.CheckVerdict(v); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestVerdictsMustBeWhole(t *testing.T) {
 	if err := ledger.CheckVerdict(verdict()); err != nil {
 		t.Fatal(err)
@@ -714,6 +727,12 @@ func TestVerdictsMustBeWhole(t *testing.T) {
 		"range backwards":        func(v *ledger.Verdict) { v.Segments[0].First = 5 },
 		"policy without version": func(v *ledger.Verdict) { v.Policy = "refrigerated" },
 		"policy version 01":      func(v *ledger.Verdict) { v.Policy = "refrigerated/01" },
+		"references of nothing":  func(v *ledger.Verdict) { v.References = 5 },
+		"tail of nothing":        func(v *ledger.Verdict) { v.Tail = true },
+		"stratum without p":      func(v *ledger.Verdict) { v.Stratum, v.References, v.PValue = "cold|*", 99, 0 },
+		"p beyond its reference": func(v *ledger.Verdict) { v.Stratum, v.References, v.PValue = "cold|*", 98, 10_000 },
+		"lane of two words":      func(v *ledger.Verdict) { v.Lane = "here > there" },
+		"negative count":         func(v *ledger.Verdict) { v.Reasons[0].Count = -1 },
 	} {
 		v := verdict()
 		change(&v)
@@ -728,6 +747,9 @@ func TestVerdictsMustBeWhole(t *testing.T) {
 			v.Segments = slices.Repeat([]ledger.SegmentRange{long}, ledger.MaxVerdictSegments)
 		},
 		"long detail": func(v *ledger.Verdict) { v.Reasons[0].Detail = strings.Repeat("x", ledger.MaxReasonTextBytes+1) },
+		"long counterfactual": func(v *ledger.Verdict) {
+			v.Reasons[0].Counterfactual = strings.Repeat("x", ledger.MaxReasonTextBytes+1)
+		},
 	} {
 		v := verdict()
 		change(&v)

@@ -41,6 +41,8 @@ const (
 	MaxReasonTextBytes  = 500
 	MaxPolicyIDBytes    = 64
 	MaxModelBytes       = 256
+	MaxLaneBytes        = 400
+	MaxStratumBytes     = MaxPolicyIDBytes + 1 + MaxLaneBytes
 	MaxIdentifierBytes  = 1_024 // an EPC, device id, eventID or anything else that becomes part of a key
 	MaxRegisterBytes    = 256   // a business step, disposition or place, which every item of an event keeps
 	MaxAnswerTextBytes  = 400

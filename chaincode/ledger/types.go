@@ -193,6 +193,9 @@ type Reason struct {
 	From         Millis `cbor:"3,keyasint,omitempty"`
 	To           Millis `cbor:"4,keyasint,omitempty"`
 	Detail       string `cbor:"5,keyasint,omitempty"` // one sentence for a person
+	// Counterfactual is one sentence on what would have cleared it; empty where nothing would.
+	Counterfactual string `cbor:"6,keyasint,omitempty"`
+	Count          int64  `cbor:"7,keyasint,omitempty"` // readings or events that did it; 0: not counted
 }
 
 // SegmentRange is evidence: segments First to Last of a device, inclusive, and the digest of the last.
@@ -223,4 +226,11 @@ type Verdict struct {
 	Scorer   string         `cbor:"16,keyasint,omitempty"` // MSP ID, set by the contract
 	TxID     string         `cbor:"17,keyasint,omitempty"` // set by the contract
 	At       Millis         `cbor:"18,keyasint,omitempty"` // set by the contract
+	// Stratum names the accepted shipments that PValue compares with, and References how many of them
+	// calibrate it: without Tail, PValue is at most the share α with probability at most α for a
+	// shipment like them. Tail says that PValue is an extrapolation beyond all of them, and no guarantee.
+	Stratum    string `cbor:"19,keyasint,omitempty"` // "policy|lane", or "policy|*" for any lane
+	References uint32 `cbor:"20,keyasint,omitempty"`
+	Tail       bool   `cbor:"21,keyasint,omitempty"`
+	Lane       string `cbor:"22,keyasint,omitempty"` // "from>to", GLNs or other identifiers of places
 }

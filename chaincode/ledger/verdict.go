@@ -43,6 +43,9 @@ func CheckVerdict(v Verdict) error {
 	if err := checkReasons(v); err != nil {
 		return err
 	}
+	if err := checkCalibration(v); err != nil {
+		return err
+	}
 	for _, s := range v.Segments {
 		if s.First > s.Last || s.Digest.IsZero() {
 			return refuse(ErrSchema, "segments %d to %d of %s", s.First, s.Last, s.Device)
@@ -58,9 +61,9 @@ func CheckVerdict(v Verdict) error {
 // size is about what the verdict takes when it is stored.
 func (v Verdict) size() int {
 	const number = 9 // the most that an integer takes
-	n := len(v.Shipment) + len(v.Model) + len(v.Policy) + 10*number + (2+len(v.Events))*len(Digest{})
+	n := len(v.Shipment) + len(v.Model) + len(v.Policy) + len(v.Stratum) + len(v.Lane) + 11*number + (2+len(v.Events))*len(Digest{})
 	for _, r := range v.Reasons {
-		n += len(r.Code) + len(r.Detail) + 3*number
+		n += len(r.Code) + len(r.Detail) + len(r.Counterfactual) + 4*number
 	}
 	for _, s := range v.Segments {
 		n += len(s.Device) + len(s.Digest) + 2*number
@@ -68,10 +71,32 @@ func (v Verdict) size() int {
 	return n
 }
 
+// checkCalibration holds that a p-value says what it rests on: an honest one is never below what so
+// many references resolve.
+func checkCalibration(v Verdict) error {
+	switch {
+	case len(v.Lane) > MaxLaneBytes || v.Lane != "" && !printable(v.Lane):
+		return refuse(ErrSchema, "a lane is of at most %d printable characters", MaxLaneBytes)
+	case len(v.Stratum) > MaxStratumBytes || v.Stratum != "" && !printable(v.Stratum):
+		return refuse(ErrSchema, "a stratum is of at most %d printable characters", MaxStratumBytes)
+	case v.Stratum == "" && (v.References != 0 || v.Tail):
+		return refuse(ErrSchema, "references without a stratum")
+	case v.Stratum != "" && (v.References == 0 || v.PValue == 0):
+		return refuse(ErrSchema, "a stratum without references or p-value")
+	case v.Stratum != "" && !v.Tail && v.PValue*(int64(v.References)+1) < million:
+		return refuse(ErrSchema, "a p-value of %d millionths is less than %d references can tell", v.PValue, v.References)
+	}
+	return nil
+}
+
 func checkReasons(v Verdict) error {
 	var sum int64
 	for _, r := range v.Reasons {
 		switch {
+		case len(r.Counterfactual) > MaxReasonTextBytes:
+			return refuse(ErrTooLarge, "a reason's counterfactual of %d bytes, at most %d are allowed", len(r.Counterfactual), MaxReasonTextBytes)
+		case r.Count < 0:
+			return refuse(ErrSchema, "reason %s rests on %d readings", r.Code, r.Count)
 		case r.Code == "" || len(r.Code) > MaxReasonCodeBytes || !printable(r.Code):
 			return refuse(ErrSchema, "a reason's code is of 1 to %d printable characters", MaxReasonCodeBytes)
 		case len(r.Detail) > MaxReasonTextBytes:
@@ -170,7 +195,8 @@ func sameVerdict(a, b Verdict) bool {
 	return a.Shipment == b.Shipment && a.Window == b.Window && a.Final == b.Final && a.Model == b.Model &&
 		a.Level == b.Level && a.Score == b.Score && a.PValue == b.PValue && a.From == b.From && a.To == b.To &&
 		slices.Equal(a.Reasons, b.Reasons) && slices.Equal(a.Events, b.Events) && slices.Equal(a.Segments, b.Segments) &&
-		a.Policy == b.Policy && a.Trace == b.Trace && a.Inputs == b.Inputs
+		a.Policy == b.Policy && a.Trace == b.Trace && a.Inputs == b.Inputs &&
+		a.Stratum == b.Stratum && a.References == b.References && a.Tail == b.Tail && a.Lane == b.Lane
 }
 
 func printable(s string) bool {

@@ -96,7 +96,8 @@ type Verdict struct {
 	Level VerdictLevel `protobuf:"varint,5,opt,name=level,proto3,enum=waybill.v1.VerdictLevel" json:"level,omitempty"`
 	// 0 to 1,000,000 millionths.
 	ScoreMillionths int64 `protobuf:"varint,6,opt,name=score_millionths,json=scoreMillionths,proto3" json:"score_millionths,omitempty"`
-	// In millionths; 0: none stated.
+	// How probable it is that an accepted shipment of the stratum is at least as odd, in millionths;
+	// 0: none stated.
 	PValueMillionths int64 `protobuf:"varint,7,opt,name=p_value_millionths,json=pValueMillionths,proto3" json:"p_value_millionths,omitempty"`
 	// The first instant judged.
 	From *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=from,proto3" json:"from,omitempty"`
@@ -121,7 +122,16 @@ type Verdict struct {
 	// The transaction.
 	TransactionId string `protobuf:"bytes,18,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
 	// Where it stands in the ledger.
-	Position      *Position `protobuf:"bytes,19,opt,name=position,proto3" json:"position,omitempty"`
+	Position *Position `protobuf:"bytes,19,opt,name=position,proto3" json:"position,omitempty"`
+	// The accepted shipments that the p-value compares with: "policy|lane", or "policy|*" for any
+	// lane. Empty where no p-value is stated.
+	Stratum string `protobuf:"bytes,20,opt,name=stratum,proto3" json:"stratum,omitempty"`
+	// How many of them calibrate the p-value.
+	References uint32 `protobuf:"varint,21,opt,name=references,proto3" json:"references,omitempty"`
+	// The p-value is an extrapolation beyond all of them: a model, not a guarantee.
+	Tail bool `protobuf:"varint,22,opt,name=tail,proto3" json:"tail,omitempty"`
+	// The lane, "from>to", of GLNs or other identifiers of places; empty if it was not shipped.
+	Lane          string `protobuf:"bytes,23,opt,name=lane,proto3" json:"lane,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +299,34 @@ func (x *Verdict) GetPosition() *Position {
 	return nil
 }
 
+func (x *Verdict) GetStratum() string {
+	if x != nil {
+		return x.Stratum
+	}
+	return ""
+}
+
+func (x *Verdict) GetReferences() uint32 {
+	if x != nil {
+		return x.References
+	}
+	return 0
+}
+
+func (x *Verdict) GetTail() bool {
+	if x != nil {
+		return x.Tail
+	}
+	return false
+}
+
+func (x *Verdict) GetLane() string {
+	if x != nil {
+		return x.Lane
+	}
+	return ""
+}
+
 // Reason is one cause of a verdict.
 type Reason struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -301,7 +339,11 @@ type Reason struct {
 	// Until when; absent if it has no time.
 	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
 	// One sentence for a person.
-	Detail        string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// One sentence on what would have cleared it; empty where nothing would.
+	Counterfactual string `protobuf:"bytes,6,opt,name=counterfactual,proto3" json:"counterfactual,omitempty"`
+	// Readings or events that did it; 0: not counted.
+	Count         int64 `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,6 +411,20 @@ func (x *Reason) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *Reason) GetCounterfactual() string {
+	if x != nil {
+		return x.Counterfactual
+	}
+	return ""
+}
+
+func (x *Reason) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 // SegmentRange is segments first to last of a device, inclusive.
@@ -1281,7 +1337,7 @@ var File_waybill_v1_verdict_proto protoreflect.FileDescriptor
 const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"\n" +
 	"\x18waybill/v1/verdict.proto\x12\n" +
-	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16waybill/v1/types.proto\"\xd8\x05\n" +
+	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16waybill/v1/types.proto\"\xba\x06\n" +
 	"\aVerdict\x12\x1a\n" +
 	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x16\n" +
 	"\x06window\x18\x02 \x01(\rR\x06window\x12\x14\n" +
@@ -1303,13 +1359,21 @@ const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"\vrecorded_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt\x12%\n" +
 	"\x0etransaction_id\x18\x12 \x01(\tR\rtransactionId\x120\n" +
-	"\bposition\x18\x13 \x01(\v2\x14.waybill.v1.PositionR\bposition\"\xc9\x01\n" +
+	"\bposition\x18\x13 \x01(\v2\x14.waybill.v1.PositionR\bposition\x12\x18\n" +
+	"\astratum\x18\x14 \x01(\tR\astratum\x12\x1e\n" +
+	"\n" +
+	"references\x18\x15 \x01(\rR\n" +
+	"references\x12\x12\n" +
+	"\x04tail\x18\x16 \x01(\bR\x04tail\x12\x12\n" +
+	"\x04lane\x18\x17 \x01(\tR\x04lane\"\x87\x02\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x127\n" +
 	"\x17contribution_millionths\x18\x02 \x01(\x03R\x16contributionMillionths\x12.\n" +
 	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x16\n" +
-	"\x06detail\x18\x05 \x01(\tR\x06detail\"h\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12&\n" +
+	"\x0ecounterfactual\x18\x06 \x01(\tR\x0ecounterfactual\x12\x14\n" +
+	"\x05count\x18\a \x01(\x03R\x05count\"h\n" +
 	"\fSegmentRange\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x12\n" +
