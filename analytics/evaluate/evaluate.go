@@ -38,9 +38,15 @@ func (r *Rehearsal) Record(a simulate.Action) (wire.Transaction, error) {
 	case simulate.KindDevice:
 		tx.Devices = append(tx.Devices, *a.Device)
 	case simulate.KindSegment:
+		payload := a.Segment.Signed.Payload
+		if payload == nil { // a journey's that was not signed
+			var err error
+			if payload, err = wire.EncodeSegment(a.Segment.Readings); err != nil {
+				return tx, fmt.Errorf("evaluate: %w", err)
+			}
+		}
 		tx.Segments = append(tx.Segments, wire.RecordedSegment{
-			Segment: a.Segment.Readings, Digest: wire.SegmentDigest(a.Segment.Signed.Payload),
-			Payload: a.Segment.Signed.Payload, Signature: a.Segment.Signed.Signature,
+			Segment: a.Segment.Readings, Digest: wire.SegmentDigest(payload), Payload: payload, Signature: a.Segment.Signed.Signature,
 		})
 	case simulate.KindEvent:
 		return r.event(a)

@@ -1,17 +1,15 @@
 package simulate
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
-	"github.com/waybill-dev/waybill/epcis"
 )
 
 // MaxShipments is the most that a day may have.
@@ -27,9 +25,16 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Shipments == 0 {
 		c.Shipments = 24
 	}
-	if c.Faults == nil {
-		c.Faults = Faults()
-		c.Faults = c.Faults[:max(0, min(len(c.Faults), c.Shipments))]
+	if c.Plants == nil {
+		if c.Faults == nil {
+			c.Faults = Faults()
+			c.Faults = c.Faults[:max(0, min(len(c.Faults), c.Shipments))]
+		}
+		for _, f := range c.Faults {
+			c.Plants = append(c.Plants, Plant{Fault: f})
+		}
+	} else if c.Faults != nil {
+		return c, fmt.Errorf("%w: Faults and Plants are both set", ErrConfig)
 	}
 	if c.Sampling == 0 {
 		c.Sampling = time.Minute
@@ -43,11 +48,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Journey == 0 {
 		c.Journey = 9 * time.Hour
 	}
+	if c.Channels == nil {
+		c.Channels = []ledger.Quantity{ledger.Temperature, ledger.RelativeHumidity}
+	}
 	switch {
 	case c.Shipments < 0 || c.Shipments > MaxShipments:
 		return c, fmt.Errorf("%w: %d shipments, at most %d", ErrConfig, c.Shipments, MaxShipments)
-	case len(c.Faults) > c.Shipments:
-		return c, fmt.Errorf("%w: %d faults for %d shipments", ErrConfig, len(c.Faults), c.Shipments)
+	case len(c.Plants) > c.Shipments:
+		return c, fmt.Errorf("%w: %d faults for %d shipments", ErrConfig, len(c.Plants), c.Shipments)
 	case c.Sampling < time.Second || c.Sampling > 10*time.Minute:
 		return c, fmt.Errorf("%w: a reading each %s; from 1 s to 10 min", ErrConfig, c.Sampling)
 	case c.SegmentReadings < 1 || c.SegmentReadings > 4_096:
@@ -56,154 +64,182 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: %d items a pallet; from 1 to 1000", ErrConfig, c.Items)
 	case c.Journey < 7*time.Hour || c.Journey > 14*24*time.Hour:
 		return c, fmt.Errorf("%w: a journey of %s; from 7 hours to 14 days", ErrConfig, c.Journey)
+	case c.Season != SeasonAny && !slices.Contains(Seasons(), c.Season):
+		return c, fmt.Errorf("%w: no season %q", ErrConfig, c.Season)
 	}
-	known := Faults()
-	for _, f := range c.Faults {
-		if f != FaultNone && !slices.Contains(known, f) {
-			return c, fmt.Errorf("%w: no fault %q", ErrConfig, f)
-		}
+	if err := c.checkChoices(); err != nil {
+		return c, err
 	}
 	c.Now = c.Now.UTC().Truncate(time.Second)
 	return c, nil
 }
 
-// New simulates a day. The same configuration gives the same day, byte for byte.
-func New(cfg Config) (*Day, error) {
+// checkChoices holds that channels are known and in order, names known, and that each fault can be planted.
+func (c Config) checkChoices() error {
+	if len(c.Channels) == 0 || c.Channels[0] != ledger.Temperature {
+		return fmt.Errorf("%w: the first channel is the temperature", ErrConfig)
+	}
+	for i, q := range c.Channels {
+		if _, _, ok := q.Bounds(); !ok || i > 0 && q <= c.Channels[i-1] {
+			return fmt.Errorf("%w: channels %v", ErrConfig, c.Channels)
+		}
+	}
+	d, err := c.draws()
+	if err != nil {
+		return err
+	}
+	for _, p := range c.Plants {
+		scale, err := p.scale()
+		if err != nil {
+			return err
+		}
+		if scale == nil {
+			continue
+		}
+		if scale.Needs != 0 && !slices.Contains(c.Channels, scale.Needs) {
+			return fmt.Errorf("%w: %s is seen by a channel of %s alone", ErrConfig, p.Fault, scale.Needs)
+		}
+		if len(d.fitting(p.Fault)) == 0 {
+			return fmt.Errorf("%w: none of the products can have %s", ErrConfig, p.Fault)
+		}
+	}
+	return nil
+}
+
+// draws is what shipments are drawn from.
+type draws struct {
+	lanes    []Lane
+	products []product
+	sensors  []Sensor
+}
+
+func (c Config) draws() (draws, error) {
+	var d draws
+	var err error
+	if d.lanes, err = chosen("lane", Lanes(), c.Lanes, func(l Lane) string { return l.Name }); err != nil {
+		return d, err
+	}
+	if d.products, err = chosen("product", products(), c.Products, func(p product) string { return p.name }); err != nil {
+		return d, err
+	}
+	d.sensors, err = chosen("sensor", Sensors(), c.Sensors, func(s Sensor) string { return s.Name })
+	return d, err
+}
+
+func chosen[T any](kind string, all []T, names []string, name func(T) string) ([]T, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var out []T
+	for _, n := range names {
+		i := slices.IndexFunc(all, func(t T) bool { return name(t) == n })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: no %s %q", ErrConfig, kind, n)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+// fitting are the products for which a fault makes sense.
+func (d draws) fitting(f Fault) []product {
+	switch f {
+	case FaultExcursion, FaultFreeze, FaultDrift:
+		return slices.DeleteFunc(slices.Clone(d.products), func(p product) bool { return !slices.Contains(p.faults, f) })
+	case FaultDefrost:
+		return slices.DeleteFunc(slices.Clone(d.products), func(p product) bool { return p.frost == 0 })
+	default:
+		return d.products
+	}
+}
+
+// world is what the shipments of a configuration share.
+type world struct {
+	cfg           Config
+	draws         draws
+	policies      []ledger.Policy
+	run           ledger.Digest // of the seed and of Now: every id stands on it, or a second run on one ledger would collide
+	tag           string
+	begin, latest time.Time // first and last packing
+}
+
+func newWorld(cfg Config) (*world, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	day := &Day{Policies: Policies(), Keys: map[string]ed25519.PrivateKey{}}
-	run := digest(cfg.Seed, cfg.Now.Format(time.RFC3339))
-	longest := cfg.Journey + cfg.Journey/4 + 3*time.Hour // with what comes before and after
-	begin := cfg.Now.Add(-max(24*time.Hour, longest+6*time.Hour))
-	for i := range day.Policies {
-		day.Actions = append(day.Actions, Action{At: begin.Add(-time.Hour), Org: Producer, Kind: KindPolicy, Policy: &day.Policies[i]})
+	w := &world{cfg: cfg, policies: Policies(), run: digest(cfg.Seed, cfg.Now.Format(time.RFC3339))}
+	if w.draws, err = cfg.draws(); err != nil {
+		return nil, err
 	}
-	for i := range cfg.Shipments {
-		fault := FaultNone
-		if i < len(cfg.Faults) {
-			fault = cfg.Faults[i]
+	w.tag = w.run.String()[:tagDigits]
+	longest := time.Duration(float64(float64(cfg.Journey) * mostJourney))
+	more := time.Duration(0)
+	for _, p := range cfg.Plants {
+		more = max(more, p.lengthens(cfg.Journey))
+	}
+	longest += more + 3*time.Hour // with what comes before and after
+	w.begin = cfg.Now.Add(-max(24*time.Hour, longest+6*time.Hour))
+	w.latest = cfg.Now.Add(-time.Minute - longest)
+	return w, nil
+}
+
+// New simulates a day. The same configuration gives the same day, byte for byte.
+func New(cfg Config) (*Day, error) {
+	w, err := newWorld(cfg)
+	if err != nil {
+		return nil, err
+	}
+	day := &Day{Policies: w.policies, Keys: map[string]ed25519.PrivateKey{}}
+	for i := range day.Policies {
+		day.Actions = append(day.Actions, Action{At: w.begin.Add(-time.Hour), Org: Producer, Kind: KindPolicy, Policy: &day.Policies[i]})
+	}
+	for i := range w.cfg.Shipments {
+		j, err := w.journey(i)
+		if err != nil {
+			return nil, err
 		}
-		s := &shipment{
-			day: day, cfg: cfg, fault: fault, run: run, tag: run.String()[:tagDigits], number: i,
-			r: source(cfg.Seed, "shipment", strconv.Itoa(i)),
-		}
-		s.plan(begin, cfg.Now.Add(-time.Minute-longest))
-		if err := s.simulate(); err != nil {
+		if err := day.take(w, j); err != nil {
 			return nil, err
 		}
 	}
 	for i := range day.Devices {
-		day.Actions = append(day.Actions, Action{At: begin.Add(-time.Hour), Org: Carrier, Kind: KindDevice, Device: &day.Devices[i]})
+		day.Actions = append(day.Actions, Action{At: w.begin.Add(-time.Hour), Org: Carrier, Kind: KindDevice, Device: &day.Devices[i]})
 	}
-	slices.SortStableFunc(day.Actions, func(a, b Action) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
-		return int(a.Kind) - int(b.Kind)
-	})
+	inOrder(day.Actions)
 	return day, nil
 }
 
-// shipment is one pallet under way.
-type shipment struct {
-	day     *Day
-	cfg     Config
-	r       *rand.Rand
-	fault   Fault
-	run     ledger.Digest // of the seed and of Now: every id stands on it, or a second run on one ledger would collide
-	tag     string
-	number  int
-	product product
-	lane    lane
-
-	pallet, key string // SSCC as URN and as canonical EPC
-	items       []string
-
-	packed, bound, shipped, received time.Time
-	swapped, twice, stolen           time.Time
-}
-
-// plan decides what and when.
-func (s *shipment) plan(begin, latest time.Time) {
-	all := products()
-	s.product = all[s.r.IntN(len(all))]
-	for s.fault == FaultExcursion || s.fault == FaultFreeze || s.fault == FaultDrift {
-		if slices.Contains(s.product.faults, s.fault) {
-			break
+// take registers a journey's loggers and signs what they measured.
+func (d *Day) take(w *world, j *Journey) error {
+	for _, id := range j.Devices {
+		device, key, err := newDevice(w.cfg.Seed, w.run.String(), id)
+		if err != nil {
+			return err
 		}
-		s.product = all[s.r.IntN(len(all))]
+		d.Keys[id] = key
+		d.Devices = append(d.Devices, device)
 	}
-	l := lanes()
-	s.lane = l[s.r.IntN(len(l))]
-	s.packed = begin.Add(duration(s.r, 0, latest.Sub(begin)))
-	journey := duration(s.r, s.cfg.Journey-s.cfg.Journey/4, s.cfg.Journey+s.cfg.Journey/4)
-	s.bound = s.packed.Add(duration(s.r, 4*time.Minute, 9*time.Minute))
-	s.shipped = s.bound.Add(duration(s.r, 20*time.Minute, 50*time.Minute))
-	s.received = s.packed.Add(journey)
-	share := func(low, high int64) time.Time {
-		way := s.received.Sub(s.bound) / 100
-		return s.bound.Add(duration(s.r, way*time.Duration(low), way*time.Duration(high)))
+	previous := map[string]ledger.Digest{}
+	for _, a := range j.Actions {
+		if a.Kind == KindSegment {
+			segment := a.Segment.Readings
+			segment.Previous = previous[segment.Device]
+			signed, err := sign(segment, d.Keys[segment.Device])
+			if err != nil {
+				return err
+			}
+			previous[segment.Device] = wire.SegmentDigest(signed.Payload)
+			a.Segment = &Segment{Readings: segment, Signed: signed}
+		}
+		d.Actions = append(d.Actions, a)
 	}
-	s.swapped, s.twice, s.stolen = share(40, 60), share(40, 70), share(40, 70)
-}
-
-func (s *shipment) send(org string, at time.Time, e event) error {
-	e.EventID = uuid(s.r, s.run)
-	entry, err := e.entry(at)
-	if err != nil {
-		return err
-	}
-	s.day.Actions = append(s.day.Actions, Action{At: at, Org: org, Kind: KindEvent, Shipment: s.key, Event: entry})
+	d.Truth = append(d.Truth, j.Truth)
 	return nil
 }
 
-func (s *shipment) simulate() error {
-	var err error
-	s.pallet = sscc(s.run, s.number)
-	if s.key, err = epcis.CanonicalEPC(s.pallet); err != nil {
-		return fmt.Errorf("simulate: %w", err)
-	}
-	for i := range s.cfg.Items {
-		s.items = append(s.items, fmt.Sprintf("urn:epc:id:sgtin:%s.%s.%s-%05d-%03d", producerPrefix, s.product.item, s.tag, s.number, i))
-	}
-	first, err := s.logger(0)
-	if err != nil {
-		return err
-	}
-	second := ""
-	if s.fault == FaultLoggerSwapped {
-		if second, err = s.logger(1); err != nil {
-			return err
-		}
-	}
-	for _, step := range s.steps(first, second) {
-		if err := s.send(step.org, step.at, step.event); err != nil {
-			return err
-		}
-	}
-	if err := s.readings(first, second); err != nil {
-		return err
-	}
-	s.day.Truth = append(s.day.Truth, s.truth())
-	return nil
-}
-
-// logger registers the shipment's first or second logger and gives its GIAI as a URN.
-func (s *shipment) logger(n int) (string, error) {
-	urn := fmt.Sprintf("urn:epc:id:giai:%s.%s-%05d-%d", carrierPrefix, s.tag, s.number, n)
-	id, err := epcis.CanonicalEPC(urn)
-	if err != nil {
-		return "", fmt.Errorf("simulate: %w", err)
-	}
-	device, key, err := newDevice(s.cfg.Seed, s.run.String(), id)
-	if err != nil {
-		return "", err
-	}
-	s.day.Keys[id] = key
-	s.day.Devices = append(s.day.Devices, device)
-	return urn, nil
+func inOrder(actions []Action) {
+	slices.SortStableFunc(actions, func(a, b Action) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Kind, b.Kind)) })
 }
 
 func newDevice(seed uint64, tag, id string) (ledger.Device, ed25519.PrivateKey, error) {
@@ -216,157 +252,6 @@ func newDevice(seed uint64, tag, id string) (ledger.Device, ed25519.PrivateKey, 
 	return ledger.Device{ID: id, Algorithm: ledger.KeyEd25519, PublicKey: public}, key, nil
 }
 
-type step struct {
-	at    time.Time
-	org   string
-	event event
-}
-
-// steps are the events of the journey, those of a planted fault included.
-func (s *shipment) steps(first, second string) []step {
-	dock := &place{sgln(producerPrefix, s.lane.from)}
-	shop := sgln(retailerPrefix, s.lane.to)
-	arrived := &place{shop}
-	if s.fault == FaultDiverted {
-		arrived = &place{sgln(retailerPrefix, "00077")}
-	}
-	truck := &place{sgln(carrierPrefix, "00010")}
-	pallet := []string{s.pallet}
-	order := []document{{"desadv", fmt.Sprintf("urn:epcglobal:cbv:bt:%s000003:D-%s-%05d", producerPrefix, s.tag, s.number)}}
-	origins := []origin{{"possessing_party", pgln(producerPrefix)}, {"location", dock.ID}}
-	targets := []target{{"possessing_party", pgln(retailerPrefix)}, {"location", shop}}
-	last := first
-	if second != "" {
-		last = second
-	}
-	steps := []step{
-		{s.packed.Add(-25 * time.Minute), Producer, event{
-			Type: "ObjectEvent", EPCs: s.items, Action: "ADD", BizStep: "commissioning", Disposition: "active", ReadPoint: dock, BizLocation: dock,
-			ILMD: &ilmd{"L" + s.tag, s.packed.AddDate(1, 0, 0).Format(time.DateOnly)},
-		}},
-		{s.packed.Add(-5 * time.Minute), Producer, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "ADD", BizStep: "commissioning", Disposition: "active", ReadPoint: dock, BizLocation: dock,
-		}},
-		{s.packed, Producer, event{
-			Type: "AggregationEvent", ParentID: s.pallet, ChildEPCs: s.items, Action: "ADD", BizStep: "packing", Disposition: "in_progress", ReadPoint: dock, BizLocation: dock,
-		}},
-		{s.bound, Producer, event{
-			Type: "AssociationEvent", ParentID: s.pallet, ChildEPCs: []string{first}, Action: "ADD", BizStep: "installing", ReadPoint: dock,
-		}},
-		{s.shipped, Producer, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "OBSERVE", BizStep: "shipping", Disposition: "in_transit", ReadPoint: dock, Documents: order, Sources: origins, Destination: targets,
-		}},
-		{s.shipped.Add(12 * time.Minute), Carrier, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "OBSERVE", BizStep: "departing", Disposition: "in_transit", ReadPoint: dock,
-		}},
-		{s.shipped.Add(s.received.Sub(s.shipped) / 2), Carrier, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "OBSERVE", BizStep: "transporting", Disposition: "in_transit", ReadPoint: truck,
-		}},
-		{s.received.Add(-10 * time.Minute), Carrier, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "OBSERVE", BizStep: "arriving", Disposition: "in_transit", ReadPoint: arrived,
-		}},
-		{s.received, Retailer, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "OBSERVE", BizStep: "receiving", Disposition: "in_progress", ReadPoint: arrived, BizLocation: arrived, Documents: order, Sources: origins, Destination: targets,
-		}},
-		{s.received.Add(8 * time.Minute), Retailer, event{
-			Type: "AssociationEvent", ParentID: s.pallet, ChildEPCs: []string{last}, Action: "DELETE", BizStep: "removing", ReadPoint: arrived,
-		}},
-		{s.received.Add(20 * time.Minute), Retailer, event{
-			Type: "AggregationEvent", ParentID: s.pallet, ChildEPCs: s.items, Action: "DELETE", BizStep: "unpacking", Disposition: "in_progress", ReadPoint: arrived, BizLocation: arrived,
-		}},
-	}
-	sold := step{s.received.Add(time.Hour), Retailer, event{
-		Type: "ObjectEvent", EPCs: s.items[:max(1, len(s.items)/3)], Action: "OBSERVE", BizStep: "retail_selling", Disposition: "retail_sold", ReadPoint: arrived, BizLocation: arrived,
-	}}
-	if s.product.pharma {
-		sold.event.BizStep, sold.event.Disposition = "dispensing", "dispensed"
-	}
-	steps = append(steps, sold)
-	if len(s.items) > 3 && s.r.IntN(3) == 0 {
-		steps = append(steps, step{s.received.Add(90 * time.Minute), Retailer, event{
-			Type: "ObjectEvent", EPCs: s.items[len(s.items)-1:], Action: "DELETE", BizStep: "decommissioning", Disposition: "inactive", ReadPoint: arrived, BizLocation: arrived,
-		}})
-	}
-	switch s.fault {
-	case FaultLoggerSwapped:
-		steps = append(steps,
-			step{s.swapped, Carrier, event{Type: "AssociationEvent", ParentID: s.pallet, ChildEPCs: []string{first}, Action: "DELETE", BizStep: "removing", ReadPoint: truck}},
-			step{s.swapped.Add(3 * time.Minute), Carrier, event{Type: "AssociationEvent", ParentID: s.pallet, ChildEPCs: []string{second}, Action: "ADD", BizStep: "installing", ReadPoint: truck}},
-		)
-	case FaultDuplicateSerial:
-		steps = append(steps, step{s.twice, Retailer, event{
-			Type: "ObjectEvent", EPCs: s.items[:1], Action: "ADD", BizStep: "commissioning", Disposition: "active",
-			ReadPoint: &place{sgln(retailerPrefix, "00099")}, BizLocation: &place{sgln(retailerPrefix, "00099")},
-		}})
-	case FaultNonHolder:
-		steps = append(steps, step{s.stolen, Carrier, event{
-			Type: "ObjectEvent", EPCs: pallet, Action: "OBSERVE", BizStep: "shipping", Disposition: "in_transit", ReadPoint: truck, Documents: order, Sources: origins, Destination: targets,
-		}})
-	default:
-	}
-	return steps
-}
-
-// readings lets the loggers run from the time they were bound until receipt.
-func (s *shipment) readings(first, second string) error {
-	c := newClimate(s.r, s.product)
-	c.fault = s.fault
-	way := s.received.Sub(s.bound).Minutes()
-	c.seldom = max(1, way/720)
-	switch s.fault {
-	case FaultExcursion, FaultFreeze:
-		c.from = float64(way * between(s.r, 0.25, 0.4))
-		c.to = c.from + between(s.r, 190, 240)
-	case FaultDrift:
-		c.from = max(150, float64(way*between(s.r, 0.25, 0.3)))
-		c.to = min(way, c.from+between(s.r, 360, 480))
-	case FaultStuck:
-		c.from = float64(way * between(s.r, 0.25, 0.4))
-		c.to = way
-	default:
-	}
-	begin := s.bound.Add(time.Minute)
-	if second == "" {
-		return s.segments(first, c, begin, s.received)
-	}
-	if err := s.segments(first, c, begin, s.swapped); err != nil {
-		return err
-	}
-	c.afterSwap, c.swapAfter = 1.2, c.minutes
-	return s.segments(second, c, s.swapped.Add(4*time.Minute), s.received)
-}
-
-// segments cuts a logger's series and signs each piece.
-func (s *shipment) segments(urn string, c *climate, from, to time.Time) error {
-	id, err := epcis.CanonicalEPC(urn)
-	if err != nil {
-		return fmt.Errorf("simulate: %w", err)
-	}
-	times, celsius, humidity := c.series(from, to, s.cfg.Sampling)
-	var previous ledger.Digest
-	for seq, i := uint64(0), 0; i < len(times); seq++ {
-		end := min(len(times), i+s.cfg.SegmentReadings)
-		segment := ledger.Segment{
-			Device: id, Seq: seq, Previous: previous, Times: times[i:end],
-			Channels: []ledger.Channel{
-				{Quantity: ledger.Temperature, Values: celsius[i:end]},
-				{Quantity: ledger.RelativeHumidity, Values: humidity[i:end]},
-			},
-		}
-		signed, err := sign(segment, s.day.Keys[id])
-		if err != nil {
-			return err
-		}
-		previous = wire.SegmentDigest(signed.Payload)
-		s.day.Actions = append(s.day.Actions, Action{
-			At: times[end-1].Time().Add(time.Second), Org: Carrier, Kind: KindSegment, Shipment: s.key,
-			Segment: &Segment{Readings: segment, Signed: signed},
-		})
-		i = end
-	}
-	return nil
-}
-
 func sign(segment ledger.Segment, key ed25519.PrivateKey) (wire.SignedSegment, error) {
 	payload, err := wire.EncodeSegment(segment)
 	if err != nil {
@@ -377,32 +262,4 @@ func sign(segment ledger.Segment, key ed25519.PrivateKey) (wire.SignedSegment, e
 		return wire.SignedSegment{}, fmt.Errorf("simulate: segment: %w", err)
 	}
 	return wire.SignedSegment{Payload: payload, Signature: signature}, nil
-}
-
-func (s *shipment) truth() Truth {
-	t := Truth{
-		Shipment: s.key, Product: s.product.name, Policy: Policies()[s.product.policy].ID, Lane: s.lane.name, Fault: s.fault,
-		AtLeast: ledger.Inspect, From: s.bound.Add(time.Minute), To: s.received,
-	}
-	switch s.fault {
-	case FaultNone:
-		t.AtLeast = ledger.Clear
-	case FaultExcursion:
-		t.AtLeast, t.Reasons = ledger.Quarantine, []string{"above_range", "excursion_budget", "mkt_exceeded"}
-	case FaultFreeze:
-		t.AtLeast, t.Reasons = ledger.Quarantine, []string{"frozen", "below_range"}
-	case FaultDrift:
-		t.Reasons = []string{"drift"}
-	case FaultStuck:
-		t.Reasons = []string{"sensor_stuck"}
-	case FaultLoggerSwapped:
-		t.Reasons = []string{"logger_swapped"}
-	case FaultDiverted:
-		t.Reasons = []string{"diverted"}
-	case FaultDuplicateSerial:
-		t.AtLeast, t.Reasons = ledger.Quarantine, []string{"finding:commissioned_twice"}
-	case FaultNonHolder:
-		t.Reasons = []string{"finding:shipped_by_non_holder"}
-	}
-	return t
 }

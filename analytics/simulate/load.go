@@ -118,16 +118,21 @@ func (f *Fleet) Segments() iter.Seq2[Segment, error] {
 		climates := make([]*climate, len(f.Devices))
 		previous := make([]ledger.Digest, len(f.Devices))
 		for i := range climates {
-			climates[i] = newClimate(source(f.cfg.Seed, "fleet", strconv.Itoa(i)), products()[0])
+			number := strconv.Itoa(i)
+			way := route{lane: Lanes()[0], season: SeasonSpring, way: f.cfg.Sampling.Minutes() * float64(f.cfg.Readings)}
+			climates[i] = newClimate(
+				source(f.cfg.Seed, "fleet", number), source(f.cfg.Seed, "fleet", number, "channels"), products()[0], Sensors()[i%len(Sensors())], way,
+				[]ledger.Quantity{ledger.Temperature},
+			)
 		}
 		for seq, first := uint64(0), 0; first < f.cfg.Readings; seq++ {
 			end := min(f.cfg.Readings, first+f.cfg.SegmentReadings)
 			from, to := f.begin.Add(time.Duration(first)*f.cfg.Sampling), f.begin.Add(time.Duration(end)*f.cfg.Sampling)
 			for i, c := range climates {
-				times, celsius, _ := c.series(from, to, f.cfg.Sampling)
+				log := c.series(from, to, f.cfg.Sampling)
 				segment := ledger.Segment{
-					Device: f.Devices[i].ID, Seq: seq, Previous: previous[i], Times: times,
-					Channels: []ledger.Channel{{Quantity: ledger.Temperature, Values: celsius}},
+					Device: f.Devices[i].ID, Seq: seq, Previous: previous[i], Times: log.times,
+					Channels: []ledger.Channel{{Quantity: ledger.Temperature, Values: log.values[0]}},
 				}
 				signed, err := sign(segment, f.keys[i])
 				if err == nil {

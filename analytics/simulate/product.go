@@ -20,22 +20,67 @@ type product struct {
 	medium float64
 	spread float64 // of the mean between shipments
 	cycle  float64 // amplitude of the compressor's cycle
-	door   float64 // how far an open door lets the temperature rise
+	door   float64 // how far an open door lets the temperature move at most
+	frost  float64 // how far a defrosting lets it rise
 	fails  float64 // where the temperature goes when the refrigeration fails
 	drifts float64 // how far it creeps; stays inside its limits for most of the way
 	pharma bool
-	faults []Fault // temperature faults that make sense for it
+	cold   bool    // kept below what is usual outside
+	high   float64 // of its recommended range
+	faults []Fault // of excursion, freeze and drift, those that make sense for it
+}
+
+// failsAt is where the temperature goes when the refrigeration fails by a size, or altogether.
+func (p product) failsAt(over float64) float64 {
+	if over == 0 {
+		return p.fails
+	}
+	return p.high + over
+}
+
+// Product is a simulated product.
+type Product struct {
+	Name   string
+	Class  string // canonical class of its GTIN
+	Policy string // the policy's id
+}
+
+// Products are the simulated products. Their set points and spreads are invented.
+func Products() []Product {
+	var out []Product
+	for _, p := range products() {
+		out = append(out, Product{p.name, p.class(), Policies()[p.policy].ID})
+	}
+	return out
 }
 
 func products() []product {
 	cold := []Fault{FaultExcursion, FaultFreeze, FaultDrift}
 	return []product{
-		{name: "insulin 2-8 °C", item: "000101", policy: 0, medium: 4.9, spread: 0.3, cycle: 0.5, door: 3.2, fails: 24, drifts: 2.6, pharma: true, faults: cold},
-		{name: "frozen fish", item: "000301", policy: 2, medium: -21, spread: 0.5, cycle: 0.6, door: 4.2, fails: 18, drifts: 2.4, faults: []Fault{FaultExcursion}},
-		{name: "vaccine 2-8 °C", item: "000102", policy: 0, medium: 5.1, spread: 0.25, cycle: 0.4, door: 2.8, fails: 22, drifts: 2.5, pharma: true, faults: cold},
-		{name: "fresh milk", item: "000401", policy: 3, medium: 2.8, spread: 0.3, cycle: 0.5, door: 2.4, fails: 20, drifts: 1.9, faults: []Fault{FaultExcursion, FaultFreeze}},
-		{name: "tablets 20-25 °C", item: "000201", policy: 1, medium: 22.2, spread: 0.3, cycle: 0.3, door: 1.2, fails: 38, drifts: 2.4, pharma: true, faults: []Fault{FaultDrift}},
-		{name: "poultry", item: "000402", policy: 3, medium: 2.4, spread: 0.25, cycle: 0.45, door: 2.2, fails: 19, drifts: 1.9, faults: []Fault{FaultExcursion, FaultFreeze}},
+		{
+			name: "insulin 2-8 °C", item: "000101", policy: 0, medium: 4.9, spread: 0.3, cycle: 0.5, door: 3.2, frost: 0.6, fails: 24, drifts: 2.6,
+			pharma: true, cold: true, high: 8, faults: cold,
+		},
+		{
+			name: "frozen fish", item: "000301", policy: 2, medium: -21, spread: 0.5, cycle: 0.6, door: 4.2, frost: 1.5, fails: 18, drifts: 2.4,
+			cold: true, high: -18, faults: []Fault{FaultExcursion},
+		},
+		{
+			name: "vaccine 2-8 °C", item: "000102", policy: 0, medium: 5.1, spread: 0.25, cycle: 0.4, door: 2.8, frost: 0.5, fails: 22, drifts: 2.5,
+			pharma: true, cold: true, high: 8, faults: cold,
+		},
+		{
+			name: "fresh milk", item: "000401", policy: 3, medium: 2.8, spread: 0.3, cycle: 0.5, door: 2.4, frost: 0.8, fails: 20, drifts: 1.9,
+			cold: true, high: 5, faults: []Fault{FaultExcursion, FaultFreeze},
+		},
+		{
+			name: "tablets 20-25 °C", item: "000201", policy: 1, medium: 22.2, spread: 0.3, cycle: 0.3, door: 1.2, fails: 38, drifts: 2.4,
+			pharma: true, high: 25, faults: []Fault{FaultDrift},
+		},
+		{
+			name: "poultry", item: "000402", policy: 3, medium: 2.4, spread: 0.25, cycle: 0.45, door: 2.2, frost: 0.8, fails: 19, drifts: 1.9,
+			cold: true, high: 5, faults: []Fault{FaultExcursion, FaultFreeze},
+		},
 	}
 }
 
@@ -88,19 +133,4 @@ func checkDigit(digits string) string {
 		sum += d
 	}
 	return string(rune('0' + (10-sum%10)%10))
-}
-
-type lane struct {
-	name string
-	from string // location reference of the producer's site
-	to   string // of the retailer's
-}
-
-func lanes() []lane {
-	return []lane{
-		{"Basel - Lyon", "00001", "00001"},
-		{"Rotterdam - Warsaw", "00002", "00002"},
-		{"Leipzig - Milan", "00003", "00003"},
-		{"Valencia - Paris", "00004", "00004"},
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waybill-dev/waybill/analytics/coldchain"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
@@ -27,14 +28,20 @@ func digest(seed uint64, parts ...string) ledger.Digest {
 	return sha256.Sum256(b)
 }
 
-// normal is nearly normal, mean 0 and deviation 1, by the sum of twelve uniform numbers: unlike
-// rand's own it needs no function that rounds differently on other machines.
+// normal is nearly normal, mean 0 and deviation 1, by the sum of twelve uniform numbers of 16 bits:
+// unlike rand's own it needs no function that rounds differently on other machines.
 func normal(r *rand.Rand) float64 {
-	sum := 0.0
-	for range 12 {
-		sum += float64(r.IntN(1<<20)) / (1 << 20)
+	sum := uint64(0)
+	for range 3 {
+		v := r.Uint64()
+		sum += v>>48 + v>>32&0xffff + v>>16&0xffff + v&0xffff
 	}
-	return sum - 6
+	return float64(sum+6)/(1<<16) - 6
+}
+
+// exponential has mean 1.
+func exponential(r *rand.Rand) float64 {
+	return -coldchain.Ln(float64(r.IntN(1<<30)+1) / (1 << 30))
 }
 
 // between is uniform, to the millionth of the interval.
