@@ -94,8 +94,10 @@ func traceQuestion(what string, values url.Values) (q trace.Question, picture bo
 				return q, false, badQuery("at is no time such as 2026-03-01T00:00:00Z")
 			}
 			q.At = trace.At(at)
-		case name == "direction" && what == "trace" && (value == string(trace.Up) || value == string(trace.Down)):
-			q.Direction = trace.Direction(value)
+		case name == "direction" && what == "trace":
+			if q.Direction = trace.Direction(value); q.Direction != trace.Up && q.Direction != trace.Down {
+				return q, false, badQuery("direction is up or down, not " + quoted(value))
+			}
 		case name == "depth" && graph:
 			if q.Limits.Depth, err = bounded(value, trace.MaxDepth); err != nil {
 				return q, false, badQuery("depth " + err.Error())
@@ -104,19 +106,41 @@ func traceQuestion(what string, values url.Values) (q trace.Question, picture bo
 			if q.Limits.Nodes, err = bounded(value, trace.MaxNodes); err != nil {
 				return q, false, badQuery("nodes " + err.Error())
 			}
-		case name == "format" && graph && (value == "json" || value == "svg"):
-			picture = value == "svg"
+		case name == "format" && graph:
+			if picture = value == "svg"; !picture && value != "json" {
+				return q, false, badQuery("format is json or svg, not " + quoted(value))
+			}
 		default:
-			return q, false, badQuery(strconv.Quote(name) + " is no parameter of this question, or has another value than it may")
+			return q, false, badQuery(quoted(name) + " is no parameter of this question; it takes " + traceParameters(what))
 		}
 	}
 	if q.ID == "" {
 		return q, false, badQuery("id names nothing")
 	}
 	if what == "trace" && q.Direction == "" {
-		return q, false, badQuery("direction says neither up nor down")
+		return q, false, badQuery("direction is missing; it is up or down")
 	}
 	return q, picture, nil
+}
+
+// traceParameters names what a question takes.
+func traceParameters(what string) string {
+	switch what {
+	case "locate":
+		return "id and at"
+	case "recall":
+		return "id, at, depth, nodes and format"
+	}
+	return "id, direction, at, depth, nodes and format"
+}
+
+// quoted repeats a little of what was sent.
+func quoted(s string) string {
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return strconv.Quote(s)
 }
 
 // bounded reads a number from 1 to most.

@@ -95,6 +95,17 @@ func TestTracesAreAnsweredAsJSONAndAsPictures(t *testing.T) {
 			t.Errorf("%v: %d %s", bad, w.Code, w.Body)
 		}
 	}
+	// What may stand there is named.
+	for want, asked := range map[string][]string{
+		`direction is up or down, not \"sideways\"`:                        {"trace", "id", item, "direction", "sideways"},
+		`direction is missing; it is up or down`:                           {"trace", "id", item},
+		`format is json or svg, not \"png\"`:                               {"recall", "id", item, "format", "png"},
+		`\"direction\" is no parameter of this question; it takes id, at,`: {"recall", "id", item, "direction", "up"},
+	} {
+		if w := get(asked[0], asked[1:]...); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%v: %s lacks %s", asked, w.Body, want)
+		}
+	}
 	if w := get("trace", "id", "https://example.com/unheard/of", "direction", "up"); w.Code != http.StatusNotFound {
 		t.Errorf("what no event names: %d %s", w.Code, w.Body)
 	}

@@ -86,7 +86,7 @@ func (cannedRules) ListMasterData(_ context.Context, r *waybillv1.ListMasterData
 	}
 	out := &waybillv1.ListMasterDataResponse{}
 	for _, m := range data {
-		if kind, _ := kindOf(m); r.GetKind() == "" || r.GetKind() == kind {
+		if kind, id := kindOf(m); (r.GetKind() == "" || r.GetKind() == kind) && (r.GetId() == "" || r.GetId() == id) {
 			m.Version, m.Owner, m.SetBy, m.SetAt, m.TransactionId = max(m.GetVersion(), 1), "ProducerMSP", "ProducerMSP", at(3), cannedTx
 			if l := m.GetLane(); l != nil {
 				l.Window = durationpb.New(7_200_000_000_000)

@@ -216,7 +216,7 @@ func (s *captureSum) print(a *app, cmd *cobra.Command, files int, took time.Dura
 	for _, code := range slices.Sorted(maps.Keys(s.findings)) {
 		parts = append(parts, fmt.Sprintf("%s %d", code, s.findings[code]))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "findings: %s (waybill events list --findings shows them)\n", strings.Join(parts, ", "))
+	fmt.Fprintf(cmd.OutOrStdout(), "findings: %s (waybill findings list shows them)\n", strings.Join(parts, ", "))
 }
 
 // documentCapture sends one document, again and again if need be, and gathers one answer an event.

@@ -5,12 +5,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -96,10 +100,11 @@ its rule, the hash of its event and, unless it is on the event alone, its item, 
 		Example: "  waybill findings show commissioned_twice HASH urn:epc:id:sgtin:9521321.000001.1001",
 		Args:    cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request := &waybillv1.GetFindingRequest{Code: args[0], EventHash: args[1]}
-			if len(args) == 3 {
-				request.Item = args[2]
+			code, event, item, err := findingName(args)
+			if err != nil {
+				return err
 			}
+			request := &waybillv1.GetFindingRequest{Code: code, EventHash: event, Item: item}
 			return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 				r, err := waybillv1.NewFindingServiceClient(conn).GetFinding(ctx, request)
 				if err != nil {
@@ -114,14 +119,46 @@ its rule, the hash of its event and, unless it is on the event alone, its item, 
 	}
 }
 
+// findingName reads what names a finding: its rule, the hash of its event, and its item if it has one. The
+// first two are told apart by their form, so that either may come first.
+func findingName(args []string) (code, event, item string, err error) {
+	code, event = args[0], args[1]
+	isHash := func(s string) bool { _, err := epcis.ParseHash(s); return err == nil }
+	isRule := func(s string) bool { return slices.Contains(ledger.FindingCodes(), ledger.FindingCode(s)) }
+	switch {
+	case isHash(code) && isHash(event), isRule(code) && isRule(event):
+		return "", "", "", usage("a finding is named CODE EVENT [ITEM]: its rule and its event's hash; `waybill findings list` has both")
+	case isHash(code), isRule(event):
+		code, event = event, code
+	}
+	if len(args) > 2 {
+		item = args[2]
+	}
+	return code, event, item, nil
+}
+
+// measuredText gives what was measured, speeds in km/h: the ledger counts in whole metres an hour.
+func measuredText(f *waybillv1.Finding) string {
+	switch {
+	case f.GetUnit() == "":
+		return ""
+	case f.GetUnit() != "m/h":
+		return fmt.Sprintf("%d, limit %d %s", f.GetValue(), f.GetLimit(), f.GetUnit())
+	case f.GetValue() < 0:
+		return fmt.Sprintf("no time at all, limit %s km/h", kilometres(f.GetLimit()))
+	}
+	return fmt.Sprintf("%s km/h, limit %s km/h", kilometres(f.GetValue()), kilometres(f.GetLimit()))
+}
+
+// kilometres writes metres as kilometres.
+func kilometres(metres int64) string {
+	return strconv.FormatFloat(float64(metres)/1000, 'f', -1, 64)
+}
+
 func printFinding(w io.Writer, r *waybillv1.GetFindingResponse) error {
 	f := r.GetFinding()
-	measured := ""
-	if f.GetUnit() != "" {
-		measured = fmt.Sprintf("%d, limit %d %s", f.GetValue(), f.GetLimit(), f.GetUnit())
-	}
 	if err := facts(w, "finding", f.GetCode(), "severity", wordOf(f.GetSeverity()), "state", findingState(f), "item", f.GetItem(),
-		"event", f.GetEventHash(), "other", f.GetOtherHash(), "what", f.GetDetail(), "measured", measured, "closed by", f.GetClosedBy()); err != nil {
+		"event", f.GetEventHash(), "other", f.GetOtherHash(), "what", f.GetDetail(), "measured", measuredText(f), "closed by", f.GetClosedBy()); err != nil {
 		return err
 	}
 	for _, c := range r.GetChanges() {

@@ -372,7 +372,8 @@ func (a *app) newMasterDataListCommand() *cobra.Command {
 		Use:   "list [KIND [ID]]",
 		Short: "List master data, by kind and identifier",
 		Long: `List the master data in force, by kind and identifier. KIND is prefix, place, product, lane or rules; the ID
-of a lane is its two places, as two arguments or parted by a space.`,
+of a lane is its two places, as two arguments or parted by a space. Exit code 1 if an ID is named and
+nothing is registered under it.`,
 		Example: `  waybill masterdata list place
   waybill masterdata list place urn:epc:id:sgln:9521321.00001.0 --all-versions
   waybill masterdata list rules --json`,
@@ -390,14 +391,19 @@ of a lane is its two places, as two arguments or parted by a space.`,
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewMasterDataServiceClient(conn)
 			t := a.newTable(cmd, "KIND", "ID", "VERSION", "OWNER", "SET BY", "AT", "SAYS")
+			found := 0
 			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListMasterDataResponse, int, error) {
 				request.PageSize, request.PageToken = size, token
 				r, err := api.ListMasterData(ctx, request)
 				if err != nil {
 					return nil, 0, err
 				}
+				found += len(r.GetData())
 				return r, len(r.GetData()), show(a, cmd.OutOrStdout(), t, r.GetData(), masterRow)
 			})
+			if err == nil && found == 0 && request.GetId() != "" {
+				return fail(exitRefused, "WB_NOT_FOUND", "`waybill masterdata list` shows what is registered", "no %s %s is registered", request.GetKind(), printable(request.GetId()))
+			}
 			return cmp.Or(err, t.flush())
 		})
 	}
@@ -411,7 +417,7 @@ func masterRow(m *waybillv1.MasterDatum) []string {
 			says = append(says, what)
 		}
 	}
-	speed := func(n int64) { say(fmt.Sprintf("at most %d km/h", n/1000), n > 0) }
+	speed := func(n int64) { say(fmt.Sprintf("at most %s km/h", kilometres(n)), n > 0) }
 	window := func(what string, d *durationpb.Duration) { say(what+d.AsDuration().String(), d != nil) }
 	switch d := m.GetDatum().(type) {
 	case *waybillv1.MasterDatum_Prefix:

@@ -103,14 +103,17 @@ path and signatures.`,
 			},
 		}),
 		bare(&cobra.Command{
-			Use: "finding EVENT CODE [ITEM]", Short: "Prove that a finding is recorded", Args: cobra.RangeArgs(2, 3),
-			Example: "  waybill prove finding 5f2b…c1 commissioned_twice https://id.gs1.org/01/09521321000012/21/1001",
+			Use: "finding CODE EVENT [ITEM]", Short: "Prove that a finding is recorded", Args: cobra.RangeArgs(2, 3),
+			Long: `Prove that a finding is recorded, as it was last changed. It is named as in ` + "`waybill findings show`" + `: by its rule,
+the hash of its event and, unless it is on the event alone, its item, lot or place.`,
+			Example: "  waybill prove finding commissioned_twice 5f2b…c1 https://id.gs1.org/01/09521321000012/21/1001",
 			RunE: func(cmd *cobra.Command, args []string) error {
-				ref := &waybillv1.FindingRef{Event: args[0], Code: args[1]}
-				if len(args) == 3 {
-					ref.Item = args[2]
+				code, event, item, err := findingName(args)
+				if err != nil {
+					return err
 				}
-				return a.proveFacts(cmd, p, "finding-"+short(args[0]), []*waybillv1.FactRef{{Fact: &waybillv1.FactRef_Finding{Finding: ref}}})
+				ref := &waybillv1.FindingRef{Event: event, Code: code, Item: item}
+				return a.proveFacts(cmd, p, "finding-"+short(event), []*waybillv1.FactRef{{Fact: &waybillv1.FactRef_Finding{Finding: ref}}})
 			},
 		}),
 		a.newProveRootCommand(&p),

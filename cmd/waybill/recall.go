@@ -27,7 +27,8 @@ func (a *app) newRecallCommand() *cobra.Command {
 one container with it, what held it once), with who holds each, what is already sold, and the event
 that says so. LOT is an LGTIN as an EPC URN, a GS1 Digital Link, or (01)GTIN(10)LOT.
 
-The whole evidence, each edge with its events, is in --json; --svg draws it.`,
+The whole evidence, each edge with its events, is in --json; --svg draws it. An answer that is not whole
+says by what it was cut, and the exit code is 1.`,
 		Example: `  waybill recall "(01)09521321000012(10)LOT-77"
   waybill recall urn:epc:class:lgtin:9521321.000001.LOT-77 --svg recall.svg
   waybill recall urn:epc:id:sscc:9521321.0000000001 --json | jq -r '.nodes[] | select(.custody.status == "sold") | .id'`,
@@ -61,7 +62,7 @@ The whole evidence, each edge with its events, is in --json; --svg draws it.`,
 
 // printRecall prints what a recall found: first how much, then by whom it is held, then each thing.
 func printRecall(w io.Writer, g *trace.Graph) error {
-	degrees, holders, sold := map[trace.Degree]int{}, map[string]int{}, 0
+	degrees, holders, sold, ended, nobody := map[trace.Degree]int{}, map[string]int{}, 0, 0, 0
 	t := newTable(w, "DEGREE", "THING", "STATUS", "HOLDER", "PLACE", "IN", "EVIDENCE")
 	var rows [][]string
 	for _, n := range g.Nodes {
@@ -70,10 +71,15 @@ func printRecall(w io.Writer, g *trace.Graph) error {
 		}
 		degrees[n.Degree]++
 		c := n.Custody
-		if c.Status == trace.StatusSold {
+		switch {
+		case c.Status == trace.StatusSold:
 			sold++
-		} else if c.Custodian != "" && c.Status != trace.StatusEnded && n.Kind == trace.KindItem {
+		case c.Status == trace.StatusEnded:
+			ended++
+		case c.Custodian != "":
 			holders[c.Custodian]++
+		case n.Kind == trace.KindItem: // a lot is with its holders where its instances are
+			nobody++
 		}
 		said := c.Since
 		if said == nil {
@@ -89,8 +95,15 @@ func printRecall(w io.Writer, g *trace.Graph) error {
 	for _, who := range slices.Sorted(maps.Keys(holders)) {
 		held = append(held, fmt.Sprintf("%s %d", who, holders[who]))
 	}
-	if err := facts(w, "recall of", g.Root, "may contain it", strconv.Itoa(degrees[trace.Contains]), "touched it", strconv.Itoa(degrees[trace.Touched]),
-		"already sold", strconv.Itoa(sold), "held by", strings.Join(held, ", "), "ledger height", strconv.FormatUint(g.AsOf.Height, 10)); err != nil {
+	if nobody > 0 || len(held) == 0 && sold+ended < len(rows) {
+		held = append(held, strings.TrimSuffix(fmt.Sprintf("nobody who is known %d", nobody), " 0"))
+	}
+	whole := ""
+	if len(g.Truncated) > 0 {
+		whole = "NO: cut by " + truncatedWords(g.Truncated) + "; what follows is a part"
+	}
+	if err := facts(w, "recall of", g.Root, "whole", whole, "may contain it", strconv.Itoa(degrees[trace.Contains]), "touched it", strconv.Itoa(degrees[trace.Touched]),
+		"already sold", strconv.Itoa(sold), "ended", ifTrue(ended > 0, strconv.Itoa(ended)), "held by", strings.Join(held, ", "), "ledger height", strconv.FormatUint(g.AsOf.Height, 10)); err != nil {
 		return err
 	}
 	for _, r := range rows {

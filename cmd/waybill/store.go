@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -91,19 +93,68 @@ func (h heightOf) Height(ctx context.Context) (uint64, error) { return h.stream.
 
 // storeWork is what the two commands share.
 type storeWork struct {
-	cfg     readmodel.Config
-	dir     string
-	ledger  verifiedLedger
-	release func()
-	height  uint64
+	cfg      readmodel.Config
+	dir      string
+	ledger   verifiedLedger
+	release  func()
+	height   uint64
+	tampered *tamperings
+}
+
+// tamperings are the blocks that peers delivered and that do not verify, each once. The stream goes on
+// with another peer, so that nothing else tells of them.
+type tamperings struct {
+	mu    sync.Mutex
+	found []blocks.TamperedError
+}
+
+// add takes a cause of a retry in, if it is one.
+func (t *tamperings) add(cause error) bool {
+	what, ok := errors.AsType[*blocks.TamperedError](cause)
+	if !ok {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.Contains(t.found, *what) {
+		t.found = append(t.found, *what)
+	}
+	return true
+}
+
+// sayTampered writes which peers delivered blocks that do not verify, and gives the failure that it is.
+func (a *app) sayTampered(w io.Writer, t *tamperings) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.found) == 0 {
+		return nil
+	}
+	var peers []string
+	for _, b := range t.found {
+		if !slices.Contains(peers, b.Peer) {
+			peers = append(peers, b.Peer)
+		}
+		var err error
+		if a.json {
+			err = writeJSON(w, object{{"change", "tampered"}, {"peer", b.Peer}, {"block", b.Block}, {"what", b.What}})
+		} else {
+			_, err = fmt.Fprintf(w, "tampered block %d from %s: %s\n", b.Block, printable(b.Peer), printable(b.What))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fail(exitRefused, "WB_BLOCK_TAMPERED", "the rest was read from other peers; the operator of that peer has to look at its disk", "%s served %s that does not verify",
+		strings.Join(peers, ", "), count(len(t.found), "block"))
 }
 
 // openStoreWork finds the store and the ledger, and asks the ledger for its height.
 func (a *app) openStoreWork(cmd *cobra.Command, location string) (w storeWork, err error) {
 	warn := cmd.ErrOrStderr()
 	var organisation string
+	w.tampered = &tamperings{}
 	if w.ledger, organisation, w.release, err = a.openLedger(func(cause error) {
-		if !a.quiet {
+		if !w.tampered.add(cause) && !a.quiet {
 			fmt.Fprintf(warn, "reading the ledger: trying again: %s\n", printable(plain(cause).Error()))
 		}
 	}); err != nil {
@@ -171,7 +222,10 @@ func (a *app) newStoreCheckCommand() *cobra.Command {
 		Long: `Compare the read model with the ledger: read every block, verified, up to where the read model is,
 build a second read model from it in a temporary file, and name every row that is missing, extra or
 altered, with its table, key and columns. A server may run meanwhile. Exit code 1 if there is any
-difference; "waybill store rebuild" mends it.`,
+difference; "waybill store rebuild" mends it.
+
+A peer that serves a block which does not verify is named, with the block, and the exit code is 1: the
+blocks are then read from another organisation's peer.`,
 		Example: `  waybill store check --org carrier
   waybill store check --store 'postgres://waybill@db/waybill?sslmode=verify-full' --json`,
 		Args: cobra.NoArgs,
@@ -183,7 +237,11 @@ difference; "waybill store rebuild" mends it.`,
 			return err
 		}
 		defer w.release()
-		return a.checkStore(cmd, w)
+		err = a.checkStore(cmd, w)
+		if told := a.sayTampered(cmd.OutOrStdout(), w.tampered); err == nil {
+			err = told
+		}
+		return err
 	}
 	return cmd
 }
@@ -277,6 +335,9 @@ func (a *app) newStoreRebuildCommand() *cobra.Command {
 two, name every difference, and put the new one in its place. A rebuild that is ended goes on where
 it was when it is started again, and until its end the old read model is untouched.
 
+What peers serve is verified: one that serves a block which does not verify is named, and the exit code is 1
+although the read model is built, from the other peers' blocks.
+
 On SQLite no server may have the read model open; on PostgreSQL the servers of other machines
 may go on, and only this state folder's role readmodel must rest.`,
 		Example: `  waybill store rebuild --org carrier
@@ -290,7 +351,11 @@ may go on, and only this state folder's role readmodel must rest.`,
 			return err
 		}
 		defer w.release()
-		return a.rebuildStore(cmd, w)
+		err = a.rebuildStore(cmd, w)
+		if told := a.sayTampered(cmd.OutOrStdout(), w.tampered); err == nil {
+			err = told
+		}
+		return err
 	}
 	return cmd
 }

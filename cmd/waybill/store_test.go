@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/servertest"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/gateway/blocks"
 )
 
 // storeRig is a state folder whose read model holds a small ledger.
@@ -145,5 +147,36 @@ func TestTheLocationOfAStoreIsAURLOrNothing(t *testing.T) {
 	}
 	if !readmodel.IsPostgres("postgresql://h/db") {
 		t.Error("postgresql:// is PostgreSQL's too")
+	}
+}
+
+func TestAPeerThatServesTamperedBlocksIsNamedOnceAndFailsTheCommand(t *testing.T) {
+	var found tamperings
+	tampered := func(peer string, block uint64) error {
+		return fmt.Errorf("reading: %w", &blocks.TamperedError{Block: block, Peer: peer, What: "data hash"})
+	}
+	if found.add(errors.New("connection refused")) {
+		t.Error("a peer that is down tampers with nothing")
+	}
+	var out bytes.Buffer
+	if err := (&app{}).sayTampered(&out, &found); err != nil || out.Len() > 0 {
+		t.Fatal(err, out.String())
+	}
+	for range 3 {
+		if !found.add(tampered("peer0.carrier", 7)) || !found.add(tampered("peer1.carrier", 9)) {
+			t.Fatal("not taken in")
+		}
+	}
+	err := (&app{}).sayTampered(&out, &found)
+	if f := classify(t.Context(), err, true); f.exit != exitRefused || f.code != "WB_BLOCK_TAMPERED" || !strings.Contains(f.Error(), "peer0.carrier, peer1.carrier served 2 blocks") {
+		t.Errorf("%+v", f)
+	}
+	if want := "tampered block 7 from peer0.carrier: data hash\ntampered block 9 from peer1.carrier: data hash\n"; out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+	out.Reset()
+	err = (&app{json: true}).sayTampered(&out, &found)
+	if want := `{"change":"tampered","peer":"peer0.carrier","block":7,"what":"data hash"}`; err == nil || !strings.HasPrefix(out.String(), want+"\n") {
+		t.Errorf("%v %s", err, out.String())
 	}
 }

@@ -85,7 +85,8 @@ EPC is an item, a container or a lot: an EPC URN, a GS1 Digital Link, or (01)GTI
            also its contents
   --where  what it is in, and who holds it
 
-Each line names the event that says so. An answer that is not whole says by what it was cut.`,
+Each line names the event that says so. An answer that is not whole says by what it was cut, and the exit
+code is 1.`,
 		Example: `  waybill trace urn:epc:id:sgtin:9521321.000001.1001 --up
   waybill trace "(01)09521321000012(10)LOT-77" --down --svg lot.svg
   waybill trace urn:epc:id:sscc:9521321.0000000001 --where --at 2026-03-01T12:00:00Z`,
@@ -131,7 +132,7 @@ Each line names the event that says so. An answer that is not whole says by what
 }
 
 // graph takes an answer in and writes it: as JSON, as a picture, or with print.
-func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g *trace.Graph) error, next func() (*waybillv1.TracePart, error)) (err error) {
+func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g *trace.Graph) error, next func() (*waybillv1.TracePart, error)) error {
 	whole := &waybillv1.TracePart{}
 	g, err := client.ReadGraph(func() (*waybillv1.TracePart, error) {
 		part, failed := next()
@@ -146,14 +147,24 @@ func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g 
 	if err != nil {
 		return err
 	}
-	out := cmd.OutOrStdout()
+	if err = a.writeGraph(cmd.OutOrStdout(), svg, &g, whole, printed); err != nil {
+		return err
+	}
+	if len(g.Truncated) > 0 {
+		return notWhole(truncatedWords(g.Truncated))
+	}
+	return nil
+}
+
+// writeGraph writes a graph in the forms that were asked for; whole is it as the API gave it.
+func (a *app) writeGraph(out io.Writer, svg string, g *trace.Graph, whole *waybillv1.TracePart, printed func(w io.Writer, g *trace.Graph) error) (err error) {
 	if svg != "" && svg != stdinName {
 		file, failed := os.CreateTemp(filepath.Dir(svg), ".picture-*")
 		if failed != nil {
 			return fail(exitRefused, codeFile, "", "%w", failed)
 		}
 		defer func() { err = keep(file, svg, err) }()
-		if err = trace.WriteSVG(file, &g); err != nil {
+		if err = trace.WriteSVG(file, g); err != nil {
 			return err
 		}
 	}
@@ -161,14 +172,16 @@ func (a *app) graph(cmd *cobra.Command, svg string, printed func(w io.Writer, g 
 	case a.json && svg != stdinName:
 		err = writeView(out, whole)
 	case svg == stdinName:
-		err = trace.WriteSVG(out, &g)
+		err = trace.WriteSVG(out, g)
 	case svg == "":
-		err = printed(out, &g)
-	}
-	if err == nil && len(g.Truncated) > 0 { // said however quiet the rest is
-		fmt.Fprintf(cmd.ErrOrStderr(), "NOT WHOLE: cut by %s\n", truncatedWords(g.Truncated))
+		err = printed(out, g)
 	}
 	return err
+}
+
+// notWhole ends a command whose answer was written as far as it goes.
+func notWhole(by string) error {
+	return fail(exitRefused, "WB_TRACE_INCOMPLETE", "what bounds it can be raised with --nodes and --depth; ask further from what is listed", "the answer is NOT WHOLE: it was cut by %s, and there is more", by)
 }
 
 func truncatedWords(all []trace.Truncation) string {
@@ -278,7 +291,10 @@ func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) e
 		}
 		out := cmd.OutOrStdout()
 		if a.json {
-			return writeView(out, r)
+			if err = writeView(out, r); err == nil && len(r.GetTruncated()) > 0 {
+				err = notWhole(strings.Join(r.GetTruncated(), ", "))
+			}
+			return err
 		}
 		c := client.GraphCustody(r.GetCustody())
 		if c == nil {
@@ -287,7 +303,7 @@ func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) e
 		err = facts(out, "item", r.GetId(), "at", stamp(r.GetAt()), "in", strings.Join(r.GetContainers(), ", in "), "custodian", c.Custodian, "by", evidenceText(c.Held),
 			"status", string(c.Status), "since", evidenceText(c.Since), "place", c.Place, "seen", evidenceText(c.Seen), "party", c.Party)
 		if err == nil && len(r.GetTruncated()) > 0 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "NOT WHOLE: cut by %s\n", strings.Join(r.GetTruncated(), ", "))
+			err = notWhole(strings.Join(r.GetTruncated(), ", "))
 		}
 		return err
 	})

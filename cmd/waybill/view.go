@@ -47,7 +47,8 @@ func (o object) MarshalJSON() ([]byte, error) {
 
 // view renders a message of the API as the command's JSON: names as in the protocol, in its order;
 // words for enumerations, RFC 3339 for times, numbers for numbers, and a recorded event's body and
-// context as the JSON that they are. What is empty is left out, except a count of zero beside others.
+// context as the JSON that they are. What is empty is left out, except a count of zero beside others; so
+// is the number of a block that is not known, which is never that of the first.
 func view(m proto.Message) object { return viewOf(m.ProtoReflect()) }
 
 func viewOf(m protoreflect.Message) object {
@@ -56,7 +57,7 @@ func viewOf(m protoreflect.Message) object {
 	for i := range fields.Len() {
 		f := fields.Get(i)
 		if !m.Has(f) && (f.HasPresence() || f.IsList() || f.Kind() == protoreflect.StringKind ||
-			f.Kind() == protoreflect.BytesKind || f.Kind() == protoreflect.EnumKind) {
+			f.Kind() == protoreflect.BytesKind || f.Kind() == protoreflect.EnumKind || f.Name() == "block") {
 			continue
 		}
 		v := m.Get(f)
