@@ -38,6 +38,8 @@ const (
 	// heavier is by how much the shape of that tail is larger than what the bulk says.
 	heavier       = 0.15
 	heaviestBulk  = 0.4
+	leastTrimmed  = 2   // one odd shipment is no sign of poison
+	shapeWorth    = 100 // references that weigh as much as the shape they are drawn to
 	componentTail = 5   // one in so many references is in the tail of a component
 	jointTail     = 10  // and one in so many calibration values in the joint one
 	leastJoint    = 20  // of them for a tail to be fitted
@@ -66,7 +68,7 @@ func (c *Config) complete() error {
 //
 // Up to Config.Poison of them may hold arbitrary values. A calibration value above its component's
 // Cut is taken for poison, but only where leaving all such values in would make α unreachable
-// (more than half of α·n of them, and not more than half as many again as Poison allows). Trimming
+// (two at least, more than half of α·n, and not more than half as many again as Poison allows). Trimming
 // costs the guarantee no more than the probability q that an honest shipment lies above a cut: then
 // P(p ≤ α) ≤ α + q. Without trimming P(p ≤ α) ≤ α, and with a share ε of poison left in,
 // P(p ≤ α) ≤ α/(1-ε).
@@ -245,7 +247,7 @@ func above(row []Stat, names []string, cuts []int64) bool {
 func called(rows [][]Stat, names []string, cuts []int64, cfg Config) bool {
 	odd := int64(len(rows) - len(within(rows, names, cuts)))
 	n := int64(len(rows))
-	return 2*odd*million > cfg.Alpha*n && 2*odd*million <= 3*cfg.Poison*n
+	return odd >= leastTrimmed && 2*odd*million > cfg.Alpha*n && 2*odd*million <= 3*cfg.Poison*n
 }
 
 // cutOf is the value above which a reference of a component is taken for poison. It rests on ranks
@@ -264,7 +266,8 @@ func cutOf(values []int64, components int, cfg Config) int64 {
 	if middle > low && high > middle {
 		shape = coldchain.Ln(float64(high-middle)/float64(middle-low)) / coldchain.Ln(2)
 	}
-	shape = max(0, min(heaviestBulk, shape)) + heavier
+	// Few references hardly know a shape: it is drawn to that of an exponential tail.
+	shape = float64(max(0, min(heaviestBulk, shape))*float64(n)/float64(n+shapeWorth)) + heavier
 	scale := float64(float64(high-middle)*shape) / (1 - coldchain.Exp(-float64(shape*coldchain.Ln(2))))
 	scale = max(scale, float64(cfg.Floor))
 	far := (coldchain.Exp(float64(shape*coldchain.Ln(0.22*float64(components)/trimmedShare))) - 1) / shape
