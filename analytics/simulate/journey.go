@@ -80,6 +80,7 @@ type shipment struct {
 	journey     *Journey
 
 	packed, bound, shipped, received time.Time
+	due                              time.Time // receipt, had nothing happened
 	legs                             []leg
 	failure                          failure
 	strange                          *leg // a stop that is not on the lane
@@ -144,7 +145,7 @@ func (s *shipment) plan() {
 		s.legs = append(s.legs, leg{l, at, end})
 		at = end
 	}
-	s.received = at
+	s.due, s.received = at, at
 }
 
 // fail decides how the fault comes about.
@@ -156,7 +157,7 @@ func (s *shipment) fail() {
 		s.linger(size)
 	case FaultRouteDeviation:
 		last := s.legs[len(s.legs)-2]
-		at := last.from.Add(last.to.Sub(last.from) / 2)
+		at := last.from.Add(last.to.Sub(last.from) / 2).Truncate(time.Second)
 		stop := time.Duration(float64(size * float64(time.Hour))).Truncate(time.Second)
 		s.strange = &leg{Leg{LegDwell, newPlace("off the lane", carrierPrefix, "00900"), 0}, at, at.Add(stop)}
 		s.postpone(len(s.legs)-2, stop)
@@ -418,7 +419,7 @@ func (s *shipment) afterwards(first, second string, order []document, origins []
 func (s *shipment) readings() {
 	begin := s.bound.Add(time.Minute)
 	minutes := func(t time.Time) float64 { return t.Sub(begin).Minutes() }
-	way := route{lane: s.lane, season: s.season, way: minutes(s.received), docked: []span{{0, minutes(s.shipped) + 5}}}
+	way := route{lane: s.lane, season: s.season, way: minutes(s.due), docked: []span{{0, minutes(s.shipped) + 5}}}
 	for _, l := range s.legs {
 		if l.Kind == LegDwell {
 			way.docked = append(way.docked, span{minutes(l.from), minutes(l.to)})
