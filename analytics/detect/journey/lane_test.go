@@ -52,7 +52,7 @@ func lane(seed uint64, readings int, step ledger.Millis, f fault) Readings {
 		}
 		share := float64(i) / float64(readings)
 		v := level + cycle*(4*math.Abs(phase-0.5)-1) + swing*math.Sin(2*math.Pi*(swingAt+float64(i)*scale/1440)) + door +
-			0.6*math.Exp(-math.Pow((share-0.55)/0.05, 2))
+			0.6*math.Exp(-(share-0.55)*(share-0.55)/0.0025)
 		ar = 0.7*ar + 0.05*r.NormFloat64()
 		v += ar + 0.04*r.NormFloat64()
 		since := float64(i-begins) * scale // minutes

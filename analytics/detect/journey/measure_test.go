@@ -60,20 +60,36 @@ func TestWhatEachStatisticFinds(t *testing.T) {
 		}
 		t.Log(line)
 		for _, f := range []fault{
-			{"excursion", 1}, {"excursion", 2}, {"excursion", 4}, {"creep", 1}, {"creep", 2}, {"creep", 4}, {"step", 0.5}, {"step", 1}, {"step", 2},
-			{"doors", 15}, {"doors", 30}, {"doors", 60}, {"defrost", 1}, {"defrost", 2}, {"whole", 0.7}, {"whole", 1.5}, {"spikes", 2}, {"spikes", 5},
+			{"excursion", 1},
+			{"excursion", 2},
+			{"excursion", 4},
+			{"creep", 1},
+			{"creep", 2},
+			{"creep", 4},
+			{"step", 0.5},
+			{"step", 1},
+			{"step", 2},
+			{"doors", 15},
+			{"doors", 30},
+			{"doors", 60},
+			{"defrost", 1},
+			{"defrost", 2},
+			{"whole", 0.7},
+			{"whole", 1.5},
+			{"spikes", 2},
+			{"spikes", 5},
 		} {
 			found := map[string]int{}
 			const runs = 100
 			for i := range runs {
-				any := false
+				somehow := false
 				for _, s := range judge(100_000+i, f).Statistics {
 					if s.Ratio > clean[s.Name][len(clean[s.Name])*99/100] {
 						found[s.Name]++
-						any = true
+						somehow = true
 					}
 				}
-				if any {
+				if somehow {
 					found["any"]++
 				}
 			}
