@@ -1,8 +1,9 @@
 // Package coldchain is the science of the cold chain on one series of temperatures: the limits of
-// a policy with their durations and budgets, freezing, and mean kinetic temperature over a sliding
-// span and over the journey. Its state does not grow with the series, and its results are the same
-// bits on every machine. It may import ledger and analytics/canon; no clock, no gonum, and of math
-// only what is exact everywhere.
+// a policy with their durations and budgets, freezing, mean kinetic temperature over a sliding
+// span and over the journey, and alarms at several levels as WHO's indicators have them. Its state
+// does not grow with the series, and its results are the same bits on every machine. It may import
+// ledger, analytics/canon and analytics/detect; no clock, no gonum, and of math only what is exact
+// everywhere.
 //
 // A reading holds until the next one, at most for Hold: what lies beyond was not observed and
 // counts nowhere. The last reading therefore weighs nothing until another follows.
@@ -51,6 +52,9 @@ type run struct {
 	isExceeded bool
 }
 
+// farthest bounds times, so that no difference overflows.
+const farthest = int64(1) << 53
+
 // Evaluator applies a policy to one series of temperatures.
 type Evaluator struct {
 	policy ledger.Policy
@@ -66,7 +70,7 @@ type Evaluator struct {
 	outsideFrom  int64
 	outsideTo    int64
 	outsideWorst int32 // furthest from the range
-	outsideBy    int32 // how far
+	outsideBy    int64 // how far
 	budget       bool
 
 	journey  Mean
@@ -91,9 +95,12 @@ func NewEvaluator(policy ledger.Policy, hold ledger.Millis) *Evaluator {
 func (e *Evaluator) Policy() ledger.Policy { return e.policy }
 
 // Observe takes the next reading, in thousandths of a degree Celsius. It answers false, and takes
-// nothing, if the reading is not later than the one before.
+// nothing, if the reading is not later than the one before or lies 285,000 years away.
 func (e *Evaluator) Observe(at ledger.Millis, milli int32) bool {
 	now := int64(at)
+	if now > farthest || now < -farthest {
+		return false
+	}
 	if !e.have {
 		e.have, e.lastAt, e.last, e.from = true, now, milli, now
 		return true
@@ -123,7 +130,7 @@ func (e *Evaluator) count(from, to int64, milli int32) {
 	if p.FreezeBelow != nil {
 		e.frozen.count(milli <= *p.FreezeBelow, from, to, milli, milli < e.frozen.worst, int64(p.FreezeFor), true)
 	}
-	if by := max(milli-p.High, p.Low-milli); milli > p.High || milli < p.Low {
+	if by := max(int64(milli)-int64(p.High), int64(p.Low)-int64(milli)); by > 0 {
 		if e.outside == 0 {
 			e.outsideFrom = from
 		}
@@ -136,8 +143,9 @@ func (e *Evaluator) count(from, to int64, milli int32) {
 			e.budget = true
 		}
 	}
-	e.journey.Add(milli, ledger.Millis(held))
-	e.sliding.add(milli, from, to, func(end int64, celsius float64) {
+	r := rate(milli)
+	e.journey.add(r, held)
+	e.sliding.add(r, from, to, func(end int64, celsius float64) {
 		if !e.mktHave || celsius > e.mktWorst {
 			e.mktHave, e.mktWorst, e.mktAt = true, celsius, end
 		}

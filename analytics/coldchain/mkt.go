@@ -81,13 +81,12 @@ func newSliding(span ledger.Millis) sliding {
 	return sliding{width: max(0, int64(span)/spanParts)}
 }
 
-// add counts a temperature that held from one time to another, and calls complete with the mean
-// over each span that was completed on the way.
-func (s *sliding) add(milli int32, from, to int64, complete func(end int64, celsius float64)) {
+// add counts a rate that held from one time to another, and calls complete with the mean over each
+// span that was completed on the way.
+func (s *sliding) add(r float64, from, to int64, complete func(end int64, celsius float64)) {
 	if s.width == 0 || to <= from {
 		return
 	}
-	r := rate(milli)
 	if !s.started {
 		s.begin, s.current, s.started = from, floorDiv(from, s.width), true
 	}

@@ -27,19 +27,32 @@ type DriftParams struct {
 
 const maxWarmup = 64
 
+// maxStep bounds the length of a step: a day.
+const maxStep ledger.Millis = 24 * 3_600_000
+
+// farthest bounds times: 285,000 years either way, so that no difference overflows.
+const farthest ledger.Millis = 1 << 53
+
+func inTime(at ledger.Millis) bool { return at <= farthest && at >= -farthest }
+
 // Valid reports whether a detector can run on the parameters.
 func (p DriftParams) Valid() bool {
 	const one = 1_000_000
-	return p.Step > 0 && p.Warmup >= 3 && p.Warmup <= maxWarmup &&
+	return p.Step > 0 && p.Step <= maxStep && p.Warmup >= 3 && p.Warmup <= maxWarmup &&
 		p.LevelGain >= 0 && p.LevelGain <= one && p.SpreadGain >= 0 && p.SpreadGain < one/2 &&
 		p.SpreadFloor > 0 && p.Huber > 0 && p.Clip > 0 && p.Slack >= 0 && p.Threshold > 0
 }
 
-// Drift finds slow changes of level. Readings are averaged over steps; a robust local-level filter
-// follows the means (Huber's clipped innovations, and a spread that follows the median of their
-// size), and two CUSUMs (Page 1954), one up and one down, sum what the clipped innovations exceed
-// the slack by. Short disturbances, a door or a defrost, are one or two clipped steps and die away;
-// a drift adds at each step.
+// Drift finds slow changes of level. Readings are averaged over steps; a robust filter of the local
+// level model (Harvey, "Forecasting, Structural Time Series Models and the Kalman Filter", 1989) in its
+// steady state follows the means: the gain is constant, innovations are clipped as Huber (1964) does
+// for a location and Masreliez and Martin (1977) for a filter, and the spread follows the median of
+// their size. Two CUSUMs (Page, "Continuous Inspection Schemes", Biometrika 41, 1954), one up and one
+// down, sum what the clipped innovations exceed the slack by. Short disturbances, a door or a defrost,
+// are one or two clipped steps and die away; a drift adds at each step.
+//
+// An a·x+b of a series gives the same sums up to rounding, if the spread's floor is scaled alike or
+// not reached.
 type Drift struct {
 	params DriftParams
 
@@ -79,11 +92,17 @@ type Result struct {
 	From, To     ledger.Millis
 }
 
-// Observe takes the next reading, in thousandths of the quantity's unit. Readings come in order of
-// time.
+// Observe takes the next reading, in thousandths of the quantity's unit. One that belongs to a step
+// before the latest, or to no time that a ledger knows, is left out.
 func (d *Drift) Observe(at ledger.Millis, value int32) {
+	if !inTime(at) {
+		return
+	}
 	n := floorDiv(int64(at), int64(d.params.Step))
 	if d.count > 0 && n != d.stepNumber {
+		if n < d.stepNumber {
+			return
+		}
 		d.step((d.stepNumber + 1) * int64(d.params.Step))
 		d.sum, d.count = 0, 0
 	}
@@ -96,7 +115,8 @@ func (d *Drift) Observe(at ledger.Millis, value int32) {
 func (d *Drift) step(end int64) {
 	mean := float64(d.sum) / float64(d.count)
 	if len(d.warm) < d.params.Warmup {
-		d.warm = append(d.warm, d.sum*1000/d.count)
+		// Apart, since the product of a long step's sum would overflow.
+		d.warm = append(d.warm, d.sum/d.count*1000+d.sum%d.count*1000/d.count)
 		if len(d.warm) == d.params.Warmup {
 			d.start()
 		}
@@ -178,6 +198,22 @@ func (d *Drift) Result() Result {
 		r.Shift = int64(d.highest)
 	}
 	return r
+}
+
+// CodeDrift is the code of a Drift's signal: Value is the level that the series went to, and Limit
+// the one that it began at, in thousandths of the quantity's unit. Count is the steps of the window.
+const CodeDrift = "drift"
+
+// Signals gives what was found so far, nothing while no sum ever left zero.
+func (d *Drift) Signals(bool) []Signal {
+	r := d.Result()
+	if r.Ratio <= 0 {
+		return nil
+	}
+	return []Signal{{
+		Code: CodeDrift, Subject: SubjectChain, Ratio: r.Ratio, From: r.From, To: r.To,
+		Value: r.Began + r.Shift, Limit: r.Began, Count: int64(r.To-r.From) / int64(d.params.Step),
+	}}
 }
 
 // Trace appends the values that a verdict rests on.
