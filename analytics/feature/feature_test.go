@@ -3,6 +3,7 @@ package feature
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,8 +96,14 @@ const (
 	tablets = "https://id.gs1.org/01/09520001002014"
 )
 
-// script plays transactions, one a block, and gives the steps as text.
+// script plays transactions, one a block, and gives the steps as text, without what was done with
+// the containers, which every event tells.
 func script(t testing.TB, tr *Tracker, txs ...wire.Transaction) []string {
+	t.Helper()
+	return slices.DeleteFunc(told(t, tr, txs...), func(s string) bool { return strings.HasPrefix(s, "step ") })
+}
+
+func told(t testing.TB, tr *Tracker, txs ...wire.Transaction) []string {
 	t.Helper()
 	var out []string
 	for _, tx := range txs {
@@ -147,6 +154,14 @@ func describe(t testing.TB, s Step) string {
 		return "finding " + string(in.Finding.Code)
 	case KindEnded:
 		return "ended"
+	case KindStep:
+		return fmt.Sprintf("step %s %d %v", in.Step, (in.At-millis(t, 0))/60_000, in.Places)
+	case KindWithdrawn:
+		return "withdrawn"
+	case KindClosed:
+		return "closed " + string(in.Finding.Code)
+	case KindReopened:
+		return "reopened"
 	}
 	return "?"
 }
@@ -272,6 +287,73 @@ func TestFindingsReachTheContainerAroundTheirItem(t *testing.T) {
 	})
 }
 
+func TestEveryStepOfAContainerIsToldWithItsPlace(t *testing.T) {
+	gln := PlaceKey(shop)
+	tr := NewTracker(DefaultLimits())
+	wants(t, told(t, tr,
+		receive(t, 0, "storing", shop), // nothing is known of it yet
+		associate(t, 10, "ADD", logger),
+		receive(t, 15, "departing", shop),
+		ship(t, 20),
+		receive(t, 60, "receiving", shop),
+		receive(t, 70, "storing", shop),   // after its journey
+		receive(t, 50, "arriving", shop),  // before its end, recorded late
+		receive(t, 50, "arriving", other), // a place of another kind
+	), "open P; bind A; step installing 10 []; step departing 15 ["+gln+"]; step shipping 20 []; shipped ["+gln+"]; step receiving 60 ["+gln+"]; received ["+gln+
+		"]; ended; final P; step arriving 50 ["+gln+"]; final P; step arriving 50 ["+PlaceKey(other)+"]; final P")
+}
+
+// wrong declares the event of a transaction in error, as its recorder does.
+func wrong(t testing.TB, tx wire.Transaction) wire.Transaction {
+	t.Helper()
+	e := tx.Events[0]
+	e.Body = append([]byte(`{"errorDeclaration":{"declarationTime":"2026-03-01T23:00:00.000Z"},`), e.Body[1:]...)
+	declared, err := epcis.ParseEvent(nil, e.Body)
+	if err != nil || !declared.IsErrorDeclaration() || ledger.Digest(declared.Hash()) != e.Hash {
+		t.Fatalf("%s: %v", e.Body, err)
+	}
+	return wire.Transaction{Restatements: []wire.RecordedEvent{e}, Withdrawn: []ledger.Digest{e.Hash}}
+}
+
+func TestAReceiptDeclaredInErrorLetsTheJourneyGoOn(t *testing.T) {
+	const elsewhere = "urn:epc:id:sgln:9520003.00002.0"
+	gln, far := PlaceKey(shop), PlaceKey(elsewhere)
+	tr := NewTracker(DefaultLimits())
+	mistaken := receive(t, 60, "receiving", elsewhere)
+	wants(t, script(t, tr,
+		associate(t, 10, "ADD", logger), ship(t, 20), segment(t, logger, 0, 20, 50), mistaken,
+		segment(t, logger, 1, 50, 80), // half of it after the end that was no end
+		wrong(t, mistaken),
+		receive(t, 90, "receiving", shop),
+	), "open P; bind A; shipped ["+gln+"]; readings A 20+30; judge P; received ["+far+"]; ended; final P; readings A 50+10; final P; "+
+		"withdrawn; reopened; readings A 60+20; judge P; judge P; received ["+gln+"]; ended; final P")
+	if tr.Open() != 1 {
+		t.Errorf("%d journeys", tr.Open())
+	}
+	t.Run("but another's word does nothing", func(t *testing.T) {
+		tr := NewTracker(DefaultLimits())
+		tx := wrong(t, mistaken)
+		tx.Withdrawn = nil
+		got := script(t, tr, associate(t, 10, "ADD", logger), ship(t, 20), mistaken, tx)
+		if got[len(got)-1] != "final P" {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+func TestAFindingThatClosesIsToldWhereItWasRaised(t *testing.T) {
+	tx := found(t, serial, canonical(t, pallet))
+	f := tx.Findings[0]
+	f.Change = ledger.FindingClosed
+	closed := wire.Transaction{Changes: []ledger.Finding{f}, Items: tx.Items}
+	wants(t, script(t, NewTracker(DefaultLimits()),
+		pack(t, 0, "ADD", pallet, serial), associate(t, 1, "ADD", logger), tx, closed,
+	), "open P; bind A; finding commissioned_twice; judge P; closed commissioned_twice; judge P")
+	wants(t, script(t, NewTracker(DefaultLimits()),
+		tx, closed, pack(t, 0, "ADD", pallet, serial), associate(t, 1, "ADD", logger),
+	), "open P; bind A")
+}
+
 func TestReadingsInsideEventsBecomeTheSameSeries(t *testing.T) {
 	tr := NewTracker(DefaultLimits())
 	script(t, tr, associate(t, 0, "ADD", logger))
@@ -279,9 +361,10 @@ func TestReadingsInsideEventsBecomeTheSameSeries(t *testing.T) {
 		{"sensorMetadata":{"time":%q,"deviceID":%q},"sensorReport":[{"type":"Temperature","value":41,"uom":"FAH"},{"type":"Pressure","value":1,"uom":"PAL"}]},
 		{"sensorMetadata":{"time":%q,"deviceID":%q},"sensorReport":[{"type":"Temperature","value":278.15,"uom":"KEL"}]},
 		{"sensorReport":[{"type":"Temperature","value":-5.5,"uom":"CEL"}]}]`, pallet, at(20), logger, at(10), logger)))
-	if len(got) != 3 || got[2].Kind != StepJudge {
+	if len(got) != 4 || got[0].Input.Kind != KindStep || got[3].Kind != StepJudge {
 		t.Fatalf("%+v", got)
 	}
+	got = got[1:]
 	if in := got[0].Input; in.Device != "" || in.Channels[0].Values[0] != -5_500 || in.Times[0] != millis(t, 30) {
 		t.Errorf("%+v", in)
 	}

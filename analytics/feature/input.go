@@ -25,6 +25,14 @@ const (
 	KindReadings Kind = 6 // Device measured Channels at Times
 	KindFinding  Kind = 7 // Finding concerns it or something in it
 	KindEnded    Kind = 8 // its journey ended at At
+	// KindStep: at At the event Event did Step, a business step, with it in Places.
+	KindStep Kind = 9
+	// KindWithdrawn: its recorder declared Event, which an earlier input rests on, in error.
+	KindWithdrawn Kind = 10
+	// KindClosed: Finding, which an earlier input told, holds no longer.
+	KindClosed Kind = 11
+	// KindReopened: the journey goes on, since the event that ended it was declared in error.
+	KindReopened Kind = 12
 )
 
 // Limits of one input, so that its canonical form can be read back within bounds.
@@ -42,6 +50,8 @@ type Input struct {
 	Event   ledger.Digest // the event that told it; zero for readings of a segment
 	Device  string        // canonical; empty for readings of an event that names no device
 	Places  []string      // see PlaceKey
+	Origin  string        // of a shipping: the place it left, empty if it is not said
+	Step    string        // the event's business step
 	Policy  *ledger.Policy
 	Default bool
 	Finding ledger.Finding
@@ -59,6 +69,8 @@ func (in *Input) Code(c *canon.Coder) {
 	c.Raw(in.Event[:])
 	canon.String(c, &in.Device, MaxText)
 	canon.Slice(c, &in.Places, MaxPlaces, func(c *canon.Coder, s *string) { canon.String(c, s, MaxText) })
+	canon.String(c, &in.Origin, MaxText)
+	canon.String(c, &in.Step, MaxText)
 	has := in.Policy != nil
 	c.Bool(&has)
 	if has {

@@ -71,7 +71,9 @@ type container struct {
 	open      bool             // a journey is under way or lingers
 	isEnded   bool
 	endedAt   ledger.Millis
+	endedBy   ledger.Digest
 	isShipped bool
+	shippedBy ledger.Digest // the last
 	places    []string // destinations
 	devices   []string // bound now
 	policy    ledger.Policy
@@ -134,8 +136,18 @@ func (t *Tracker) Apply(block uint64, tx wire.Transaction) []Step {
 	for i := range tx.Events {
 		t.event(&tx.Events[i], items)
 	}
+	for i := range tx.Restatements {
+		if r := &tx.Restatements[i]; slices.Contains(tx.Withdrawn, r.Hash) {
+			t.withdraw(r)
+		}
+	}
 	for _, f := range tx.Findings {
 		t.finding(f, items)
+	}
+	for _, f := range tx.Changes {
+		if !f.Open() {
+			t.closed(f, items)
+		}
 	}
 	for _, s := range tx.Segments {
 		t.segment(ledgerSegment{s.Segment, s.Digest})
@@ -284,7 +296,7 @@ func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
 		}
 	}
 	c.devices = nil
-	c.isEnded, c.endedAt = true, at
+	c.isEnded, c.endedAt, c.endedBy = true, at, event
 	t.ended = append(t.ended, ending{c.epc, c.journey, t.block})
 	t.input(c, Input{Kind: KindEnded, At: at, Event: event})
 	t.judge(c, true)
@@ -378,7 +390,7 @@ func relevant(body []byte) bool {
 	}
 	for _, word := range []string{
 		"AssociationEvent", "AggregationEvent", "sensorElementList", "shipping", "receiving", "accepting", "unpacking",
-		"destroying", "decommissioning",
+		"destroying", "decommissioning", ":sscc:", ":grai:", "/00/", "/8003/", // and whatever names a container
 	} {
 		if bytes.Contains(body, []byte(word)) {
 			return true
@@ -416,10 +428,12 @@ func (t *Tracker) event(recorded *wire.RecordedEvent, containers map[string]stri
 		default:
 		}
 	}
+	told := t.handled(e, objects, at, recorded.Hash, nil)
 	if parent != nil {
 		t.contents(parent, e, objects, at, recorded.Hash)
 	}
 	t.movement(e, objects, at, recorded.Hash)
+	t.handled(e, objects, at, recorded.Hash, told)
 	t.sensors(e, objects, recorded.Hash, containers)
 }
 
@@ -507,7 +521,8 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 			t.begin(c, at)
 			c.isShipped = true
 			c.places = destinations(e)
-			t.input(c, Input{Kind: KindShipped, At: at, Event: hash, Places: c.places})
+			c.shippedBy = hash
+			t.input(c, Input{Kind: KindShipped, At: at, Event: hash, Places: c.places, Origin: origin(e)})
 			if c.isEnded {
 				t.judge(c, true)
 			}
@@ -533,6 +548,104 @@ func destinations(e *epcis.Event) []string {
 		}
 	}
 	return places
+}
+
+// origin is the place an event ships from: its source, else where it happened.
+func origin(e *epcis.Event) string {
+	for _, s := range e.Sources {
+		if key := PlaceKey(s.ID); s.Type == "location" && len(key) <= MaxText {
+			return key
+		}
+	}
+	if places := whereabouts(e); len(places) > 0 {
+		return places[0]
+	}
+	return ""
+}
+
+// handled tells the journeys under way of what was done with their containers, step by step, but for
+// those told already, and gives all that were told. It is asked before and after the event did the rest,
+// which may begin or end a journey.
+func (t *Tracker) handled(e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest, told []string) []string {
+	step := string(e.BizStep)
+	if step == "" || len(step) > MaxText {
+		return told
+	}
+	for _, o := range objects {
+		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent {
+			continue
+		}
+		c, ok := t.containers.Get(o.Canonical)
+		if !ok || !c.open || c.isEnded && at > c.endedAt || slices.Contains(told, c.epc) || len(told) == maxClasses {
+			continue
+		}
+		told = append(told, c.epc)
+		t.input(c, Input{Kind: KindStep, At: at, Event: hash, Step: step, Places: whereabouts(e)})
+		if c.isEnded {
+			t.judge(c, true)
+		}
+	}
+	return told
+}
+
+// withdraw takes back what an event did that its recorder declares in error. Readings that were taken
+// for the event's sake stay: who bound a logger by mistake still measured what it measured.
+func (t *Tracker) withdraw(r *wire.RecordedEvent) {
+	e, err := epcis.ParseEvent(r.Context, r.Body)
+	if err != nil {
+		return
+	}
+	at := ledger.MillisOf(e.EventTime.Instant)
+	for _, o := range e.Items() {
+		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent {
+			continue
+		}
+		c, ok := t.containers.Get(o.Canonical)
+		if !ok || !c.open {
+			continue
+		}
+		t.containers.Touch(c.epc)
+		if c.isShipped && c.shippedBy == r.Hash {
+			c.isShipped, c.places = false, nil
+		}
+		t.input(c, Input{Kind: KindWithdrawn, At: at, Event: r.Hash})
+		if c.isEnded && c.endedBy == r.Hash {
+			t.reopen(c)
+		}
+		t.judge(c, true)
+	}
+}
+
+// reopen lets a journey go on whose end did not happen: the devices that were bound until then are
+// bound still, and tell what they measured since.
+func (t *Tracker) reopen(c *container) {
+	t.input(c, Input{Kind: KindReopened, At: c.endedAt, Event: c.endedBy})
+	t.ended = slices.DeleteFunc(t.ended, func(e ending) bool { return e.epc == c.epc && e.journey == c.journey })
+	end := c.endedAt
+	c.isEnded, c.endedAt, c.endedBy = false, 0, ledger.Digest{}
+	for id, d := range t.devices.All {
+		for i := range d.bindings {
+			b := &d.bindings[i]
+			if b.container != c.epc || b.journey != c.journey || b.to != end || len(c.devices) == maxContainerDevice {
+				continue
+			}
+			b.to = always
+			c.devices = append(c.devices, id)
+			t.release(d)
+		}
+	}
+}
+
+// release offers the segments that no binding claimed so far to the device's bindings again.
+func (t *Tracker) release(d *device) {
+	early := d.early
+	d.early = nil
+	for _, s := range early {
+		t.early -= len(s.segment.Times)
+	}
+	for _, s := range early {
+		t.claim(d, s)
+	}
 }
 
 // whereabouts are the places an event happened at.
@@ -595,14 +708,7 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 	}
 	t.input(c, Input{Kind: KindBind, At: at, Event: hash, Device: id})
 
-	early := d.early
-	d.early = nil
-	for _, s := range early {
-		t.early -= len(s.segment.Times)
-	}
-	for _, s := range early {
-		t.claim(d, s)
-	}
+	t.release(d)
 	if c.isShipped || c.isEnded {
 		t.judge(c, true)
 	}
@@ -756,6 +862,37 @@ func (t *Tracker) finding(f ledger.Finding, containers map[string]string) {
 	t.concern(c, f)
 }
 
+// closed tells every container around a finding's item that it holds no longer.
+func (t *Tracker) closed(f ledger.Finding, containers map[string]string) {
+	same := func(o ledger.Finding) bool { return o.Code == f.Code && o.Event == f.Event && o.Item == f.Item }
+	if found, ok := t.suspects.Get(f.Item); ok {
+		if found = slices.DeleteFunc(slices.Clone(found), same); len(found) == 0 {
+			t.suspects.Remove(f.Item)
+		} else {
+			t.suspects.Put(f.Item, found)
+		}
+	}
+	c, ok := t.containers.Get(f.Item)
+	if !ok {
+		c, ok = t.containers.Get(containers[f.Item])
+	}
+	for range maxDepth {
+		if !ok {
+			return
+		}
+		if c.open {
+			t.input(c, Input{Kind: KindClosed, Event: f.ClosedBy, Finding: f})
+			t.judge(c, true)
+		} else {
+			c.findings = slices.DeleteFunc(c.findings, same)
+		}
+		if c.parent == "" {
+			return
+		}
+		c, ok = t.containers.Get(c.parent)
+	}
+}
+
 func (t *Tracker) concern(c *container, f ledger.Finding) {
 	for range maxDepth {
 		t.containers.Touch(c.epc)
@@ -792,7 +929,9 @@ func (t *Tracker) Code(c *canon.Coder) {
 		c.Bool(&k.open)
 		c.Bool(&k.isEnded)
 		canon.Int(c, &k.endedAt)
+		c.Raw(k.endedBy[:])
 		c.Bool(&k.isShipped)
+		c.Raw(k.shippedBy[:])
 		canon.Slice(c, &k.places, MaxPlaces, text)
 		canon.Slice(c, &k.devices, maxContainerDevice, text)
 		coldchain.CodePolicy(c, &k.policy)

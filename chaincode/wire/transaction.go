@@ -241,6 +241,10 @@ func (r *transactionReader) derived(tx *Transaction) error {
 			} else {
 				tx.Findings = append(tx.Findings, f)
 			}
+		case kind == KindEvent && len(attributes) == 1:
+			if err := withdrawn(tx, order, attributes[0], value); err != nil {
+				return fmt.Errorf("%q: %w", key, err)
+			}
 		case kind == KindItem && len(attributes) == 1:
 			s, err := DecodeItem(attributes[0], value)
 			if err != nil {
@@ -255,6 +259,23 @@ func (r *transactionReader) derived(tx *Transaction) error {
 			return cmp.Or(cmp.Compare(order[a.Event], order[b.Event]), bytes.Compare(a.Event[:], b.Event[:]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Item, b.Item))
 		})
 	}
+	slices.SortFunc(tx.Withdrawn, func(a, b ledger.Digest) int { return bytes.Compare(a[:], b[:]) })
 	slices.SortFunc(tx.Items, func(a, b ledger.ItemState) int { return cmp.Compare(a.EPC, b.EPC) })
 	return nil
+}
+
+// withdrawn notes an event that was recorded before and is marked as declared in error.
+func withdrawn(tx *Transaction, recorded map[ledger.Digest]int, name string, value []byte) error {
+	hash, err := ledger.ParseDigest(name)
+	if err != nil {
+		return err
+	}
+	if recorded[hash] != 0 {
+		return nil
+	}
+	record, err := Decode[ledger.EventRecord](value, MaxStoredBytes)
+	if err == nil && record.DeclaredInError {
+		tx.Withdrawn = append(tx.Withdrawn, hash)
+	}
+	return err
 }

@@ -180,6 +180,9 @@ type VerdictRef struct {
 type Transaction struct {
 	Events       []RecordedEvent
 	Restatements []RecordedEvent
+	// Withdrawn are events, recorded before, whose recorders have declared them in error, by hash. One
+	// may come again in a later transaction that writes its record for another reason.
+	Withdrawn []ledger.Digest
 	Devices      []ledger.Device
 	Segments     []RecordedSegment
 	Policies     []ledger.Policy
