@@ -92,7 +92,7 @@ func (n *node) Roots(_ context.Context, roots []wire.SignedRoot) ([]submit.Outco
 				}
 			}
 		}
-		statement, err := wire.RootStatement(r.Root, r.Signed.At)
+		statement, err := wire.RootStatement(r.Root, n.mspID, r.Signed.At)
 		if err != nil {
 			return nil, err
 		}

@@ -218,7 +218,7 @@ func (s *Service) anchor(ctx context.Context, height uint64) error {
 		return err
 	}
 	root.Channel = s.cfg.Channel
-	signed, err := Sign(s.cfg.Key, root, ledger.MillisOf(s.cfg.Clock()))
+	signed, err := Sign(s.cfg.Key, s.cfg.MSPID, root, ledger.MillisOf(s.cfg.Clock()))
 	if err != nil {
 		return err
 	}
@@ -235,9 +235,9 @@ func (s *Service) anchor(ctx context.Context, height uint64) error {
 	return nil
 }
 
-// Sign states a root by an organisation's key.
-func Sign(key crypto.Signer, root ledger.Root, at ledger.Millis) (wire.SignedRoot, error) {
-	statement, err := wire.RootStatement(root, at)
+// Sign states a root by the key of an organisation, which is named by its MSP ID.
+func Sign(key crypto.Signer, mspID string, root ledger.Root, at ledger.Millis) (wire.SignedRoot, error) {
+	statement, err := wire.RootStatement(root, mspID, at)
 	if err != nil {
 		return wire.SignedRoot{}, err
 	}

@@ -385,6 +385,12 @@ func TestOnlyAMajorityOfTheGivenOrganisationsCounts(t *testing.T) {
 	root := rootAt(l, t)
 	late := c.ca["CarrierMSP"].Issue(t, "service", prooftest.ServiceRoles, now.AddDate(-6, 0, 0))
 	company := c.ca["CarrierMSP"].Issue(t, "company", "recorder", now)
+	posing, nobody := c.services["CarrierMSP"], c.services["CarrierMSP"]
+	posing.MSPID, nobody.MSPID = "RetailerMSP", ""
+	swapped, err := proof.NewOrganisations(map[string][]byte{"CarrierMSP": c.ca["RetailerMSP"].PEM, "RetailerMSP": c.ca["CarrierMSP"].PEM, "ProducerMSP": c.ca["ProducerMSP"].PEM})
+	if err != nil {
+		t.Fatal(err)
+	}
 	five := newConsortium(t, "AMSP", "BMSP", "CMSP", "DMSP", "EMSP")
 	for _, v := range []struct {
 		what string
@@ -397,6 +403,10 @@ func TestOnlyAMajorityOfTheGivenOrganisationsCounts(t *testing.T) {
 		{"one of three", c.roots, c.sign(t, root, "CarrierMSP"), proof.ErrMajority},
 		{"two of five", five.roots, five.sign(t, root, "AMSP", "BMSP"), proof.ErrMajority},
 		{"three of five", five.roots, five.sign(t, root, "AMSP", "BMSP", "EMSP"), nil},
+		{"two files swapped", swapped, c.sign(t, root, "CarrierMSP", "ProducerMSP"), proof.ErrSigner},
+		{"a signer's file swapped with another's", swapped, c.sign(t, root, "ProducerMSP", "RetailerMSP"), proof.ErrSigner},
+		{"signed in another's name", c.roots, proof.SignedRoot{Root: root, Signatures: append(c.sign(t, root, "ProducerMSP").Signatures, posing.Sign(t, root, ledger.MillisOf(now)))}, proof.ErrSigner},
+		{"signed in nobody's name", c.roots, proof.SignedRoot{Root: root, Signatures: append(c.sign(t, root, "ProducerMSP").Signatures, nobody.Sign(t, root, ledger.MillisOf(now)))}, proof.ErrSignature},
 		{"a stranger among them", c.roots, proof.SignedRoot{Root: root, Signatures: append(c.sign(t, root, "CarrierMSP", "ProducerMSP").Signatures, stranger.sign(t, root, "StrangerMSP").Signatures...)}, proof.ErrSigner},
 		{"one organisation by two keys", c.roots, proof.SignedRoot{Root: root, Signatures: append(c.sign(t, root, "CarrierMSP").Signatures, c.ca["CarrierMSP"].Issue(t, "second", prooftest.ServiceRoles, now).Sign(t, root, ledger.MillisOf(now)))}, proof.ErrSigner},
 		{"an expired certificate", c.roots, proof.SignedRoot{Root: root, Signatures: append(c.sign(t, root, "ProducerMSP").Signatures, late.Sign(t, root, ledger.MillisOf(now)))}, proof.ErrSigner},

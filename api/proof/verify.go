@@ -91,7 +91,9 @@ type Signer struct {
 
 // Signer verifies a signature of a root and tells whose it is: the certificate leads to a root
 // certificate of one of the organisations, was valid when the signer says that it signed, and holds
-// the role anchor. Whether it was revoked is not asked: offline, nobody knows.
+// the role anchor, and its key signed in that organisation's name. Root certificates under the names of
+// each other's organisations verify nothing. Whether a certificate was revoked is not asked: offline,
+// nobody knows.
 func (o *Organisations) Signer(root ledger.Root, s Signature) (Signer, error) {
 	if len(s.Certificate) > ledger.MaxCertificateBytes {
 		return Signer{}, fmt.Errorf("%w: a certificate of %d bytes", ErrSigner, len(s.Certificate))
@@ -100,21 +102,35 @@ func (o *Organisations) Signer(root ledger.Root, s Signature) (Signer, error) {
 	if err != nil {
 		return Signer{}, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
-	statement, err := wire.RootStatement(root, s.At)
-	if err != nil {
-		return Signer{}, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if err = ledger.VerifyStatement(certificate.PublicKey, statement, s.Signature); err != nil {
-		return Signer{}, fmt.Errorf("%w: of %s: %w", ErrSignature, certificate.Subject, err)
-	}
 	name, err := o.certifier(certificate, s.At)
 	if err != nil {
+		return Signer{}, err
+	}
+	if err = signedAs(name, root, certificate, s); err != nil {
+		for _, other := range o.Names() {
+			if other != name && signedAs(other, root, certificate, s) == nil {
+				return Signer{}, fmt.Errorf("%w: %s signed as %s, and its certificate leads to the root certificate that was given as %s's: the two were mistaken for each other",
+					ErrSigner, certificate.Subject, other, name)
+			}
+		}
 		return Signer{}, err
 	}
 	if !slices.Contains(roles(certificate), ledger.RoleAnchor) {
 		return Signer{}, fmt.Errorf("%w: the certificate of %s of %s does not name the role %q", ErrSigner, certificate.Subject, name, ledger.RoleAnchor)
 	}
 	return Signer{Organisation: name, Subject: certificate.Subject.String(), At: s.At}, nil
+}
+
+// signedAs checks that a root was signed in an organisation's name.
+func signedAs(mspID string, root ledger.Root, certificate *x509.Certificate, s Signature) error {
+	statement, err := wire.RootStatement(root, mspID, s.At)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if err = ledger.VerifyStatement(certificate.PublicKey, statement, s.Signature); err != nil {
+		return fmt.Errorf("%w: of %s, as %s: %w", ErrSignature, certificate.Subject, mspID, err)
+	}
+	return nil
 }
 
 // certifier gives the organisation that certified the signer.

@@ -81,7 +81,7 @@ func (t *transaction) anchorRoot(r wire.SignedRoot, decide func(statement []byte
 		t.refuse(err, r.Root.Hash)
 		return nil
 	}
-	statement, err := wire.RootStatement(r.Root, r.Signed.At)
+	statement, err := wire.RootStatement(r.Root, t.Actor.MSPID, r.Signed.At)
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,16 @@ func root(height, size uint64) ledger.Root {
 	return ledger.Root{Channel: "test", Genesis: ledger.Digest{1}, Height: height, Block: ledger.Digest{2, byte(height)}, Size: size, Hash: ledger.Digest{3, byte(size)}}
 }
 
+// signedRoot is stated in the name of A.
 func (c *channel) signedRoot(t fatal, key crypto.Signer, r ledger.Root) wire.SignedRoot {
 	t.Helper()
+	return c.signedAs(t, "A", key, r)
+}
+
+func (c *channel) signedAs(t fatal, mspID string, key crypto.Signer, r ledger.Root) wire.SignedRoot {
+	t.Helper()
 	at := ledger.MillisOf(c.clock)
-	statement, err := wire.RootStatement(r, at)
+	statement, err := wire.RootStatement(r, mspID, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +145,7 @@ func TestWrongRootsAreRefusedOneByOne(t *testing.T) {
 	}{
 		{"replaced", c.signedRoot(t, key, root(7, 101)), ledger.CodeConflict},
 		{"signed by another organisation's key", c.signedRoot(t, other, root(9, 200)), ledger.CodeSignature},
+		{"signed in another organisation's name", c.signedAs(t, "B", key, root(9, 200)), ledger.CodeSignature},
 		{"another root than was signed", with(func(s *wire.SignedRoot) { s.Root.Hash[9]++ }), ledger.CodeSignature},
 		{"another time than was signed", with(func(s *wire.SignedRoot) { s.Signed.At++ }), ledger.CodeSignature},
 		{"no signature", with(func(s *wire.SignedRoot) { s.Signed.Signature = nil }), ledger.CodeSignature},
@@ -166,7 +173,7 @@ func TestADisagreementIsRecorded(t *testing.T) {
 	a, b := c.service(t, "a", "A", p256(t)), c.service(t, "b", "B", p256(t))
 	other := root(7, 100)
 	other.Hash = ledger.Digest{0xff}
-	for who, signed := range map[string]wire.SignedRoot{"a": c.signedRoot(t, a, root(7, 100)), "b": c.signedRoot(t, b, other)} {
+	for who, signed := range map[string]wire.SignedRoot{"a": c.signedRoot(t, a, root(7, 100)), "b": c.signedAs(t, "B", b, other)} {
 		if got := c.anchor(t, who, signed); got[0].Status != ledger.StatusRecorded {
 			t.Errorf("%s: %+v", who, got)
 		}

@@ -36,17 +36,19 @@ type AnchorRef struct {
 
 // rootStatement is what an organisation signs.
 type rootStatement struct {
-	Root ledger.Root   `cbor:"1,keyasint"`
-	At   ledger.Millis `cbor:"2,keyasint"`
+	Root  ledger.Root   `cbor:"1,keyasint"`
+	At    ledger.Millis `cbor:"2,keyasint"`
+	MSPID string        `cbor:"3,keyasint"`
 }
 
 // statementPrefix keeps the signature from meaning anything else that the key signs.
 const statementPrefix = "waybill root statement\x00"
 
-// RootStatement is what an organisation signs of a root: a prefix of its own and the encoding of root
-// and time.
-func RootStatement(r ledger.Root, at ledger.Millis) ([]byte, error) {
-	encoded, err := Encode(rootStatement{Root: r, At: at})
+// RootStatement is what an organisation signs of a root: a prefix of its own and the encoding of root,
+// time and the organisation's MSP ID. Certificates do not name the MSP ID; because the signature does, who
+// verifies it need not believe the name under which an authority was handed over.
+func RootStatement(r ledger.Root, mspID string, at ledger.Millis) ([]byte, error) {
+	encoded, err := Encode(rootStatement{Root: r, At: at, MSPID: mspID})
 	if err != nil {
 		return nil, err
 	}

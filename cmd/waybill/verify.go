@@ -20,9 +20,10 @@ func (a *app) newVerifyCommand() *cobra.Command {
 		Long: `Check a proof that ` + "`waybill prove`" + ` wrote, in either form, with nothing but the root certificates of the
 organisations: no network, no server, no state folder. FILE may be - for standard input.
 
---roots names a folder with one file for each organisation of the channel, ORGANISATION.pem; get each
+--roots names a folder with one file for each organisation of the channel, MSPID.pem; get each
 from the organisation itself (` + "`waybill roots export`" + ` writes those of a connection profile). A majority of
-the organisations in the folder must have signed, so it must hold all of them and no others.
+the organisations in the folder must have signed, so it must hold all of them and no others. Each signs
+in its own name, so that files under each other's names verify nothing.
 
 Checked: contents against their digests, an event's hash against its body, each leaf and path up to the
 root, and of each signer the signature, the role anchor, and the chain to its organisation's root
@@ -35,7 +36,7 @@ Exit code 0 means that everything printed is proven; 1, with a code WB_PROOF_…
   waybill verify item.wbproof --roots roots/ --body | jq .`,
 		Args: cobra.ExactArgs(1),
 	}
-	folder := cmd.Flags().String("roots", "", "`FOLDER` of root certificates, ORGANISATION.pem")
+	folder := cmd.Flags().String("roots", "", "`FOLDER` of root certificates, MSPID.pem")
 	body := cmd.Flags().Bool("body", false, "print the proven bodies and nothing else, a line each")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *folder == "" {
@@ -103,7 +104,7 @@ func readRoots(folder string) (*proof.Organisations, error) {
 		}
 	}
 	if len(certificates) == 0 {
-		return nil, fail(exitRefused, "WB_PROOF_ROOTS", "`waybill roots export` writes such a folder", "%s has no file ORGANISATION.pem", folder)
+		return nil, fail(exitRefused, "WB_PROOF_ROOTS", "`waybill roots export` writes such a folder", "%s has no file MSPID.pem", folder)
 	}
 	return proof.NewOrganisations(certificates)
 }

@@ -88,7 +88,7 @@ func (l *lab) anchorFalsely(ctx context.Context, t *testing.T, org string, root 
 		t.Fatal(err)
 	}
 	hash[0] ^= 0xff
-	signed, err := anchor.Sign(key.(crypto.Signer), ledger.Root{Channel: p.Channel, Genesis: genesis, Height: root.GetHeight(), Block: blockHash, Size: root.GetSize(), Hash: hash}, ledger.MillisOf(time.Now()))
+	signed, err := anchor.Sign(key.(crypto.Signer), p.MSPID, ledger.Root{Channel: p.Channel, Genesis: genesis, Height: root.GetHeight(), Block: blockHash, Size: root.GetSize(), Hash: hash}, ledger.MillisOf(time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type Authority struct {
 
 // Identity is a certified key.
 type Identity struct {
+	MSPID       string
 	Certificate []byte // DER
 	Key         *ecdsa.PrivateKey
 }
@@ -108,13 +109,13 @@ func (a *Authority) Issue(t fatal, name, roles string, now time.Time) Identity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Identity{Certificate: der, Key: key}
+	return Identity{MSPID: a.MSPID, Certificate: der, Key: key}
 }
 
 // Sign states a root.
 func (i Identity) Sign(t fatal, r ledger.Root, at ledger.Millis) proof.Signature {
 	t.Helper()
-	statement, err := wire.RootStatement(r, at)
+	statement, err := wire.RootStatement(r, i.MSPID, at)
 	if err != nil {
 		t.Fatal(err)
 	}
