@@ -12,9 +12,9 @@ const day = 24 * 60 * 60 * 1000
 type season struct {
 	bins, days int
 
-	mean []float64 // bins × days: of the readings in the bin
-	held []int     // days held, by bin
-	turn []int     // the oldest of them
+	mean []float64 // of the readings in the bin: turns × bins, as many turns as any bin has had
+	held []uint8   // days held, by bin
+	turn []uint8   // the oldest of them
 
 	open  bool
 	bin   int64 // since the epoch
@@ -25,7 +25,7 @@ type season struct {
 func newSeason(s Settings) season {
 	return season{
 		bins: s.Bins, days: s.Days,
-		mean: make([]float64, s.Bins*s.Days), held: make([]int, s.Bins), turn: make([]int, s.Bins),
+		held: make([]uint8, s.Bins), turn: make([]uint8, s.Bins),
 	}
 }
 
@@ -44,13 +44,14 @@ func (s *season) observe(at ledger.Millis, v float64) (float64, bool) {
 	s.sum += v
 	s.count++
 
-	held := s.held[part]
+	held := int(s.held[part])
 	if held == 0 {
 		return 0, false
 	}
-	past := s.mean[int(part)*s.days : int(part)*s.days+held]
-	nearest := max(v-past[0], past[0]-v)
-	for _, p := range past[1:] {
+	p := s.mean[part]
+	nearest := max(v-p, p-v)
+	for at := 1; at < held; at++ {
+		p = s.mean[at*s.bins+int(part)]
 		nearest = min(nearest, max(v-p, p-v))
 	}
 	// As for shapes: values lie on a grid of a millionth, and their mean has no better.
@@ -65,22 +66,42 @@ func (s *season) close() {
 	if part < 0 {
 		part += s.bins
 	}
-	s.mean[part*s.days+s.turn[part]] = s.sum / float64(s.count)
-	s.turn[part] = (s.turn[part] + 1) % s.days
-	s.held[part] = min(s.held[part]+1, s.days)
+	turn := int(s.turn[part])
+	s.reach(turn + 1)
+	s.mean[turn*s.bins+part] = s.sum / float64(s.count)
+	s.turn[part] = uint8((turn + 1) % s.days)              //nolint:gosec // at most 31
+	s.held[part] = uint8(min(int(s.held[part])+1, s.days)) //nolint:gosec // at most 31
 	s.sum, s.count = 0, 0
 }
 
+// reach makes room for so many turns.
+func (s *season) reach(turns int) {
+	if more := turns*s.bins - len(s.mean); more > 0 {
+		s.mean = append(s.mean, make([]float64, more)...)
+	}
+}
+
 func (s *season) code(c *canon.Coder) {
+	if c.Reading() {
+		s.mean = nil
+	}
 	for i := range s.bins {
-		canon.Int(c, &s.held[i])
-		canon.Int(c, &s.turn[i])
-		if s.held[i] < 0 || s.held[i] > s.days || s.turn[i] < 0 || s.turn[i] >= s.days {
+		canon.Uint(c, &s.held[i])
+		canon.Uint(c, &s.turn[i])
+		held := int(s.held[i])
+		// Until a bin has had all turns it holds the first ones.
+		if held > s.days || int(s.turn[i]) >= s.days || held < s.days && int(s.turn[i]) != held {
 			c.Fail("day %d of %d", s.turn[i], s.held[i])
-			s.held[i], s.turn[i] = 0, 0
+		}
+		if c.Err() != nil {
+			clear(s.held)
+			clear(s.turn)
 			return
 		}
-		floats(c, s.mean[i*s.days:i*s.days+s.held[i]])
+		s.reach(held)
+		for at := range held {
+			number(c, &s.mean[at*s.bins+i], greatest)
+		}
 	}
 	c.Bool(&s.open)
 	canon.Int(c, &s.bin)

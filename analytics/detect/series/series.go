@@ -23,8 +23,13 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
-// largest is the largest value that is taken.
-const largest = 1e300
+const (
+	// largest is the largest value that is taken.
+	largest = 1e300
+	// grid are the steps of a unit that normalised values are counted in, and largestStep the most of them.
+	grid        = 1 << 20
+	largestStep = 1 << 60
+)
 
 // Errors of this package.
 var (
@@ -74,7 +79,7 @@ func Default() Settings {
 func (s Settings) Valid() bool {
 	within := func(v, least, most int) bool { return v >= least && v <= most }
 	return within(s.Warmup, 2, 256) && within(s.Shingle, 2, 48) && within(s.Neighbours, 1, maxNeighbours) &&
-		within(s.References, s.Neighbours, 1000) && within(s.Every, 1, 1000) && within(s.Refit, 1, 100_000) &&
+		within(s.References, s.Neighbours, 1000) && within(s.Every, 1, 1000) && s.References*s.Every <= 20_000 && within(s.Refit, 1, 100_000) &&
 		s.Shrink > 0 && s.Shrink <= 1 && s.Gap >= 1 && s.Gap <= 1_000_000 &&
 		within(s.Bins, 1, 1440) && within(s.Days, 1, 31) && s.Bins*s.Days <= 10_000 &&
 		within(s.Block, 1, 10_000) && within(s.Blocks, s.MinBlocks, 4000) && within(s.MinBlocks, 2, 4000) &&
@@ -151,7 +156,7 @@ type pending struct {
 	value float64
 }
 
-// New starts a scorer. All of its memory is taken here.
+// New starts a scorer. It takes memory as the series gets longer, up to its bounds.
 func New(s Settings) (*Scorer, error) {
 	if !s.Valid() {
 		return nil, ErrSettings
@@ -200,10 +205,11 @@ func (s *Scorer) normal(value float64) float64 {
 	if s.unit == 0 {
 		return 0
 	}
-	const grid, most = 1 << 20, 1 << 40
+	const most = largestStep / grid
 	v := (value - s.base) / s.unit
 	v = max(-most, min(most, v))
-	return math.RoundToEven(float64(v*grid)) / grid
+	// Adding nothing makes one zero of the two.
+	return math.RoundToEven(float64(v*grid))/grid + 0
 }
 
 // next scores a normalised reading.
@@ -308,6 +314,15 @@ func (s *Scorer) reason(r Result, nearest int) Reason {
 		return OffSeason
 	}
 	return s.shape.reason(nearest)
+}
+
+// Bytes is how much memory the scorer holds, but for less than a kilobyte.
+func (s *Scorer) Bytes() int {
+	h := &s.shape
+	floats := cap(h.past) + cap(h.mean) + cap(h.cov) + cap(h.chol) + cap(h.history) + cap(h.white) + cap(h.now) + cap(h.deviation) +
+		cap(h.best) + cap(s.season.mean) + cap(s.shapeTail.max) + cap(s.shapeTail.top) + cap(s.seasonTail.max) + cap(s.seasonTail.top)
+	integers := cap(h.from) + cap(h.bestAt) + 2*cap(s.warm)
+	return 8*(floats+integers) + cap(s.season.held) + cap(s.season.turn)
 }
 
 // Code writes or reads the state. The settings are not part of it: restore into a scorer made with

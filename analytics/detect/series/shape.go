@@ -22,9 +22,15 @@ type shape struct {
 	chol  []float64 // its Cholesky factor at the last fit, the diagonal inverted
 	ready bool      // fitted to a covariance that is not zero
 
-	used, next int
-	refs       []float64 // capacity × width, as they were
-	white      []float64 // and whitened
+	// The readings themselves, in a ring by their number: references overlap, and so each is known by
+	// where it begins. What fell off the ring is no reference any more.
+	history []float64
+	longest int   // the ring's, once it is full
+	taken   int64 // readings
+
+	used, next int       // references held, and the slot of the next one
+	from       []int64   // number of a reference's first reading, by slot
+	white      []float64 // whitened, capacity × width
 	now        []float64 // the current shingle, whitened
 	deviation  []float64
 	best       []float64
@@ -37,8 +43,8 @@ func newShape(s Settings) shape {
 		width: w, neighbours: s.Neighbours, capacity: s.References, every: s.Every, refit: s.Refit, shrink: s.Shrink,
 		past: make([]float64, 2*w), mean: make([]float64, w), now: make([]float64, w), deviation: make([]float64, w),
 		cov: make([]float64, w*(w+1)/2), chol: make([]float64, w*(w+1)/2),
-		refs: make([]float64, s.References*w), white: make([]float64, s.References*w),
-		best: make([]float64, s.Neighbours), bestAt: make([]int, s.Neighbours),
+		longest: s.References*s.Every + 2*w,
+		best:    make([]float64, s.Neighbours), bestAt: make([]int, s.Neighbours),
 	}
 	for i := range w {
 		h.chol[i*(i+1)/2+i] = 1
@@ -54,6 +60,7 @@ func (h *shape) observe(v float64) (float64, int, bool) {
 	w := h.width
 	copy(h.past, h.past[1:])
 	h.past[2*w-1] = v
+	h.remember(v)
 	h.since = min(h.since+1, 2*w)
 	if h.since < w {
 		return 0, 0, false
@@ -74,25 +81,104 @@ func (h *shape) observe(v float64) (float64, int, bool) {
 		h.fit()
 	}
 	if h.count >= fitFrom && h.since == 2*w && h.count%int64(h.every) == 0 {
-		at := h.next * w
-		copy(h.refs[at:at+w], h.past[:w])
-		h.whiten(h.white[at:at+w], h.refs[at:at+w])
-		h.used = min(h.used+1, h.capacity)
-		h.next = (h.next + 1) % h.capacity
+		h.refer()
 	}
 	return distance, nearest, ok
 }
 
+// remember puts a reading on the ring, and lets go of the reference that it takes the place of.
+func (h *shape) remember(v float64) {
+	if len(h.history) < h.longest {
+		h.history = append(room(h.history, 1, h.longest), v)
+	} else {
+		h.history[h.taken%int64(h.longest)] = v
+	}
+	h.taken++
+	for h.used > 0 && h.from[h.oldest()] < h.taken-int64(h.longest) {
+		h.used--
+	}
+}
+
+// refer makes the older half of the past a reference.
+func (h *shape) refer() {
+	w := h.width
+	if h.next == len(h.from) {
+		h.from = append(room(h.from, 1, h.capacity), 0)
+		h.white = room(h.white, w, h.capacity*w)
+		h.white = h.white[:len(h.white)+w]
+	}
+	h.from[h.next] = h.taken - int64(2*w)
+	h.whiten(h.white[h.next*w:h.next*w+w], h.past[:w])
+	h.used = min(h.used+1, h.capacity)
+	h.next = (h.next + 1) % h.capacity
+}
+
+// oldest is the slot of the oldest reference.
+func (h *shape) oldest() int { return (h.next - h.used + h.capacity) % h.capacity }
+
+// slots are the occupied slots, as two ranges in ascending order: up to a, and from b to the end.
+func (h *shape) slots() (from, to, again, end int) {
+	first := h.oldest()
+	if first+h.used <= h.capacity {
+		return first, first + h.used, 0, 0
+	}
+	return 0, h.next, first, h.capacity
+}
+
+// reference gives the readings of a reference, in h.deviation.
+func (h *shape) reference(slot int) []float64 {
+	at := h.from[slot] % int64(h.longest)
+	for i := range h.deviation {
+		h.deviation[i] = h.history[at]
+		if at++; at == int64(h.longest) {
+			at = 0
+		}
+	}
+	return h.deviation
+}
+
+// room makes place for n more values, of at most limit in all: memory is taken as a series gets
+// longer, and none any more once it is at its bounds.
+func room[T any](v []T, n, limit int) []T {
+	if len(v)+n <= cap(v) {
+		return v
+	}
+	grown := make([]T, len(v), min(limit, max(2*cap(v), len(v)+n, 32)))
+	copy(grown, v)
+	return grown
+}
+
 // search finds the nearest references of the whitened current shingle.
 func (h *shape) search() (float64, int) {
-	w := h.width
-	best, bestAt := h.best, h.bestAt
-	for i := range best {
-		best[i] = math.MaxFloat64
+	for i := range h.best {
+		h.best[i] = math.MaxFloat64
 	}
+	from, to, again, end := h.slots()
+	h.scan(from, to)
+	h.scan(again, end)
+	var sum float64
+	for _, d := range h.best {
+		sum += math.Sqrt(d)
+	}
+	sum /= float64(len(h.best))
+	// A whitened unit is at least a tenth of a standard deviation: what is less than a millionth of
+	// it is rounding.
+	if sum < 1e-6 {
+		sum = 0
+	}
+	// So that the distances of a forged state are numbers too.
+	if !(sum <= greatest) {
+		sum = greatest
+	}
+	return sum, h.bestAt[0]
+}
+
+// scan looks for nearer references in a range of slots.
+func (h *shape) scan(from, to int) {
+	w, now := h.width, h.now
+	best, bestAt := h.best, h.bestAt
 	last := len(best) - 1
-	now := h.now
-	for r := range h.used {
+	for r := from; r < to; r++ {
 		ref := h.white[r*w : r*w+w : r*w+w]
 		limit := best[last]
 		var sum float64
@@ -123,21 +209,6 @@ func (h *shape) search() (float64, int) {
 		}
 		best[j], bestAt[j] = sum, r
 	}
-	var sum float64
-	for _, d := range best {
-		sum += math.Sqrt(d)
-	}
-	sum /= float64(len(best))
-	// A whitened unit is at least a tenth of a standard deviation: what is less than a millionth of
-	// it is rounding.
-	if sum < 1e-6 {
-		sum = 0
-	}
-	// So that the distances of a forged state are numbers too.
-	if !(sum <= greatest) {
-		sum = greatest
-	}
-	return sum, bestAt[0]
 }
 
 // learn moves mean and covariance to the shingles seen so far (Welford).
@@ -191,8 +262,17 @@ func (h *shape) fit() {
 			}
 		}
 	}
-	for r := range h.used {
-		h.whiten(h.white[r*w:r*w+w], h.refs[r*w:r*w+w])
+	h.rewhiten()
+}
+
+func (h *shape) rewhiten() {
+	w := h.width
+	from, to, again, end := h.slots()
+	for r := from; r < to; r++ {
+		h.whiten(h.white[r*w:r*w+w], h.reference(r))
+	}
+	for r := again; r < end; r++ {
+		h.whiten(h.white[r*w:r*w+w], h.reference(r))
 	}
 }
 
@@ -212,7 +292,7 @@ func (h *shape) whiten(out, in []float64) {
 // reason says how the current shingle differs from its nearest reference.
 func (h *shape) reason(nearest int) Reason {
 	w := h.width
-	current, ref := h.past[w:], h.refs[nearest*w:nearest*w+w]
+	current, ref := h.past[w:], h.reference(nearest)
 	var sum, energy, recent, rough, usual float64
 	for i, v := range current {
 		d := v - ref[i]
@@ -255,19 +335,73 @@ func (h *shape) code(c *canon.Coder) {
 	floats(c, h.cov)
 	floats(c, h.chol)
 	c.Bool(&h.ready)
+	canon.Int(c, &h.taken)
 	canon.Int(c, &h.used)
 	canon.Int(c, &h.next)
 	w := h.width
-	if h.since < 0 || h.since > 2*w || h.count < 0 || h.used < 0 || h.used > h.capacity || h.next < 0 || h.next >= h.capacity {
+	if h.since < 0 || h.since > 2*w || h.count < 0 || h.taken < 0 || h.used < 0 || h.used > h.capacity || h.next < 0 || h.next >= h.capacity {
 		c.Fail("shape of %d readings, %d references, next %d", h.since, h.used, h.next)
-		h.since, h.count, h.used, h.next = 0, 0, 0, 0
+	}
+	if c.Err() == nil {
+		h.codeHistory(c)
+	}
+	if c.Err() == nil {
+		h.codeReferences(c)
+	}
+	if c.Err() != nil {
+		h.since, h.count, h.taken, h.used, h.next = 0, 0, 0, 0, 0
+		h.history, h.from, h.white = nil, nil, nil
 		return
 	}
-	floats(c, h.refs[:h.used*w])
 	if c.Reading() {
-		for r := range h.used {
-			h.whiten(h.white[r*w:r*w+w], h.refs[r*w:r*w+w])
+		h.rewhiten()
+	}
+}
+
+// codeHistory writes or reads the ring from its oldest reading on, as differences in steps of the grid.
+func (h *shape) codeHistory(c *canon.Coder) {
+	held := min(h.taken, int64(h.longest))
+	if c.Reading() {
+		h.history = make([]float64, held)
+	}
+	var before int64
+	for n := h.taken - held; n < h.taken; n++ {
+		v := &h.history[n%int64(h.longest)]
+		step := int64(float64(*v*grid)) - before
+		canon.Int(c, &step)
+		if before += step; before < -largestStep || before > largestStep {
+			c.Fail("reading %d of the past", n)
 		}
+		if c.Err() != nil {
+			return
+		}
+		if c.Reading() {
+			*v = float64(before) / grid
+		}
+	}
+}
+
+// codeReferences writes or reads where the references begin, from the oldest on.
+func (h *shape) codeReferences(c *canon.Coder) {
+	first := h.oldest()
+	if c.Reading() {
+		slots := h.next
+		if first+h.used >= h.capacity {
+			slots = h.capacity
+		}
+		h.from, h.white = make([]int64, slots), make([]float64, slots*h.width)
+	}
+	before := max(0, h.taken-int64(h.longest))
+	for i := range h.used {
+		from := &h.from[(first+i)%h.capacity]
+		step := *from - before
+		canon.Int(c, &step)
+		if step < 0 || step > int64(h.longest) || before+step > h.taken-int64(h.width) {
+			c.Fail("reference %d", i)
+			return
+		}
+		before += step
+		*from = before
 	}
 }
 

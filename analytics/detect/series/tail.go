@@ -37,7 +37,7 @@ type tail struct {
 func newTail(s Settings) tail {
 	return tail{
 		block: s.Block, capacity: s.Blocks, least: s.MinBlocks, most: s.Top,
-		max: make([]float64, s.Blocks), top: make([]float64, 0, s.Top+1),
+		top: make([]float64, 0, s.Top+1),
 	}
 }
 
@@ -55,6 +55,9 @@ func (t *tail) observe(distance float64) float64 {
 	t.largest = max(t.largest, distance)
 	t.filled++
 	if t.filled == t.block {
+		if t.next == len(t.max) {
+			t.max = append(room(t.max, 1, t.capacity), 0)
+		}
 		t.max[t.next] = t.largest
 		t.next = (t.next + 1) % t.capacity
 		t.used = min(t.used+1, t.capacity)
@@ -125,12 +128,15 @@ func (t *tail) code(c *canon.Coder) {
 	canon.Int(c, &t.used)
 	canon.Int(c, &t.next)
 	canon.Int(c, &t.filled)
-	if t.used < 0 || t.used > t.capacity || t.next < 0 || t.next >= t.capacity || t.filled < 0 || t.filled >= t.block {
+	if t.used < 0 || t.used > t.capacity || t.next < 0 || t.next >= t.capacity || t.used < t.capacity && t.next != t.used || t.filled < 0 || t.filled >= t.block {
 		c.Fail("tail of %d blocks, next %d, filled %d", t.used, t.next, t.filled)
 		t.used, t.next, t.filled = 0, 0, 0
 		return
 	}
-	floats(c, t.max[:t.used])
+	if c.Reading() {
+		t.max = make([]float64, t.used)
+	}
+	floats(c, t.max)
 	for _, v := range t.max[:t.used] {
 		if v < 0 {
 			c.Fail("negative distance")
