@@ -61,7 +61,8 @@ type Step struct {
 }
 
 func (s *Step) compare(o *Step) int {
-	return cmp.Or(cmp.Compare(s.At, o.At), bytes.Compare(s.Event[:], o.Event[:]))
+	// Steps recorded for one moment have one order on every shipment.
+	return cmp.Or(cmp.Compare(s.At, o.At), cmp.Compare(s.Name, o.Name), bytes.Compare(s.Event[:], o.Event[:]))
 }
 
 // LaneKey names a lane by where it begins and ends.
@@ -80,21 +81,21 @@ func laneOf(steps []Step) string {
 // Sequence follows the steps of one shipment. It is not safe for concurrent use.
 type Sequence struct {
 	table   *LaneTable
-	steps   []Step // by time, then event
+	steps   []Step // by time, then name, then event
 	dropped int64
 }
 
 // New starts a sequence. The table may be shared; nil knows no lane.
 func New(t *LaneTable) *Sequence { return &Sequence{table: t} }
 
-// Observe takes a step, in any order of time. One of an event that is known, that has a longer text
-// than MaxText, or beyond MaxSteps, is left out.
+// Observe takes a step, in any order of time. One of an event that is known, without a name, with a
+// longer text than MaxText, or beyond MaxSteps, is left out.
 func (s *Sequence) Observe(step Step) {
 	i, found := slices.BinarySearchFunc(s.steps, step, func(a, b Step) int { return a.compare(&b) })
 	if found {
 		return
 	}
-	if len(s.steps) == MaxSteps || len(step.Name) > MaxText || len(step.Place) > MaxText || len(step.To) > MaxText {
+	if len(s.steps) == MaxSteps || step.Name == "" || len(step.Name) > MaxText || len(step.Place) > MaxText || len(step.To) > MaxText {
 		s.dropped++
 		return
 	}

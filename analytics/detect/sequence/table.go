@@ -137,7 +137,7 @@ func (t *LaneTable) Check() error {
 	return nil
 }
 
-// Fit makes the table of accepted shipments' steps, each list in order of time. Lanes of fewer
+// Fit makes the table of accepted shipments' steps, each list as Sequence.Steps gives it. Lanes of fewer
 // shipments than p.Least are left out; of more than MaxLanes, and of more legs, transitions or places
 // than a lane holds, the most frequent stay. The error is ErrTable.
 //
@@ -151,7 +151,7 @@ func Fit(shipments [][]Step, p Params) (LaneTable, error) {
 	}
 	byLane := map[string][]int{}
 	for i, steps := range shipments {
-		if key := laneOf(steps); key != "" && len(steps) <= MaxSteps {
+		if key := laneOf(steps); key != "" && len(steps) <= MaxSteps && !slices.ContainsFunc(steps, func(s Step) bool { return s.Name == "" }) {
 			byLane[key] = append(byLane[key], i)
 		}
 	}
