@@ -75,18 +75,6 @@ func (d *doubt) set(k kind, on bool, from, to int64) {
 	}
 }
 
-func (d *doubt) any(k kind) bool {
-	if k < kinds {
-		return d.active[k]
-	}
-	for _, on := range d.active {
-		if on {
-			return true
-		}
-	}
-	return false
-}
-
 // extend adds a time, joined with the latest of its kind where they touch.
 func (d *doubt) extend(k kind, from, to int64) {
 	for i := int(d.count) - 1; i >= 0; i-- {

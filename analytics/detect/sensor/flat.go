@@ -36,6 +36,8 @@ type flat struct {
 	behind int64
 	quiet  movement // the least before
 	known  int64    // how many times quiet rests on
+	least  int64    // least distance from end to end of a block before
+	blocks int64
 
 	alarmed bool
 	since   int64
@@ -69,8 +71,17 @@ func (f *flat) observe(p *Params, now int64, value int32, resolution int64) {
 	f.last = value
 }
 
+// fine reports whether the readings of every block were some steps of the resolution apart.
+func (f *flat) fine(resolution int64) bool {
+	return f.blocks > 0 && resolution > 0 && f.least >= 4*resolution
+}
+
 // complete takes a block.
 func (f *flat) complete(p *Params, now, resolution int64) {
+	if span := int64(f.block.high) - int64(f.block.low); f.blocks == 0 || span < f.least {
+		f.least = span
+	}
+	f.blocks++
 	copy(f.parts[:], f.parts[1:])
 	f.parts[flatParts-1] = f.block
 	f.filled = min(flatParts, f.filled+1)
@@ -136,6 +147,8 @@ func (f *flat) code(c *canon.Coder) {
 	c.Float(&f.quiet.span)
 	c.Float(&f.quiet.step)
 	canon.Int(c, &f.known)
+	canon.Int(c, &f.least)
+	canon.Int(c, &f.blocks)
 	c.Bool(&f.alarmed)
 	canon.Int(c, &f.since)
 	f.worst.code(c)

@@ -50,7 +50,8 @@ const (
 type Params struct {
 	// Stuck is for how long, and over how many readings at least, one value may be repeated.
 	Stuck detect.StuckParams `json:"stuck"`
-	// StuckTimes is how many times as long as any run before a run must be: a coarse logger in a calm
+	// StuckTimes is how many times as long as any run before a run must be, and as For, unless in each
+	// half hour before the readings were some steps of the resolution apart: a coarse logger in a calm
 	// box repeats itself by habit.
 	StuckTimes int64 `json:"stuck_times"`
 
@@ -198,7 +199,7 @@ func (m *Monitor) Observe(at ledger.Millis, value int32) {
 	}
 	if !m.have {
 		m.have, m.last, m.latest, m.value, m.count = true, now, now, value, 1
-		m.stuck.restart(now, value)
+		m.stuck.restart(now, value, false)
 		m.flat.restart(now, value)
 		m.rail.observe(&m.p, now, value)
 		m.unit.begin(now, value)
@@ -219,7 +220,7 @@ func (m *Monitor) Observe(at ledger.Millis, value int32) {
 	if interval < 0 {
 		m.clock.back(&m.p, m.last, now, m.pace.interval-interval)
 		m.pace.interrupt(&m.p)
-		m.stuck.restart(now, value)
+		m.stuck.restart(now, value, m.flat.fine(m.grain.step))
 		m.flat.restart(now, value)
 	} else {
 		if m.clock.forward(&m.p, m.last, now, m.pace.interval, step, m.usual.step) {
@@ -227,7 +228,7 @@ func (m *Monitor) Observe(at ledger.Millis, value int32) {
 		} else {
 			m.pace.observe(&m.p, m.last, now)
 		}
-		m.stuck.observe(&m.p, now, value)
+		m.stuck.observe(&m.p, now, value, m.flat.fine(m.grain.step))
 		m.flat.observe(&m.p, now, value, m.grain.step)
 	}
 	m.rail.observe(&m.p, now, value)
@@ -272,10 +273,15 @@ func (m *Monitor) Signals(final bool) []detect.Signal {
 // Doubtful reports whether the latest reading is to be believed no longer: the sensor is stuck, flat
 // or at a rail, in another unit, or its clock was set back to times that it told before.
 func (m *Monitor) Doubtful() bool {
-	if m.unit.fromStart(m) {
-		return m.unit.away == 0 || m.doubt.any(kindUnit)
+	for k, on := range m.doubt.active {
+		if kind(k) == kindUnit && m.unit.fromStart(m) {
+			on = m.unit.away == 0
+		}
+		if on {
+			return true
+		}
 	}
-	return m.doubt.any(kinds)
+	return false
 }
 
 // Doubted gives the share of a time, in millionths, in which readings were not to be believed, and

@@ -17,20 +17,22 @@ type stuck struct {
 	silence int64 // longest between two readings of the run
 	held    int64
 	habit   int64 // longest run before
+	fine    bool  // before the run, readings moved by more than the resolution
 	alarmed bool  // the run is an alarm
 	worst   found
 }
 
-func (s *stuck) restart(now int64, value int32) {
+func (s *stuck) restart(now int64, value int32, fine bool) {
 	if !s.alarmed {
 		s.habit = max(s.habit, s.held)
 	}
 	s.value, s.since, s.last, s.count, s.silence, s.held, s.alarmed = value, now, now, 1, 0, 0, false
+	s.fine = fine
 }
 
-func (s *stuck) observe(p *Params, now int64, value int32) {
+func (s *stuck) observe(p *Params, now int64, value int32, fine bool) {
 	if value != s.value {
-		s.restart(now, value)
+		s.restart(now, value, fine)
 		return
 	}
 	s.silence = max(s.silence, now-s.last)
@@ -44,6 +46,9 @@ func (s *stuck) observe(p *Params, now int64, value int32) {
 		return
 	}
 	allowed := max(int64(p.Stuck.For), p.StuckTimes*s.habit)
+	if !s.fine {
+		allowed = max(allowed, p.StuckTimes*int64(p.Stuck.For))
+	}
 	ratio := per(s.held, allowed)
 	s.alarmed = s.alarmed || ratio >= detect.Alarm
 	s.worst.worsen(found{ratio, s.since, now, int64(value), allowed, s.count})
@@ -56,6 +61,7 @@ func (s *stuck) code(c *canon.Coder) {
 	for _, v := range []*int64{&s.since, &s.last, &s.count, &s.silence, &s.held, &s.habit} {
 		canon.Int(c, v)
 	}
+	c.Bool(&s.fine)
 	c.Bool(&s.alarmed)
 	s.worst.code(c)
 	if s.count < 0 || s.held < 0 || s.habit < 0 || s.habit > 2*farthest || s.since < -farthest || s.since > farthest || s.last < -farthest || s.last > farthest {

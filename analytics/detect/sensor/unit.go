@@ -118,7 +118,8 @@ func (u *unit) jump(p *Params, now int64, value int32) {
 	for _, r := range u.readings[:u.filled] {
 		low, high = min(low, r), max(high, r)
 	}
-	u.level, u.near = level, int64(p.SlipNear)+(int64(high)-int64(low))/2
+	// No more than an eighth of the jump: in the middle of warming anything is near.
+	u.level, u.near = level, min(int64(p.SlipNear)+(int64(high)-int64(low))/2, max(height, -height)/8)
 	for _, direction := range [...]int64{1, -1} {
 		if u.away+direction <= 1 && u.away+direction >= -1 && u.agrees(direction, value) {
 			u.candidate, u.agreed, u.jumped, u.jumpedTo = direction, 1, now, value
