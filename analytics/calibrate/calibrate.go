@@ -12,8 +12,9 @@
 //
 // in finite samples and whatever the distribution (Vovk, Gammerman and Shafer 2005; split conformal,
 // Papadopoulos et al. 2002). Ties count against the shipment's oddity, that is for a larger p. The
-// models of the components' tails decide power and never this guarantee. See the ADR for what
-// trimming poisoned references does to it.
+// models of the components' tails decide power and never this guarantee. Whatever else the statistics
+// are fitted to must not be the calibration part either: see Split. See the ADR for what trimming
+// poisoned references does to the guarantee.
 //
 // The package is pure: it gives the same bits on every machine. It may import analytics/canon,
 // analytics/coldchain (for Exp and Ln) and ledger; no clock, no gonum, no randomness, no map order.

@@ -117,6 +117,38 @@ func TestAnHonestShipmentIsCalledOddNoOftenerThanAlpha(t *testing.T) {
 	}
 }
 
+func TestTheSplitIsTheOneThatFitMakes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(LeastRows, 500).Draw(t, "n")
+		cfg := Config{Seed: rapid.Uint64().Draw(t, "seed"), Reference: rapid.Int64Range(1, 900_000).Draw(t, "reference"), Poison: -1}
+		references, calibrating, err := Split(n, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := slices.Concat(references, calibrating)
+		slices.Sort(both)
+		for i, at := range both {
+			if i != at {
+				t.Fatal("not a division of the list")
+			}
+		}
+		all := make([][]Stat, n)
+		for i := range all {
+			all[i] = []Stat{{"place", int64(i)}}
+		}
+		table, err := Fit(all, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := table.Components[0].Reference; r.N != len(references) || r.Values[0] != int64(references[len(references)-1]) || table.Joint.N != len(calibrating) {
+			t.Fatalf("%+v, split into %d and %d", table, len(references), len(calibrating))
+		}
+	})
+	if _, _, err := Split(LeastRows-1, Config{}); !errors.Is(err, ErrTooFew) {
+		t.Error(err)
+	}
+}
+
 func TestATenthOfPoisonLeavesPowerAndErrorRate(t *testing.T) {
 	l := laws()[0]
 	odd := func(r *rand.Rand, size float64) []Stat {

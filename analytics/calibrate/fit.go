@@ -63,8 +63,45 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// Split gives the places of the accepted shipments that are references and of those that calibrate,
+// as Fit divides a list of n. Whatever else is fitted to accepted shipments and shapes the statistics
+// (lane tables, profiles of journeys, thresholds) must be fitted to references only, or to shipments
+// that are not in the list: a statistic is smaller on what it was fitted to, so that calibrating
+// shipments would no longer be exchangeable with further ones. The errors are Fit's.
+func Split(n int, cfg Config) (references, calibrating []int, err error) {
+	if err = cfg.complete(); err == nil {
+		err = checkRows(n)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	references, calibrating = cfg.split(n)
+	return references, calibrating, nil
+}
+
+func checkRows(n int) error {
+	if n < LeastRows {
+		return fmt.Errorf("%w: %d, at least %d are needed", ErrTooFew, n, LeastRows)
+	}
+	if n > MaxRows {
+		return fmt.Errorf("%w: %d rows, at most %d", ErrTable, n, MaxRows)
+	}
+	return nil
+}
+
+func (c *Config) split(n int) (references, calibrating []int) {
+	order := shuffled(n, c.Seed)
+	first := max(leastReference, int(int64(n)*c.Reference/million))
+	first = min(first, n-leastCalibration)
+	references, calibrating = order[:first], order[first:]
+	slices.Sort(references)
+	slices.Sort(calibrating)
+	return references, calibrating
+}
+
 // Fit makes the table of accepted shipments, one list of statistics each, in an order that does not
-// depend on their values (the ledger's). The errors are ErrTooFew and ErrTable.
+// depend on their values (the ledger's). See Split for what their statistics may rest on. The errors
+// are ErrTooFew and ErrTable.
 //
 // Up to Config.Poison of them may hold arbitrary values. A calibration value above its component's
 // Cut is taken for poison, but only where leaving all such values in would make α unreachable
@@ -76,21 +113,16 @@ func Fit(rows [][]Stat, cfg Config) (Table, error) {
 	if err := cfg.complete(); err != nil {
 		return Table{}, err
 	}
-	if len(rows) < LeastRows {
-		return Table{}, fmt.Errorf("%w: %d, at least %d are needed", ErrTooFew, len(rows), LeastRows)
-	}
-	if len(rows) > MaxRows {
-		return Table{}, fmt.Errorf("%w: %d rows, at most %d", ErrTable, len(rows), MaxRows)
+	if err := checkRows(len(rows)); err != nil {
+		return Table{}, err
 	}
 	names, err := namesOf(rows)
 	if err != nil {
 		return Table{}, err
 	}
-	order := shuffled(len(rows), cfg.Seed)
-	first := max(leastReference, int(int64(len(rows))*cfg.Reference/million))
-	first = min(first, len(rows)-leastCalibration)
+	first, second := cfg.split(len(rows))
 	t := Table{Given: len(rows)}
-	reference, calibration := pick(rows, order[:first]), pick(rows, order[first:])
+	reference, calibration := pick(rows, first), pick(rows, second)
 
 	cuts := make([]int64, len(names))
 	for k, name := range names {
