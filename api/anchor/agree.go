@@ -31,6 +31,9 @@ type Standing struct {
 	Last  *readmodel.Anchored // nil if it has anchored none
 	// BehindBlocks and BehindLeaves are how far its last root is behind the agreed one.
 	BehindBlocks, BehindLeaves uint64
+	// Since is when what is wrong began: its first false root after its last true one was recorded, or a
+	// majority had anchored what it has not; 0 for one that agrees.
+	Since ledger.Millis
 	// FalseRoots counts the roots that it ever anchored and that are not this node's; LastFalse is the last.
 	FalseRoots int
 	LastFalse  *readmodel.Anchored
@@ -117,7 +120,7 @@ func (s *Service) Standings(ctx context.Context) ([]Standing, *Agreement, error)
 		} else if !errors.Is(err, readmodel.ErrNotFound) {
 			return nil, nil, err
 		}
-		s.judge(&o, agreed, now)
+		s.judge(&o, agreed, wrong[mspID].Since, now)
 		out = append(out, o)
 	}
 	if len(agreed) == 0 {
@@ -126,13 +129,14 @@ func (s *Service) Standings(ctx context.Context) ([]Standing, *Agreement, error)
 	return out, &agreed[0], nil
 }
 
-// judge sets an organisation's state; agreed is in falling order of height.
-func (s *Service) judge(o *Standing, agreed []Agreement, now time.Time) {
+// judge sets an organisation's state; agreed is in falling order of height, and wrong since when it has
+// anchored nothing but false roots.
+func (s *Service) judge(o *Standing, agreed []Agreement, wrong ledger.Millis, now time.Time) {
 	height, size := uint64(0), uint64(0)
 	if o.Last != nil {
 		height, size = o.Last.Root.Height, o.Last.Root.Size
 		if !o.Last.Agrees() {
-			o.State = Differs
+			o.State, o.Since = Differs, wrong
 			o.Why = fmt.Sprintf("at height %d it anchored the root %s of %d leaves in transaction %s; %s", height, o.Last.Root.Hash, size, o.Last.TxID, ownWords(*o.Last))
 			return
 		}
@@ -153,6 +157,9 @@ func (s *Service) judge(o *Standing, agreed []Agreement, now time.Time) {
 		o.BehindLeaves = last.Root.Size - size
 	}
 	overdue := now.Sub(missed.At.Time())
+	if overdue >= min(s.cfg.LateAfter, s.cfg.AbsentAfter) {
+		o.Since = missed.At
+	}
 	switch {
 	case overdue >= s.cfg.AbsentAfter && o.Last == nil:
 		o.State, o.Why = Absent, "it has never anchored a root; a majority has since "+missed.At.Time().Format(time.RFC3339)

@@ -170,6 +170,7 @@ func (n *node) Disagreements(context.Context) (map[string]readmodel.Disagreement
 			if d.Roots++; d.Roots == 1 {
 				d.Last = a
 			}
+			d.Since = a.RecordedAt // the highest come first
 			out[a.MSPID] = d
 		}
 	}
@@ -252,7 +253,7 @@ func TestAFalseRootIsSeenAndNamedAndTheHonestStillProve(t *testing.T) {
 	}
 	for _, honest := range []string{"B", "C"} {
 		s := c.standing(honest, "A")
-		if s.State != Differs || s.FalseRoots != 1 || s.LastFalse.Root.Height != 5 || !strings.Contains(s.Why, "this node's is ") {
+		if s.State != Differs || s.FalseRoots != 1 || s.Since != s.LastFalse.RecordedAt || s.LastFalse.Root.Height != 5 || !strings.Contains(s.Why, "this node's is ") {
 			t.Errorf("%+v", s)
 		}
 		if s := c.standing(honest, "B"); s.State != Agrees {
@@ -295,7 +296,7 @@ func TestTheLateAndTheAbsentAreNamed(t *testing.T) {
 		t.Errorf("a few seconds are no delay: %+v", s)
 	}
 	c.turn(time.Minute, "B")
-	if s := c.standing("C", "B"); s.State != Late || s.BehindBlocks != 4 || s.BehindLeaves != 30 {
+	if s := c.standing("C", "B"); s.State != Late || s.Since == 0 || s.BehindBlocks != 4 || s.BehindLeaves != 30 {
 		t.Errorf("%+v", s)
 	}
 	c.turn(time.Hour, "B")
@@ -303,7 +304,7 @@ func TestTheLateAndTheAbsentAreNamed(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	c.turn(time.Second)
-	if s := c.standing("C", "B"); s.State != Agrees || s.Why != "" {
+	if s := c.standing("C", "B"); s.State != Agrees || s.Why != "" || s.Since != 0 {
 		t.Errorf("%+v", s)
 	}
 	never := newConsortium(t, "A", "B", "C")

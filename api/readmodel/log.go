@@ -294,6 +294,8 @@ func (s *Store) LastAnchor(ctx context.Context, mspID string) (Anchored, error) 
 type Disagreement struct {
 	Roots int // how many
 	Last  Anchored
+	// Since is when the first of those that follow the last true one was recorded; 0 if none follows.
+	Since ledger.Millis
 }
 
 // Disagreements gives the organisations that have anchored roots which are not this store's, by MSP ID.
@@ -303,13 +305,16 @@ func (s *Store) Disagreements(ctx context.Context) (map[string]Disagreement, err
 	err := each(ctx, s.asking(), func(rows *sql.Rows) error {
 		var mspID string
 		var d Disagreement
-		var height int64
-		if err := rows.Scan(&mspID, &d.Roots, &height); err != nil {
+		var height, since int64
+		if err := rows.Scan(&mspID, &d.Roots, &height, &since); err != nil {
 			return err
 		}
+		d.Since = ledger.Millis(since)
 		out[mspID], heights[mspID] = d, height
 		return nil
-	}, `SELECT msp_id, COUNT(*), MAX(height) FROM anchors WHERE agrees = 0 GROUP BY msp_id`)
+	}, `SELECT msp_id, COUNT(*), MAX(height), COALESCE(MIN(CASE WHEN height >
+		COALESCE((SELECT MAX(t.height) FROM anchors t WHERE t.msp_id = a.msp_id AND t.agrees <> 0), 0) THEN recorded_at END), 0)
+		FROM anchors a WHERE agrees = 0 GROUP BY msp_id`)
 	for mspID, d := range out {
 		var last []Anchored
 		if err == nil {

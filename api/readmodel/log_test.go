@@ -226,6 +226,25 @@ func TestAnchorsAreComparedWithTheOwnRoot(t *testing.T) {
 		if err != nil || len(wrong) != 7 || wrong["A"].Roots != 0 || wrong["B"].Roots != 1 || wrong["G"].Last.Root.Height != 1000 {
 			t.Error(wrong, err)
 		}
+		if since := wrong["B"].Since; since != noon {
+			t.Error(since)
+		}
+		// B is right again, wrong, and wrong still: it is so since the second of these.
+		other := got(s.LatestRoot(t.Context()))(t)
+		other.Channel = "waybill"
+		c.add(tx("later", wire.Transaction{Anchors: []ledger.Anchor{
+			{Root: other, Signed: ledger.RootSignature{At: noon, Signature: []byte{4}}, Certificate: []byte{5}, MSPID: "B", TxID: "b1", RecordedAt: noon + 1000},
+			anchor("B", func(r *ledger.Root) { r.Height = 500 }),
+			anchor("B", func(r *ledger.Root) { r.Height = 501 }),
+		}}))
+		anchors := c.blocks[len(c.blocks)-1].Transactions[0].Anchors
+		anchors[1].RecordedAt, anchors[2].RecordedAt = noon+2000, noon+3000
+		if err := s.Apply(t.Context(), c.all()...); err != nil {
+			t.Fatal(err)
+		}
+		if wrong = got(s.Disagreements(t.Context()))(t); wrong["B"].Since != noon+2000 || wrong["B"].Roots != 3 || wrong["C"].Since != noon {
+			t.Error(wrong["B"], wrong["C"].Since)
+		}
 		before, err := s.LatestRoot(t.Context())
 		if err != nil || before.Height != 4 {
 			t.Error("anchoring adds leaves", before, err)

@@ -158,7 +158,7 @@ func (s *proofService) ListRoots(ctx context.Context, req *waybillv1.ListRootsRe
 	for _, o := range standings {
 		answer.Organisations = append(answer.Organisations, &waybillv1.OrganisationRoots{
 			Organisation: o.MSPID, Standing: standing(o.State), Why: o.Why, Last: anchoredRoot(o.Last),
-			BehindBlocks: o.BehindBlocks, BehindLeaves: o.BehindLeaves, FalseRoots: uint32(o.FalseRoots), LastFalse: anchoredRoot(o.LastFalse), //nolint:gosec // a small number
+			BehindBlocks: o.BehindBlocks, BehindLeaves: o.BehindLeaves, FalseRoots: uint32(o.FalseRoots), LastFalse: anchoredRoot(o.LastFalse), Since: since(o.Since), //nolint:gosec // a small number
 		})
 	}
 	for _, h := range heights {

@@ -80,14 +80,14 @@ connection profile. Whoever does not trust the profile gets each file from its o
 }
 
 func (a *app) printRoots(w io.Writer, r *waybillv1.ListRootsResponse) error {
-	t := newTable(w, "ORGANISATION", "ROOTS", "LAST HEIGHT", "LEAVES", "FALSE", "WHY")
+	t := newTable(w, "ORGANISATION", "ROOTS", "SINCE", "LAST HEIGHT", "LEAVES", "FALSE", "WHY")
 	for _, o := range r.GetOrganisations() {
 		last := o.GetLast().GetRoot()
 		why := o.GetWhy()
 		if f := o.GetLastFalse(); why == "" && f != nil {
 			why = fmt.Sprintf("at height %d it anchored the false root %s", f.GetRoot().GetHeight(), f.GetRoot().GetHash())
 		}
-		t.row(o.GetOrganisation(), wordOf(o.GetStanding()), number(last.GetHeight()), number(last.GetSize()), number(uint64(o.GetFalseRoots())), why)
+		t.row(o.GetOrganisation(), wordOf(o.GetStanding()), stamp(o.GetSince()), number(last.GetHeight()), number(last.GetSize()), number(uint64(o.GetFalseRoots())), why)
 	}
 	if err := t.flush(); err != nil {
 		return err

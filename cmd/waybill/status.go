@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/gateway/profile"
@@ -22,8 +24,10 @@ func (a *app) newStatusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show whether an organisation's server works, and how far it has read",
-		Long: `Show whether an organisation's server answers and works, how far it has read the ledger, and what
-the ledger holds. Exit code 3 if it does not answer or some part of it does not work.
+		Long: `Show whether an organisation's server answers and works, how far it has read the ledger, what
+the ledger holds, and how each organisation's anchored roots stand to this server's: they agree, differ,
+are late or absent, and since when; "waybill roots list" has more. Exit code 3 if the server does not answer,
+some part of it does not work, or an organisation's roots do not agree.
 "waybill network status" shows the processes of a network on this machine.`,
 		Example: "  waybill status --org carrier\n  waybill status --json | jq .totals",
 		Args:    cobra.NoArgs,
@@ -43,27 +47,76 @@ the ledger holds. Exit code 3 if it does not answer or some part of it does not 
 			if err != nil {
 				return err
 			}
+			roots, err := waybillv1.NewProofServiceClient(conn).ListRoots(ctx, &waybillv1.ListRootsRequest{Limit: 1})
+			if status.Code(err) == codes.Unimplemented { // a server without proofs
+				roots, err = &waybillv1.ListRootsResponse{}, nil
+			}
+			if err != nil {
+				return err
+			}
 			serving := overall.GetStatus() == healthv1.HealthCheckResponse_SERVING
-			if err := a.printStatus(cmd, serving, r); err != nil {
+			if err := a.printStatus(cmd, serving, r, roots.GetOrganisations()); err != nil {
 				return err
 			}
 			if !serving {
 				return fail(exitUnavailable, codeUnavailable, "its log and /readyz on its metrics address say what", "the server of %s answers, but not all of it works", r.GetOrganisation())
+			}
+			var wrong []string
+			for _, o := range roots.GetOrganisations() {
+				if o.GetStanding() != waybillv1.Standing_STANDING_AGREES {
+					wrong = append(wrong, rootsStanding(o))
+				}
+			}
+			if len(wrong) > 0 {
+				return fail(exitUnavailable, "WB_ROOT_STANDING", "`waybill roots list` says more", "not every organisation anchors this server's roots: %s", strings.Join(wrong, "; "))
 			}
 			return nil
 		},
 	}
 }
 
-func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStatusResponse) error {
+// rootsStanding says in words how an organisation's roots stand.
+func rootsStanding(o *waybillv1.OrganisationRoots) string {
+	words := o.GetOrganisation() + " " + wordOf(o.GetStanding())
+	switch o.GetStanding() {
+	case waybillv1.Standing_STANDING_AGREES:
+		if o.GetLast() == nil {
+			return o.GetOrganisation() + " has anchored nothing yet"
+		}
+		if o.GetFalseRoots() > 0 {
+			words += fmt.Sprintf(" (it anchored %s before)", count(int(o.GetFalseRoots()), "false root"))
+		}
+	case waybillv1.Standing_STANDING_LATE, waybillv1.Standing_STANDING_ABSENT:
+		words = o.GetOrganisation() + " is " + wordOf(o.GetStanding())
+	default:
+	}
+	if o.GetSince() != nil {
+		words += " since " + stamp(o.GetSince())
+	}
+	return words
+}
+
+func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStatusResponse, roots []*waybillv1.OrganisationRoots) error {
 	about := object{{"serving", serving}}
 	rest := ""
 	if p, err := a.loadProfile(); err == nil && p.API.RESTAddress != "" {
 		rest = restURL(p.API.RESTAddress)
 		about = append(about, object{{"rest", rest}}...)
 	}
+	stand := make([]string, len(roots))
+	for i, o := range roots {
+		stand[i] = rootsStanding(o)
+	}
 	if a.json {
-		return writeJSON(cmd.OutOrStdout(), append(about, view(r)...))
+		about = append(about, view(r)...)
+		list := make([]object, len(roots))
+		for i, o := range roots {
+			list[i] = object{{"organisation", o.GetOrganisation()}, {"standing", wordOf(o.GetStanding())}}
+			if o.GetSince() != nil {
+				list[i] = append(list[i], object{{"since", stamp(o.GetSince())}, {"why", o.GetWhy()}}...)
+			}
+		}
+		return writeJSON(cmd.OutOrStdout(), append(about, member{"roots", list}))
 	}
 	state := "serves"
 	if !serving {
@@ -86,5 +139,5 @@ func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStat
 	return facts(cmd.OutOrStdout(), append(server, "version", r.GetVersion(), "since", stamp(r.GetStartedAt()),
 		"network", fmt.Sprintf("%s, channel %s, chaincode %s", r.GetNetwork(), r.GetChannel(), r.GetChaincode()),
 		"ledger", height, "read", fmt.Sprintf("%d blocks, %d behind", r.GetReadHeight(), r.GetLag()),
-		"holds", strings.Join(holds, ", "))...)
+		"holds", strings.Join(holds, ", "), "roots", strings.Join(stand, ", "))...)
 }

@@ -981,7 +981,10 @@ type OrganisationRoots struct {
 	// Roots that it ever anchored and that are not this node's.
 	FalseRoots uint32 `protobuf:"varint,7,opt,name=false_roots,json=falseRoots,proto3" json:"false_roots,omitempty"`
 	// The last of these.
-	LastFalse     *AnchoredRoot `protobuf:"bytes,8,opt,name=last_false,json=lastFalse,proto3" json:"last_false,omitempty"`
+	LastFalse *AnchoredRoot `protobuf:"bytes,8,opt,name=last_false,json=lastFalse,proto3" json:"last_false,omitempty"`
+	// Since when it stands so: its first false root after its last true one, or when a majority had anchored
+	// what it has not; absent for one that agrees.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1068,6 +1071,13 @@ func (x *OrganisationRoots) GetFalseRoots() uint32 {
 func (x *OrganisationRoots) GetLastFalse() *AnchoredRoot {
 	if x != nil {
 		return x.LastFalse
+	}
+	return nil
+}
+
+func (x *OrganisationRoots) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
 	}
 	return nil
 }
@@ -1258,7 +1268,7 @@ const file_waybill_v1_proof_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\"\n" +
 	"\x03own\x18\x02 \x01(\v2\x10.waybill.v1.RootR\x03own\x12\x16\n" +
 	"\x06agreed\x18\x03 \x01(\bR\x06agreed\x122\n" +
-	"\aanchors\x18\x04 \x03(\v2\x18.waybill.v1.AnchoredRootR\aanchors\"\xcd\x02\n" +
+	"\aanchors\x18\x04 \x03(\v2\x18.waybill.v1.AnchoredRootR\aanchors\"\xff\x02\n" +
 	"\x11OrganisationRoots\x12\"\n" +
 	"\forganisation\x18\x01 \x01(\tR\forganisation\x120\n" +
 	"\bstanding\x18\x02 \x01(\x0e2\x14.waybill.v1.StandingR\bstanding\x12\x10\n" +
@@ -1269,7 +1279,8 @@ const file_waybill_v1_proof_proto_rawDesc = "" +
 	"\vfalse_roots\x18\a \x01(\rR\n" +
 	"falseRoots\x127\n" +
 	"\n" +
-	"last_false\x18\b \x01(\v2\x18.waybill.v1.AnchoredRootR\tlastFalse\"K\n" +
+	"last_false\x18\b \x01(\v2\x18.waybill.v1.AnchoredRootR\tlastFalse\x120\n" +
+	"\x05since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"K\n" +
 	"\x10ListRootsRequest\x12!\n" +
 	"\fbelow_height\x18\x01 \x01(\x04R\vbelowHeight\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"\xb4\x01\n" +
@@ -1337,20 +1348,21 @@ var file_waybill_v1_proof_proto_depIdxs = []int32{
 	0,  // 12: waybill.v1.OrganisationRoots.standing:type_name -> waybill.v1.Standing
 	11, // 13: waybill.v1.OrganisationRoots.last:type_name -> waybill.v1.AnchoredRoot
 	11, // 14: waybill.v1.OrganisationRoots.last_false:type_name -> waybill.v1.AnchoredRoot
-	13, // 15: waybill.v1.ListRootsResponse.organisations:type_name -> waybill.v1.OrganisationRoots
-	10, // 16: waybill.v1.ListRootsResponse.agreed:type_name -> waybill.v1.Root
-	12, // 17: waybill.v1.ListRootsResponse.heights:type_name -> waybill.v1.RootHeight
-	6,  // 18: waybill.v1.ProofService.Prove:input_type -> waybill.v1.ProveRequest
-	8,  // 19: waybill.v1.ProofService.ProveConsistency:input_type -> waybill.v1.ProveConsistencyRequest
-	14, // 20: waybill.v1.ProofService.ListRoots:input_type -> waybill.v1.ListRootsRequest
-	7,  // 21: waybill.v1.ProofService.Prove:output_type -> waybill.v1.ProveResponse
-	9,  // 22: waybill.v1.ProofService.ProveConsistency:output_type -> waybill.v1.ProveConsistencyResponse
-	15, // 23: waybill.v1.ProofService.ListRoots:output_type -> waybill.v1.ListRootsResponse
-	21, // [21:24] is the sub-list for method output_type
-	18, // [18:21] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	16, // 15: waybill.v1.OrganisationRoots.since:type_name -> google.protobuf.Timestamp
+	13, // 16: waybill.v1.ListRootsResponse.organisations:type_name -> waybill.v1.OrganisationRoots
+	10, // 17: waybill.v1.ListRootsResponse.agreed:type_name -> waybill.v1.Root
+	12, // 18: waybill.v1.ListRootsResponse.heights:type_name -> waybill.v1.RootHeight
+	6,  // 19: waybill.v1.ProofService.Prove:input_type -> waybill.v1.ProveRequest
+	8,  // 20: waybill.v1.ProofService.ProveConsistency:input_type -> waybill.v1.ProveConsistencyRequest
+	14, // 21: waybill.v1.ProofService.ListRoots:input_type -> waybill.v1.ListRootsRequest
+	7,  // 22: waybill.v1.ProofService.Prove:output_type -> waybill.v1.ProveResponse
+	9,  // 23: waybill.v1.ProofService.ProveConsistency:output_type -> waybill.v1.ProveConsistencyResponse
+	15, // 24: waybill.v1.ProofService.ListRoots:output_type -> waybill.v1.ListRootsResponse
+	22, // [22:25] is the sub-list for method output_type
+	19, // [19:22] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_proof_proto_init() }
