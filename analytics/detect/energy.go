@@ -46,13 +46,16 @@ type energyStep struct {
 // swings wider, such as defrosts that run too often. The energy of the standardised window is what
 // Sub-PCA, which ranks first on TSB-AD (Liu and Paparrizos, "The Elephant in the Room", NeurIPS 2024),
 // amounts to; here level and spread rest on the steps before the window only, clipped, so that
-// nothing after a reading and no part of what is judged bears on them.
+// nothing after a reading and no part of what is judged bears on them. Of each three readings in a row
+// the median counts: a single wild one is the sensor's matter.
 //
 // An a·x+b of a series gives the same energies up to rounding, if the spread's floor is scaled alike
 // or not reached.
 type Energy struct {
 	params EnergyParams
 
+	before     [2]int32 // readings, the later first
+	seen       int64    // of them, at most 2
 	stepNumber int64
 	first      int32   // of the step being gathered
 	sum        float64 // of the distances from it
@@ -82,10 +85,18 @@ func (e *Energy) Observe(at ledger.Millis, value int32) {
 		return
 	}
 	n := floorDiv(int64(at), int64(e.params.Step))
+	if n < e.stepNumber && e.seen > 0 {
+		return
+	}
+	a, b, c := e.before[0], e.before[1], value
+	e.before = [2]int32{value, a}
+	if e.seen < 2 {
+		e.seen++
+		e.stepNumber = n
+		return
+	}
+	value = max(min(a, b), min(max(a, b), c))
 	if e.count > 0 && n != e.stepNumber {
-		if n < e.stepNumber {
-			return
-		}
 		e.step((e.stepNumber + 1) * int64(e.params.Step))
 		e.sum, e.squares, e.count = 0, 0, 0
 	}
@@ -205,6 +216,10 @@ func (e *Energy) Trace(c *canon.Coder) {
 
 // Code writes or reads the state. The parameters are the model's and are not part of it.
 func (e *Energy) Code(c *canon.Coder) {
+	for i := range e.before {
+		canon.Int(c, &e.before[i])
+	}
+	canon.Int(c, &e.seen)
 	canon.Int(c, &e.stepNumber)
 	canon.Int(c, &e.first)
 	c.Float(&e.sum)
@@ -227,7 +242,7 @@ func (e *Energy) Code(c *canon.Coder) {
 		canon.Int(c, v)
 	}
 	full := len(e.window) == e.params.Window
-	if e.count < 0 || e.head < 0 || e.head > 0 && (!full || e.head >= int64(e.params.Window)) || e.known < 0 || full && !(e.variance >= e.floor()) {
+	if e.seen < 0 || e.seen > 2 || e.count < 0 || e.head < 0 || e.head > 0 && (!full || e.head >= int64(e.params.Window)) || e.known < 0 || full && !(e.variance >= e.floor()) {
 		c.Fail("energy")
 	}
 }
