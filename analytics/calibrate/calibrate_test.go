@@ -85,7 +85,7 @@ func TestAnHonestShipmentIsCalledOddNoOftenerThanAlpha(t *testing.T) {
 		more   float64 // beyond α: the probability of an honest shipment above a cut, of the heaviest tails
 	}{{"exact", -1, 0}, {"poison allowed for", 0, 0.005}} {
 		for _, l := range laws() {
-			for n, trials := range map[int]int{60: 3_000, 160: 3_000, 500: 800} {
+			for n, trials := range map[int]int{60: 2_000, 160: 2_000, 500: 400} {
 				r := rand.New(rand.NewPCG(uint64(n), 7))
 				counts := map[int64]int{}
 				trimmed := 0
@@ -215,7 +215,7 @@ func TestATenthOfPoisonLeavesPowerAndErrorRate(t *testing.T) {
 func TestTheTailPromisesLittleMoreThanItKeeps(t *testing.T) {
 	for _, l := range laws()[:3] {
 		r := rand.New(rand.NewPCG(3, 5))
-		const tables, each = 40, 20_000
+		const tables, each = 20, 20_000
 		counts := [3]int{}
 		for trial := range tables {
 			table, err := Fit(rows(r, 700, l.draw), Config{Seed: uint64(trial)})

@@ -16,8 +16,8 @@ type Config struct {
 	Poison int64
 	// Reference is the share of the accepted shipments that make the references. Default 300,000.
 	Reference int64
-	// Floor is the least scale of a component's tail, in the unit of the statistics. Default 10,000, a
-	// hundredth of a detector's own alarm threshold.
+	// Floor is the least scale of a component's tail, in the unit of the statistics; ten times that of one
+	// that is nearly constant. Default 10,000, a hundredth of a detector's own alarm threshold.
 	Floor int64
 	// TrimAbove is a value up to which no reference is taken for poison. Default 2,000,000, twice a
 	// detector's own alarm threshold.

@@ -31,7 +31,7 @@ func upper(z float64) int64 {
 }
 
 func TestTheShareOfFalseDiscoveriesIsKept(t *testing.T) {
-	const runs, length = 300, 600
+	const runs, length = 200, 600
 	for _, world := range []struct {
 		name string
 		// p gives the p-value of the next shipment; it may know the discoveries so far.

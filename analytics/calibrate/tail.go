@@ -12,7 +12,11 @@ type Tail struct {
 	Shape     int64 `json:"shape"` // millionths, 0 (exponential) to 900,000
 }
 
-const maxShape = 900_000
+const (
+	maxShape = 900_000
+	// constant is how many floors the scale of a nearly constant statistic is at least.
+	constant = 10
+)
 
 func (t *Tail) valid(n int) bool {
 	return t.Above >= 0 && t.Above <= n && t.Shape >= 0 && t.Shape <= maxShape && t.Threshold >= -MaxValue && t.Threshold <= MaxValue &&
@@ -59,7 +63,8 @@ func fitTail(values []int64, m int, most, floor int64) Tail {
 		m--
 	}
 	t.Above = max(1, m)
-	if m < 3 {
+	if m < 3 { // nearly constant: what a step is worth is not known
+		t.Scale = max(1, constant*floor)
 		if m > 0 {
 			t.Scale = max(t.Scale, values[0]-t.Threshold)
 		}

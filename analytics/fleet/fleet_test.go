@@ -50,7 +50,7 @@ func most(n int, p float64) int {
 }
 
 func TestALaneWithoutDriftIsHardlyEverTold(t *testing.T) {
-	const runs, length, alpha = 400, 2_000, 50_000
+	const runs, length, alpha = 200, 1_500, 50_000
 	for _, n := range []int{60, 300, 1_000} {
 		r := rand.New(rand.NewPCG(uint64(n), 3))
 		told := 0

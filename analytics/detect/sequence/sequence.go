@@ -29,12 +29,12 @@ import (
 const (
 	// CodeDwellLong and CodeDwellShort: between two steps more, or less, time passed than does on the
 	// lane. Value is the time and Limit the bound, in milliseconds; Count is the accepted shipments
-	// behind the bound.
+	// behind the bound. Before the final judgement CodeDwellLong also speaks of goods that still stand,
+	// judged by the time that passed and the next step that leaves them the most of it; To is then the
+	// time of judging. It is no code of its own, so that the statistic of a journey under way is hardly
+	// ever above that of the whole, which is the one that can be calibrated.
 	CodeDwellLong  = "dwell_long"
 	CodeDwellShort = "dwell_short"
-	// CodeDwellOpen: the shipment still stands, longer than any next step of the lane leaves room for.
-	// As CodeDwellLong; a final judgement has none.
-	CodeDwellOpen = "dwell_open"
 	// CodeTransition: a step followed that hardly ever or never follows on the lane. Value is the share
 	// of accepted shipments with it and Limit the share that is rare, in thousandths; Count is how many
 	// had it.
@@ -117,7 +117,6 @@ func (s *Sequence) Signals(dst []detect.Signal, now ledger.Millis, final bool) [
 	}
 	p := &s.table.Params
 	long, short := detect.Signal{Code: CodeDwellLong}, detect.Signal{Code: CodeDwellShort}
-	open := detect.Signal{Code: CodeDwellOpen}
 	unusual, route := detect.Signal{Code: CodeTransition}, detect.Signal{Code: CodeRoute}
 	before := ""
 	for i := range s.steps {
@@ -144,10 +143,10 @@ func (s *Sequence) Signals(dst []detect.Signal, now ledger.Millis, final bool) [
 		if final {
 			worse(&unusual, lane.transition(p, before, ""), last.At, last.At)
 		} else if now > last.At {
-			worse(&open, lane.open(p, last, int64(now-last.At)), last.At, now)
+			worse(&long, lane.open(p, last, int64(now-last.At)), last.At, now)
 		}
 	}
-	for _, g := range []detect.Signal{long, short, open, unusual, route} {
+	for _, g := range []detect.Signal{long, short, unusual, route} {
 		g.Subject = detect.SubjectEvents
 		dst = append(dst, g)
 	}

@@ -145,14 +145,16 @@ func TestWhatALaneDoesRaisesNoAlarmAndWhatItDoesNotDoes(t *testing.T) {
 
 func TestGoodsThatStillStandAreJudgedByTheTimeThatPassed(t *testing.T) {
 	table := fit(t, journeys(1, 400))
-	steps := ordinary(rand.New(rand.NewPCG(7, 7)))[:4] // left the hub
+	whole := ordinary(rand.New(rand.NewPCG(7, 7)))
+	steps := whole[:4] // left the hub
 	last := steps[3].At
+	before := signals(table, steps, last, false)[CodeDwellLong]
 	for _, c := range []struct {
 		after ledger.Millis
 		alarm bool
 	}{{0, false}, {5 * hour, false}, {60 * hour, true}} {
 		got := signals(table, steps, last+c.after, false)
-		g := got[CodeDwellOpen]
+		g := got[CodeDwellLong]
 		if g.IsAlarm() != c.alarm || c.alarm && (g.From != last || g.To != last+c.after || g.Value != int64(c.after)) {
 			t.Errorf("%d hours: %+v", c.after/hour, g)
 		}
@@ -160,8 +162,24 @@ func TestGoodsThatStillStandAreJudgedByTheTimeThatPassed(t *testing.T) {
 			t.Error("a journey under way lacks no step")
 		}
 	}
-	if g := signals(table, steps, last+60*hour, true)[CodeDwellOpen]; g.Ratio != 0 {
+	if g := signals(table, steps, last+60*hour, true)[CodeDwellLong]; g != before {
 		t.Errorf("an ended journey stands nowhere: %+v", g)
+	}
+}
+
+func TestAJourneyUnderWayIsNoOdderThanItTurnsOutToBe(t *testing.T) {
+	table := fit(t, journeys(1, 400))
+	r := rand.New(rand.NewPCG(7, 9))
+	for range 300 {
+		whole := journey(r)
+		end := signals(table, whole, 0, true)
+		for n := 1; n < len(whole); n++ {
+			for code, g := range signals(table, whole[:n], whole[n].At, false) {
+				if g.Ratio > end[code].Ratio {
+					t.Fatalf("%s after %d steps: %+v, in the end %+v", code, n, g, end[code])
+				}
+			}
+		}
 	}
 }
 
