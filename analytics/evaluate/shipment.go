@@ -18,6 +18,8 @@ type Shipment struct {
 	Lane   simulate.Lane
 	// Steps are in ledger order: the opening, inputs, and where a judgement is due.
 	Steps []feature.Step
+	// Recorded is for each step when what led to it was sent.
+	Recorded []ledger.Millis
 	// Logs are the readings of each logger in order, as they were measured.
 	Logs []ledger.Segment
 }
@@ -65,6 +67,7 @@ func NewShipment(j *simulate.Journey) (*Shipment, error) {
 		for _, step := range t.Apply(uint64(i)+1, tx) {
 			if step.Shipment == j.Truth.Shipment {
 				s.Steps = append(s.Steps, step)
+				s.Recorded = append(s.Recorded, ledger.MillisOf(a.At))
 			}
 		}
 	}
