@@ -121,19 +121,27 @@ func TestWhatALaneDoesRaisesNoAlarmAndWhatItDoesNotDoes(t *testing.T) {
 		spoil      func(s []Step) []Step
 		check      func(g detect.Signal, s []Step) bool
 	}{
-		{"held up for a day in the hub", CodeDwellLong, func(s []Step) []Step { later(s, 3, 24*hour); return s },
+		{
+			"held up for a day in the hub", CodeDwellLong, func(s []Step) []Step { later(s, 3, 24*hour); return s },
 			func(g detect.Signal, s []Step) bool {
 				return g.From == s[2].At && g.To == s[3].At && g.Value == int64(s[3].At-s[2].At) && g.Limit > int64(2*hour) && g.Limit < int64(12*hour)
-			}},
-		{"through the hub in a minute", CodeDwellShort, func(s []Step) []Step { later(s, 3, s[2].At-s[3].At+minute); return s },
-			func(g detect.Signal, _ []Step) bool { return g.Value == int64(minute) && g.Limit > int64(minute) }},
-		{"never received", CodeTransition, func(s []Step) []Step { return s[:4] },
-			func(g detect.Signal, _ []Step) bool { return g.Value == 0 && g.Limit == 10 && g.Count == 0 }},
+			},
+		},
+		{
+			"through the hub in a minute", CodeDwellShort, func(s []Step) []Step { later(s, 3, s[2].At-s[3].At+minute); return s },
+			func(g detect.Signal, _ []Step) bool { return g.Value == int64(minute) && g.Limit > int64(minute) },
+		},
+		{
+			"never received", CodeTransition, func(s []Step) []Step { return s[:4] },
+			func(g detect.Signal, _ []Step) bool { return g.Value == 0 && g.Limit == 10 && g.Count == 0 },
+		},
 		{"opened on the way", CodeTransition, func(s []Step) []Step {
 			return slices.Insert(s, 3, Step{At: s[2].At + minute, Name: "unpacking", Place: hub})
 		}, nil},
-		{"by way of another place", CodeRoute, func(s []Step) []Step { s[2].Place = "414/9520003000999"; return s },
-			func(g detect.Signal, s []Step) bool { return g.To == s[2].At }},
+		{
+			"by way of another place", CodeRoute, func(s []Step) []Step { s[2].Place = "414/9520003000999"; return s },
+			func(g detect.Signal, s []Step) bool { return g.To == s[2].At },
+		},
 	} {
 		steps := c.spoil(ordinary(r))
 		got := signals(table, steps, 0, true)
