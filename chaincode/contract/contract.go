@@ -6,6 +6,7 @@
 package contract
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,7 +36,8 @@ const fnMetadata = contractapi.SystemContractName + ":GetMetadata"
 // New makes the chaincode. Its clock is the peer's: a transaction whose time is too far from it is
 // refused. Faults of the program itself go to the log.
 func New(clock func() time.Time, log *slog.Logger) (shim.Chaincode, error) {
-	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock), newAnchor(clock), newMasterData(clock))
+	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock), newAnchor(clock), newMasterData(clock),
+		newToken(clock))
 	if err != nil {
 		return nil, fmt.Errorf("contracts: %w", err)
 	}
@@ -55,7 +57,9 @@ func arguments(function string) (int, bool) {
 	switch function {
 	case wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts,
 		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy, wire.FnAnchorRoots, wire.FnGetAnchorHead,
-		wire.FnReview, wire.FnRegisterMaster, wire.FnRecordElements:
+		wire.FnReview, wire.FnRegisterMaster, wire.FnRecordElements,
+		wire.FnTransact, wire.FnGovernCredits, wire.FnGetNote, wire.FnGetCreditAccount, wire.FnGetStake, wire.FnGetCreditPolicy,
+		wire.FnGetReceipt, wire.FnGetCreditSums:
 		return 1, true
 	case wire.FnGetSegment, wire.FnGetAnchor:
 		return 2, true
@@ -154,6 +158,7 @@ type transaction struct {
 	stub       shim.ChaincodeStubInterface
 	summary    wire.Summary
 	answers    []wire.Answer
+	notes      uint32 // how many the transaction has made
 }
 
 // begin opens a transaction for an identity that holds the role.
@@ -198,7 +203,10 @@ func actorOf(identity cid.ClientIdentity) (ledger.Actor, error) {
 	if err != nil {
 		return ledger.Actor{}, fmt.Errorf("%w: %w", ledger.ErrUnauthorised, err)
 	}
-	return ledger.Actor{MSPID: msp, Subject: certificate.Subject.CommonName, Roles: ledger.ParseRoles(roles)}, nil
+	return ledger.Actor{
+		MSPID: msp, Subject: certificate.Subject.CommonName, Key: sha256.Sum256(certificate.RawSubjectPublicKeyInfo),
+		Roles: ledger.ParseRoles(roles),
+	}, nil
 }
 
 // answer appends the answer to the next input.

@@ -61,9 +61,9 @@ func newChannel(t fatal) *channel {
 	}
 	c.code = code
 	for _, msp := range []string{"A", "B"} {
-		c.identity(t, msp, msp, "recorder,gateway,scorer,registrar,anchor")
+		c.identity(t, msp, msp, "recorder,gateway,scorer,registrar,anchor,holder,modeller,steward")
 	}
-	for _, role := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "none"} {
+	for _, role := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "holder", "modeller", "steward", "none"} {
 		c.identity(t, role, "A", role)
 	}
 	return c
@@ -110,7 +110,7 @@ func (c *channel) submit(t fatal, who, function string, batch []byte) ([]wire.An
 }
 
 // query runs a function that reads.
-func query[T wire.RecordedElement | ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
+func query[T ledger.Note | ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Receipt | ledger.CreditSums | wire.RecordedElement | ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
 	t.Helper()
 	raw := make([][]byte, len(args))
 	for i, a := range args {
@@ -155,7 +155,7 @@ func events(t fatal, entries ...wire.EventEntry) []byte {
 	return data
 }
 
-func encode[T wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
+func encode[T wire.CreditBatch | wire.MotionBatch | wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
 	t.Helper()
 	data, err := wire.Encode(v)
 	if err != nil {
@@ -217,13 +217,14 @@ func TestExportedMethodsAreTheTransactionFunctions(t *testing.T) {
 		"Telemetry":    {"GetDevice", "GetSegment", "RecordSegments", "RegisterDevices"},
 		"Scoring":      {"GetPolicy", "GetVerdict", "RecordVerdicts", "SetPolicies"},
 		"Anchor":       {"AnchorRoots", "GetAnchor", "GetAnchorHead"},
+		"Token":        {"GetAccount", "GetNote", "GetPolicy", "GetReceipt", "GetStake", "GetSums", "Govern", "Transact"},
 	}
 	// What contractapi asks of a contract and does not expose.
 	framework := []string{
 		"GetAfterTransaction", "GetBeforeTransaction", "GetEvaluateTransactions", "GetInfo", "GetName",
 		"GetTransactionContextHandler", "GetUnknownTransaction",
 	}
-	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}, &contract.Anchor{}, &contract.MasterData{}} {
+	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}, &contract.Anchor{}, &contract.MasterData{}, &contract.Token{}} {
 		kind := reflect.TypeOf(c)
 		var got []string
 		for method := range kind.Methods() {
@@ -252,7 +253,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 		t.Fatal(err, response.GetMessage())
 	}
 	seen := 0
-	for _, name := range []string{"traceability", "telemetry", "scoring", "anchor", "masterdata"} {
+	for _, name := range []string{"traceability", "telemetry", "scoring", "anchor", "masterdata", "token"} {
 		for _, tx := range metadata.Contracts[name].Transactions {
 			seen++
 			tag := "SUBMIT"
@@ -264,7 +265,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 			}
 		}
 	}
-	if seen != 20 {
+	if seen != 28 {
 		t.Errorf("%d functions", seen)
 	}
 }
@@ -315,6 +316,8 @@ func writers(t fatal) map[string]struct {
 		wire.FnRecordElements:  {"recorder", elements(t, "", place("Plant"))},
 		wire.FnSetPolicies:     {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
 		wire.FnRecordVerdicts:  {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
+		wire.FnTransact:        {"holder", encode(t, wire.CreditBatch{Operations: []ledger.CreditOperation{{Open: &ledger.OpenAccount{}}}})},
+		wire.FnGovernCredits:   {"steward", encode(t, wire.MotionBatch{Motions: []ledger.CreditMotion{{Recover: &ledger.RecoverAccount{Account: ledger.Digest{1}}}}})},
 		wire.FnAnchorRoots:     {"anchor", encode(t, wire.RootBatch{Roots: []wire.SignedRoot{{Root: ledger.Root{Height: 1}}}})},
 	}
 }
@@ -322,7 +325,7 @@ func writers(t fatal) map[string]struct {
 func TestEveryFunctionRefusesTheWrongRole(t *testing.T) {
 	c := newChannel(t)
 	for function, w := range writers(t) {
-		for _, who := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "none", "nobody"} {
+		for _, who := range []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "holder", "modeller", "steward", "none", "nobody"} {
 			stub, response := c.simulate(who, "tx", function, w.batch)
 			if allowed := response.GetStatus() == shim.OK; allowed != (who == w.role) {
 				t.Errorf("%s by %s: %d %s", function, who, response.GetStatus(), response.GetMessage())
@@ -980,7 +983,7 @@ func TestAPanicIsAnError(t *testing.T) {
 }
 
 func FuzzInvoke(f *testing.F) {
-	names := []string{wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts}
+	names := []string{wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts, wire.FnTransact, wire.FnGovernCredits}
 	for i, name := range names {
 		f.Add(uint8(i), writers(f)[name].batch)
 	}

@@ -18,7 +18,7 @@ func ParseRoles(attribute string) []Role {
 	var roles []Role
 	for name := range strings.SplitSeq(attribute, ",") {
 		switch r := Role(strings.TrimSpace(name)); r {
-		case RoleRecorder, RoleGateway, RoleScorer, RoleRegistrar, RoleReader, RoleAnchor:
+		case RoleRecorder, RoleGateway, RoleScorer, RoleRegistrar, RoleReader, RoleAnchor, RoleHolder, RoleModeller, RoleSteward:
 			if !slices.Contains(roles, r) {
 				roles = append(roles, r)
 			}

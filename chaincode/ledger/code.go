@@ -28,10 +28,23 @@ const (
 	CodeTimeFuture    = "WB_TIME_FUTURE"
 	CodeClockSkew     = "WB_CLOCK_SKEW"
 	CodeAnchorOrder   = "WB_ANCHOR_ORDER"
+
+	CodeOverflow       = "WB_OVERFLOW"
+	CodeUnbalanced     = "WB_UNBALANCED"
+	CodeNoteSpent      = "WB_NOTE_SPENT"
+	CodeNoteLocked     = "WB_NOTE_LOCKED"
+	CodeNotLocked      = "WB_NOTE_NOT_LOCKED"
+	CodeNotOwner       = "WB_NOT_OWNER"
+	CodeNoAccount      = "WB_NO_ACCOUNT"
+	CodeAccountFrozen  = "WB_ACCOUNT_FROZEN"
+	CodeAllowance      = "WB_ALLOWANCE"
+	CodeStake          = "WB_STAKE"
+	CodeNoCreditPolicy = "WB_NO_CREDIT_POLICY"
+	CodeKeepers        = "WB_KEEPERS"
 )
 
 // coded pairs a refusal with its code; the first match counts.
-func coded() [15]struct {
+func coded() [27]struct {
 	err  error
 	code string
 } {
@@ -53,6 +66,18 @@ func coded() [15]struct {
 		{ErrFuture, CodeTimeFuture},
 		{ErrSkew, CodeClockSkew},
 		{ErrAnchorOrder, CodeAnchorOrder},
+		{ErrOverflow, CodeOverflow},
+		{ErrUnbalanced, CodeUnbalanced},
+		{ErrNoteSpent, CodeNoteSpent},
+		{ErrLocked, CodeNoteLocked},
+		{ErrNotLocked, CodeNotLocked},
+		{ErrNotOwner, CodeNotOwner},
+		{ErrNoAccount, CodeNoAccount},
+		{ErrAccountFrozen, CodeAccountFrozen},
+		{ErrAllowance, CodeAllowance},
+		{ErrStake, CodeStake},
+		{ErrNoCreditPolicy, CodeNoCreditPolicy},
+		{ErrKeepers, CodeKeepers},
 		{ErrMalformed, CodeMalformed},
 	}
 }

@@ -22,12 +22,17 @@ const (
 	RoleRegistrar Role = "registrar" // registers devices and policies
 	RoleReader    Role = "reader"    // reads through the API
 	RoleAnchor    Role = "anchor"    // signs roots of the proof log for its organisation
+	RoleHolder    Role = "holder"    // holds and moves credits
+	RoleModeller  Role = "modeller"  // submits data set snapshots, models and evaluations
+	RoleSteward   Role = "steward"   // speaks for its organisation: votes, approves, recovers its accounts
 )
 
-// Actor is who signed a transaction: the organisation's MSP, the certificate's subject and its roles.
+// Actor is who signed a transaction: the organisation's MSP, the certificate's subject and key, and its
+// roles.
 type Actor struct {
 	MSPID   string
 	Subject string
+	Key     Digest // SHA-256 of the public key in PKIX DER form
 	Roles   []Role
 }
 
@@ -78,6 +83,19 @@ var (
 	ErrFuture       = errors.New("the time lies in the future")
 	ErrSkew         = errors.New("the transaction's time is too far from the peer's")
 	ErrAnchorOrder  = errors.New("the root does not follow the organisation's last one")
+
+	ErrOverflow       = errors.New("an amount out of bounds")
+	ErrUnbalanced     = errors.New("credits do not balance")
+	ErrNoteSpent      = errors.New("the note is not there: it was spent, or never was")
+	ErrLocked         = errors.New("the note is locked")
+	ErrNotLocked      = errors.New("the note is not locked")
+	ErrNotOwner       = errors.New("not the submitter's")
+	ErrNoAccount      = errors.New("no such credit account")
+	ErrAccountFrozen  = errors.New("the credit account is frozen")
+	ErrAllowance      = errors.New("not within the allowance")
+	ErrStake          = errors.New("the stake does not allow this")
+	ErrNoCreditPolicy = errors.New("no credit policy is in force")
+	ErrKeepers        = errors.New("not a matter for the submitter's organisation alone, or not for it")
 )
 
 // Status answers one input of a batch.

@@ -315,7 +315,8 @@ func (r *Repository) HasPolicy(id string, version uint32) (bool, error) {
 // stored is a type that lies under a key as it is.
 type stored interface {
 	ledger.EventRecord | ledger.SegmentRecord | ledger.Device | ledger.Policy | ledger.Verdict | ledger.Finding | wire.PolicyRef | wire.EventClaim |
-		ledger.Anchor | ledger.AnchorHead | ledger.Account | ledger.Rulebook | ledger.MasterDatum | ledger.ElementRecord
+		ledger.Anchor | ledger.AnchorHead | ledger.Account | ledger.Rulebook | ledger.MasterDatum | ledger.ElementRecord |
+		storedCredit
 }
 
 func named[T stored](r *Repository, name func() (string, error)) (*T, error) {

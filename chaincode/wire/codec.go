@@ -56,7 +56,8 @@ type message interface {
 		ledger.Finding | PolicyRef | EventClaim |
 		RootBatch | rootStatement | ledger.Anchor | ledger.AnchorHead |
 		MasterBatch | ReviewBatch | ledger.MasterDatum | ledger.Rulebook | ledger.Account |
-		RecordedElement | ledger.ElementRecord
+		RecordedElement | ledger.ElementRecord |
+		creditMessage
 }
 
 // Encode gives the one encoding of a value: the version byte and its CBOR.

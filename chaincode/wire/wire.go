@@ -133,6 +133,9 @@ type Summary struct {
 	Anchors      []AnchorRef  `cbor:"7,keyasint,omitempty"`
 	Master       []MasterRef  `cbor:"8,keyasint,omitempty"`
 	Elements     []ElementRef `cbor:"9,keyasint,omitempty"`
+
+	Credits *CreditSummary `cbor:"10,keyasint,omitempty"`
+	Votes   []VoteRef      `cbor:"11,keyasint,omitempty"`
 }
 
 // ElementRef names a recorded statement on a vocabulary element.
@@ -183,17 +186,19 @@ type Transaction struct {
 	// Withdrawn are events, recorded before, whose recorders have declared them in error, by hash. One
 	// may come again in a later transaction that writes its record for another reason.
 	Withdrawn []ledger.Digest
-	Devices      []ledger.Device
-	Segments     []RecordedSegment
-	Policies     []ledger.Policy
-	Verdicts     []ledger.Verdict
-	Anchors      []ledger.Anchor
+	Devices   []ledger.Device
+	Segments  []RecordedSegment
+	Policies  []ledger.Policy
+	Verdicts  []ledger.Verdict
+	Anchors   []ledger.Anchor
 	// Findings are those that were raised, Changes those that were amended or closed.
 	Findings []ledger.Finding
 	Changes  []ledger.Finding
 	Items    []ledger.ItemState
 	Master   []ledger.MasterDatum
 	Elements []RecordedElement
+	Credits  CreditRecords
+	Votes    []ledger.Vote
 }
 
 // RecordedElement is an organisation's statement on a vocabulary element with its text.

@@ -15,8 +15,11 @@ import (
 	"sync"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/queryresult"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -26,6 +29,7 @@ type Version struct{ Block, Tx uint64 }
 type entry struct {
 	value   []byte
 	version Version
+	policy  []byte // key-level endorsement policy, a marshalled SignaturePolicyEnvelope; nil: the chaincode's
 }
 
 // World is the committed state of one channel's chaincode.
@@ -65,6 +69,12 @@ type Write struct {
 	Delete bool
 }
 
+// PolicyWrite is a key-level endorsement policy in a write set.
+type PolicyWrite struct {
+	Key    string
+	Policy []byte
+}
+
 // Range is a range query in a read set with the keys that it gave.
 type Range struct {
 	Start, End string
@@ -76,7 +86,9 @@ type ReadWriteSet struct {
 	Reads  []Read  // by key
 	Ranges []Range // in the order of the queries
 	Writes []Write // by key
-	Event  *peer.ChaincodeEvent
+	// Policies are the keys whose endorsement policy is set, by key.
+	Policies []PolicyWrite
+	Event    *peer.ChaincodeEvent
 }
 
 // Commit validates the transactions of the stubs in their order, as one block, and writes what is
@@ -85,9 +97,11 @@ func (w *World) Commit(stubs ...*Stub) []peer.TxValidationCode {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	codes := make([]peer.TxValidationCode, len(stubs))
+	// A key whose policy changes in a block is closed to the block's later transactions.
+	changed := map[string]struct{}{}
 	for i, s := range stubs {
 		set := s.ReadWriteSet()
-		codes[i] = w.validate(s, set)
+		codes[i] = w.validate(s, set, changed)
 		w.seen[s.TxID] = struct{}{}
 		if codes[i] != peer.TxValidationCode_VALID {
 			continue
@@ -98,16 +112,33 @@ func (w *World) Commit(stubs ...*Stub) []peer.TxValidationCode {
 				delete(w.state, write.Key)
 				continue
 			}
-			w.state[write.Key] = entry{value: write.Value, version: version}
+			w.state[write.Key] = entry{value: write.Value, version: version, policy: w.state[write.Key].policy}
+		}
+		for _, p := range set.Policies {
+			changed[p.Key] = struct{}{}
+			if e, ok := w.state[p.Key]; ok {
+				e.policy, e.version = p.Policy, version
+				w.state[p.Key] = e
+			}
 		}
 	}
 	w.height++
 	return codes
 }
 
-func (w *World) validate(s *Stub, set ReadWriteSet) peer.TxValidationCode {
+// Policy gives the endorsement policy of a key, nil if it has none of its own.
+func (w *World) Policy(key string) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.state[key].policy)
+}
+
+func (w *World) validate(s *Stub, set ReadWriteSet, changed map[string]struct{}) peer.TxValidationCode {
 	if _, twice := w.seen[s.TxID]; twice {
 		return peer.TxValidationCode_DUPLICATE_TXID
+	}
+	if !w.endorsed(s, set, changed) {
+		return peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
 	}
 	for _, r := range set.Reads {
 		if !sameVersion(r.Version, w.version(r.Key)) {
@@ -155,7 +186,7 @@ type Proposal struct {
 
 // Simulate opens a simulation of a proposal on the state as it is committed now.
 func (w *World) Simulate(p Proposal) *Stub {
-	return &Stub{world: w, TxID: p.TxID, args: p.Args, creator: p.Creator, time: p.Time, reads: map[string]*Version{}, writes: map[string]Write{}}
+	return &Stub{world: w, TxID: p.TxID, args: p.Args, creator: p.Creator, time: p.Time, reads: map[string]*Version{}, writes: map[string]Write{}, policies: map[string][]byte{}}
 }
 
 // unimplemented stands for the parts of the shim's interface that this world does not have: private
@@ -166,7 +197,10 @@ type unimplemented struct{ shim.ChaincodeStubInterface }
 type Stub struct {
 	unimplemented
 
-	TxID    string
+	TxID string
+	// Endorsers are the MSP IDs of the peers that endorsed, for the policies of keys; nil: all there are.
+	Endorsers []string
+
 	world   *World
 	args    [][]byte
 	creator []byte
@@ -179,8 +213,78 @@ type Stub struct {
 	event    *peer.ChaincodeEvent
 	batching bool
 	batch    []Write
+	paged    bool // a query with pages was made, which a transaction that writes may not
+	policies map[string][]byte
 	// Gets and Puts count messages to the peer: a bulk read or a write batch is one a hundred keys.
 	Gets, Puts int
+}
+
+// endorsed reports whether those who endorsed the transaction satisfy the policy of every key that it
+// writes or whose policy it sets. The chaincode's own policy is not kept here.
+func (w *World) endorsed(s *Stub, set ReadWriteSet, changed map[string]struct{}) bool {
+	keys := make([]string, 0, len(set.Writes)+len(set.Policies))
+	for _, write := range set.Writes {
+		keys = append(keys, write.Key)
+	}
+	for _, p := range set.Policies {
+		keys = append(keys, p.Key)
+	}
+	for _, key := range keys {
+		if _, closed := changed[key]; closed {
+			return false
+		}
+		policy := w.state[key].policy
+		if policy == nil || s.Endorsers == nil {
+			continue
+		}
+		if ok, err := satisfied(policy, s.Endorsers); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// satisfied evaluates a policy over the MSP IDs of peers that endorsed.
+func satisfied(policy []byte, endorsers []string) (bool, error) {
+	var envelope common.SignaturePolicyEnvelope
+	if err := proto.Unmarshal(policy, &envelope); err != nil {
+		return false, err
+	}
+	names := make([]string, len(envelope.GetIdentities()))
+	for i, principal := range envelope.GetIdentities() {
+		var role msp.MSPRole
+		if err := proto.Unmarshal(principal.GetPrincipal(), &role); err != nil {
+			return false, err
+		}
+		names[i] = role.GetMspIdentifier()
+	}
+	used := make([]bool, len(endorsers))
+	return satisfies(envelope.GetRule(), names, endorsers, used), nil
+}
+
+// satisfies uses an endorser for one signature at most, as Fabric does.
+func satisfies(rule *common.SignaturePolicy, names, endorsers []string, used []bool) bool {
+	switch r := rule.GetType().(type) {
+	case *common.SignaturePolicy_SignedBy:
+		for i, e := range endorsers {
+			if !used[i] && int(r.SignedBy) < len(names) && names[r.SignedBy] == e {
+				used[i] = true
+				return true
+			}
+		}
+		return false
+	case *common.SignaturePolicy_NOutOf_:
+		verified := int32(0)
+		for _, inner := range r.NOutOf.GetRules() {
+			trial := slices.Clone(used)
+			if satisfies(inner, names, endorsers, trial) {
+				verified++
+				copy(used, trial)
+			}
+		}
+		return verified >= r.NOutOf.GetN()
+	}
+	return false
 }
 
 // bulk is how many keys the shim puts in one message.
@@ -196,6 +300,9 @@ func (s *Stub) ReadWriteSet() ReadWriteSet {
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.writes)) {
 		set.Writes = append(set.Writes, s.writes[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.policies)) {
+		set.Policies = append(set.Policies, PolicyWrite{Key: key, Policy: s.policies[key]})
 	}
 	return set
 }
@@ -294,6 +401,9 @@ func (s *Stub) write(w Write) error {
 	if w.Key == "" {
 		return errors.New("key must not be an empty string")
 	}
+	if s.paged {
+		return errPaged
+	}
 	if s.batching {
 		s.batch = append(s.batch, w)
 		return nil
@@ -380,6 +490,55 @@ func (s *Stub) scan(start, end string) (shim.StateQueryIteratorInterface, error)
 	}
 	s.ranges = append(s.ranges, q)
 	return it, nil
+}
+
+var errPaged = errors.New("a transaction that makes a query with pages cannot write")
+
+// SetStateValidationParameter sets a key's endorsement policy at commit.
+func (s *Stub) SetStateValidationParameter(key string, policy []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key == "" {
+		return errors.New("key must not be an empty string")
+	}
+	s.policies[key] = slices.Clone(policy)
+	return nil
+}
+
+// GetStateValidationParameter gives a key's committed endorsement policy, nil if it has none of its own.
+func (s *Stub) GetStateValidationParameter(key string) ([]byte, error) {
+	return s.world.Policy(key), nil
+}
+
+// GetStateByPartialCompositeKeyWithPagination reads a page of a range of composite keys. It is not read
+// again at commit, so that a transaction that made one may not write.
+func (s *Stub) GetStateByPartialCompositeKeyWithPagination(objectType string, attributes []string, pageSize int32, bookmark string) (shim.StateQueryIteratorInterface, *peer.QueryResponseMetadata, error) {
+	start, err := shim.CreateCompositeKey(objectType, attributes)
+	if err != nil {
+		return nil, nil, err
+	}
+	end := start + "\U0010FFFF"
+	if bookmark != "" {
+		start = bookmark
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.writes) > 0 || len(s.batch) > 0 {
+		return nil, nil, errPaged
+	}
+	s.paged = true
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	it, more := &iterator{}, &peer.QueryResponseMetadata{}
+	for _, r := range s.world.rangeOf(start, end) {
+		if int32(len(it.rows)) == pageSize {
+			more.Bookmark = r.Key
+			break
+		}
+		it.rows = append(it.rows, &queryresult.KV{Key: r.Key, Value: slices.Clone(s.world.state[r.Key].value)})
+	}
+	more.FetchedRecordsCount = int32(len(it.rows))
+	return it, more, nil
 }
 
 type iterator struct{ rows []*queryresult.KV }
