@@ -63,7 +63,7 @@ type Settings struct {
 	Notable    float64 // -ln p from which on a reading begins a refractory period
 	AlarmP     float64 // an alarm's p is at most this
 
-	NoShape, NoSeason bool // leave a detector out, for measuring what it is worth
+	NoShape, NoSeason, NoTogether bool // leave a detector out, for measuring what it is worth
 }
 
 // Default is the configuration that is measured and documented.
@@ -102,6 +102,7 @@ const (
 	Smoother  Reason = "spread_down"     // or less
 	NewShape  Reason = "new_shape"       // none of these, and not seen before
 	OffSeason Reason = "off_time_of_day" // no past day had such a value at this time of the day
+	Apart     Reason = "channels_apart"  // each channel is usual by itself, and they do not fit each other
 	Flatline  Reason = "flatline"        // one value repeats far longer than it ever did: the sensor, not the goods
 )
 

@@ -143,7 +143,7 @@ func flipped(r Reason) Reason {
 		return JumpDown
 	case JumpDown:
 		return JumpUp
-	case None, Rougher, Smoother, NewShape, OffSeason, Flatline:
+	case None, Rougher, Smoother, NewShape, OffSeason, Flatline, Apart:
 	}
 	return r
 }
