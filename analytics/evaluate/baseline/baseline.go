@@ -64,19 +64,20 @@ func (s *Sigma) Observe(_ ledger.Millis, row []int32) float64 {
 	return most
 }
 
-// recent is how many readings a feature's mean and deviation are of.
+// recent is how many readings a feature's mean is of.
 const recent = 15
 
-// features turn a row into what the trees look at: of each channel the value, its distance from the
-// mean of the last readings, and their standard deviation.
+// features turn a row into what the trees look at: of each channel the value and the mean of the last readings
+// with it. Of the sets tried (values alone; values, distances from the mean and deviations; these) it is the one
+// with which both kinds of trees find most.
 type features struct {
 	last [][]float64 // of each channel, a ring
 	n    int
 	out  []float64
 }
 
-// Width of a point for so many channels.
-func width(channels int) int { return 3 * channels }
+// perChannel is how many features a channel has.
+const perChannel = 2
 
 // point gives the row's features, good until the next row.
 func (f *features) point(row []int32) []float64 {
@@ -85,27 +86,18 @@ func (f *features) point(row []int32) []float64 {
 		for i := range f.last {
 			f.last[i] = make([]float64, recent)
 		}
-		f.out = make([]float64, width(len(row)))
+		f.out = make([]float64, perChannel*len(row))
 	}
-	have := min(f.n, recent)
+	at, have := f.n%recent, min(f.n+1, recent)
+	f.n++
 	for i, v := range row {
-		value := float64(v) / 1000
-		mean, sq := 0.0, 0.0
+		f.last[i][at] = float64(v) / 1000
+		mean := 0.0
 		for _, x := range f.last[i][:have] {
 			mean += x
 		}
-		if have > 0 {
-			mean /= float64(have)
-		} else {
-			mean = value
-		}
-		for _, x := range f.last[i][:have] {
-			sq += (x - mean) * (x - mean)
-		}
-		f.out[3*i], f.out[3*i+1], f.out[3*i+2] = value, value-mean, math.Sqrt(sq/float64(max(1, have)))
-		f.last[i][f.n%recent] = value
+		f.out[perChannel*i], f.out[perChannel*i+1] = f.last[i][at], mean/float64(have)
 	}
-	f.n++
 	return f.out
 }
 

@@ -41,7 +41,7 @@ func FitForest(seed uint64, points [][]float64) (*Forest, error) {
 		return nil, fmt.Errorf("%w: %d, at least %d are needed", ErrPoints, len(points), forestSample)
 	}
 	r := rand.New(rand.NewPCG(seed, 0x15011A7E)) //nolint:gosec // a fit that can be repeated
-	f := &Forest{channels: len(points[0]) / 3, norm: pathLength(forestSample)}
+	f := &Forest{channels: len(points[0]) / perChannel, norm: pathLength(forestSample)}
 	most := int(math.Ceil(math.Log2(forestSample)))
 	for range forestTrees {
 		sample := make([][]float64, forestSample)

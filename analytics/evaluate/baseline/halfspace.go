@@ -41,7 +41,7 @@ func FitHalfSpace(seed uint64, points [][]float64) (*HalfSpace, error) {
 	}
 	r := rand.New(rand.NewPCG(seed, 0x4A1F5ACE)) //nolint:gosec // a fit that can be repeated
 	n := len(points[0])
-	h := &HalfSpace{channels: n / 3, low: make([]float64, n), high: make([]float64, n)}
+	h := &HalfSpace{channels: n / perChannel, low: make([]float64, n), high: make([]float64, n)}
 	copy(h.low, points[0])
 	copy(h.high, points[0])
 	for _, p := range points {
@@ -118,7 +118,7 @@ func (h *HalfSpace) walk(point []float64, visit func(tree, node, depth int) bool
 
 // Detector starts a journey.
 func (h *HalfSpace) Detector() Detector {
-	return &stream{space: h, reference: h.mass, point: make([]float64, width(h.channels))}
+	return &stream{space: h, reference: h.mass, point: make([]float64, perChannel*h.channels)}
 }
 
 type stream struct {
