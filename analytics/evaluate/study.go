@@ -162,7 +162,7 @@ func (s Study) Run(ctx context.Context) (*Report, error) {
 	s.progress(1, all)
 	cases := make([][]*judged, len(s.Plants))
 	for i, p := range s.Plants {
-		cfg.Seed = s.Base.Seed + 1 + uint64(i) //nolint:gosec // an index
+		cfg.Seed = s.Base.Seed + 1 + uint64(i)
 		cfg.Shipments, cfg.Plants = s.Each, slices.Repeat([]simulate.Plant{p}, s.Each)
 		if cases[i], err = s.judge(ctx, Shipments(cfg)); err != nil {
 			return nil, err
