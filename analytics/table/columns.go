@@ -60,16 +60,16 @@ func isStep(name string) bool {
 // identifies tells what a name identifies: 2 a device, 1 another thing that may be measured by itself,
 // -1 anything else, 0 nothing. bare is a device's word without "id".
 func identifies(name string) (rank int, bare bool) {
-	for rank, things := range map[int][]string{
-		2: {"device", "logger", "sensor", "mote", "node", "probe", "tag", "station", "meter", "gateway"},
-		1: {"shipment", "container", "pallet", "asset", "unit", "truck", "vehicle", "series", "box"},
+	for i, things := range [][]string{
+		{"shipment", "container", "pallet", "asset", "unit", "truck", "vehicle", "series", "box"},
+		{"device", "logger", "sensor", "mote", "node", "probe", "tag", "station", "meter", "gateway"},
 	} {
 		for _, thing := range things {
 			switch name {
 			case thing:
-				return rank, true
+				return i + 1, true
 			case thing + "_id", thing + "id", thing + "_serial", thing + "_number", thing + "_no", thing + "_name", thing + "_uuid":
-				return rank, false
+				return i + 1, false
 			}
 		}
 	}
@@ -85,8 +85,9 @@ func identifies(name string) (rank int, bare bool) {
 
 // Passed is a column that is passed through and not scored.
 type Passed struct {
-	Name string
-	Why  string
+	Name   string
+	Column int // from 0
+	Why    string
 }
 
 // Why a column is not scored.
@@ -245,4 +246,31 @@ func quoted(header []string) string {
 		return strconv.Quote(text[:most]) + "…"
 	}
 	return strconv.Quote(text)
+}
+
+// Label gives the column of labels: the one of the name, or the first that is a label by its name. It
+// fails with ErrColumns if there is none.
+func (r *Reader) Label(name string) (int, error) {
+	if name != "" {
+		column, err := find(r.header, name)
+		if err == nil && slices.ContainsFunc(r.channels, func(c Channel) bool { return c.Column == column }) {
+			err = fmt.Errorf("%w: the column %q is scored, it cannot be the label too", ErrColumns, name)
+		}
+		return column, err
+	}
+	for _, p := range r.passed {
+		if p.Why == PassedLabel {
+			return p.Column, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: no column's name says that it is a label", ErrColumns)
+}
+
+// IsLabelled reads a cell of labels: nothing, zero, no, false, normal and ok are not labelled.
+func IsLabelled(cell []byte) bool {
+	switch strings.ToLower(strings.TrimSpace(string(cell))) {
+	case "", "0", "0.0", "no", "false", "normal", "ok", "nan", "none", "null", "f", "n":
+		return false
+	}
+	return true
 }

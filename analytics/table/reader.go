@@ -301,20 +301,23 @@ func (r *Reader) decideChannels(o Options, first [][]byte) error {
 				return fmt.Errorf("%w: the column %q holds times or tells loggers apart, it cannot be scored", ErrColumns, h)
 			}
 		case named(r.header, o.Ignore, i):
-			r.pass(h, PassedIgnored)
+			r.pass(i, PassedIgnored)
 		case r.chosen:
 			if named(r.header, o.Channels, i) {
 				r.channel(i)
 			} else {
-				r.pass(h, PassedOther)
+				r.pass(i, PassedOther)
 			}
 		default:
 			if why := r.unscored(h, cell(first, i)); why != "" {
-				r.pass(h, why)
+				r.pass(i, why)
 			} else {
 				r.channel(i)
 			}
 		}
+	}
+	if len(r.channels) == 0 && !r.chosen {
+		r.promote(o, first)
 	}
 	switch n := len(r.channels); {
 	case n == 0:
@@ -323,6 +326,23 @@ func (r *Reader) decideChannels(o Options, first [][]byte) error {
 		return fmt.Errorf("%w: %d columns hold numbers, at most %d are scored together; say which", ErrColumns, n, series.MaxChannels)
 	}
 	return nil
+}
+
+// promote scores what would be passed through for its name alone, where nothing else is left: a name
+// may be anything. A label stays a label.
+func (r *Reader) promote(o Options, first [][]byte) {
+	if r.by >= 0 && o.By == "" && !r.isText(cell(first, r.by)) {
+		r.channel(r.by)
+		r.by = -1
+		return
+	}
+	for i, p := range r.passed {
+		if (p.Why == PassedCount || p.Why == PassedIdentifier || p.Why == PassedTime) && !r.isText(cell(first, p.Column)) {
+			r.channel(p.Column)
+			r.passed = slices.Delete(r.passed, i, i+1)
+			return
+		}
+	}
 }
 
 func firstRow(first [][]byte) string {
@@ -356,7 +376,9 @@ func (r *Reader) channel(column int) {
 	r.channels = append(r.channels, Channel{Name: r.header[column], Column: column, Unit: unitOf(r.header[column])})
 }
 
-func (r *Reader) pass(name, why string) { r.passed = append(r.passed, Passed{name, why}) }
+func (r *Reader) pass(column int, why string) {
+	r.passed = append(r.passed, Passed{r.header[column], column, why})
+}
 
 // Header gives the columns' names.
 func (r *Reader) Header() []string { return slices.Clone(r.header) }
@@ -485,8 +507,8 @@ func (r *Reader) take(row *Row, i int) error {
 	v, missing, err := r.value(row.Cells[c.Column])
 	switch {
 	case err != nil && !r.seen[i] && !r.chosen && !infinite(cell(row.Cells, c.Column)):
-		if !slices.ContainsFunc(r.passed, func(p Passed) bool { return p.Name == c.Name && p.Why == PassedText }) {
-			r.pass(c.Name, PassedText)
+		if !slices.ContainsFunc(r.passed, func(p Passed) bool { return p.Column == c.Column }) {
+			r.pass(c.Column, PassedText)
 		}
 		missing = true
 	case err != nil:

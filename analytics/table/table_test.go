@@ -290,6 +290,9 @@ func TestLabelsIdentifiersAndTextAreNeverScored(t *testing.T) {
 		{"date,time,a", "2026-01-01,12:00:00,3", Options{}, "a", ""},
 		{"a,when", "3,2026-01-01 12:00:00", Options{Time: []string{"when"}}, "a", ""},
 		{"reading,mote_id,humidity,temperature,label", "1,1,45.9,27.9,0", Options{}, "humidity temperature", "mote_id"},
+		{"timestamp,no (°C)", "2026-01-01 00:00:00,3", Options{}, "no (°C)", ""},
+		{"timestamp,sensor_id", "2026-01-01 00:00:00,3", Options{}, "sensor_id", ""},
+		{"timestamp,id,label", "2026-01-01 00:00:00,3,1", Options{}, "id", ""},
 		{"timestamp,reading", "2026-01-01 00:00:00,3", Options{}, "reading", ""},
 		{"temperature,humidity", "5,40", Options{Every: time.Minute}, "temperature humidity", ""},
 	} {
@@ -499,7 +502,7 @@ func TestALateWordMakesAColumnText(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := r.Passed(); len(got) != 1 || got[0] != (Passed{"note", PassedText}) {
+	if got := r.Passed(); len(got) != 1 || got[0] != (Passed{"note", 2, PassedText}) {
 		t.Error(got)
 	}
 }
