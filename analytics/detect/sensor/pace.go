@@ -171,16 +171,17 @@ func (s *pace) code(c *canon.Coder) {
 
 // clock finds that a logger's clock was set: back, which its times show, or ahead, which looks like a
 // silence. Ahead is told from a silence where nobody can have been silent for so long, or where the
-// time is a whole number of half hours, as zones and summer time are, in a logger that writes every
-// few minutes, while the temperature went on as if nothing had been missed.
+// time is a whole number of hours, as zones and summer time are but for a few, in a logger that writes
+// every few minutes, while the temperature went on as if nothing had been missed. A real silence of just
+// so long is taken for one where the temperature happens to come back; so it is counted as a silence too.
 type clock struct {
 	total int64 // set back in all
 	worst found
 }
 
 const (
-	halfHour = int64(30 * 60_000)
-	// fine is the longest interval for which a whole number of half hours is no coincidence.
+	hour = int64(60 * 60_000)
+	// fine is the longest interval for which a whole number of hours is no coincidence.
 	fine = int64(5 * 60_000)
 	// onTheDot is how far from whole it may be.
 	onTheDot = int64(2_000)
@@ -191,24 +192,24 @@ func (k *clock) back(p *Params, from, to, by int64) {
 	k.worst.worsen(found{per(k.total, int64(p.Clock)), min(from, to), max(from, to), -max(0, by), int64(p.Clock), k.worst.count + 1})
 }
 
-// forward reports whether an interval is the clock's doing. Step is the change of the reading over
+// forward looks at an interval and reports whether it is so long that it is certainly the clock's doing. Step is the change of the reading over
 // it, usual what is usual over one interval of the logger.
 func (k *clock) forward(p *Params, from, to, interval, step int64, usual float64) bool {
 	by := to - from - interval
 	switch {
 	case by >= int64(p.ClockFar):
-	case interval <= 0 || interval > fine || by < halfHour-onTheDot || by < int64(p.Clock) || usual <= 0:
+	case interval <= 0 || interval > fine || by < hour-onTheDot || by < int64(p.Clock) || usual <= 0:
 		return false
 	default:
-		if off := (by + halfHour/2) % halfHour; off < halfHour/2-onTheDot || off > halfHour/2+onTheDot {
+		if off := (by + hour/2) % hour; off < hour/2-onTheDot || off > hour/2+onTheDot {
 			return false
 		}
-		if float64(max(step, -step)) > float64(2*usual) {
+		if float64(max(step, -step)) > usual {
 			return false
 		}
 	}
 	k.worst.worsen(found{per(by, int64(p.Clock)), from, to, by, int64(p.Clock), k.worst.count + 1})
-	return true
+	return by >= int64(p.ClockFar)
 }
 
 func (k *clock) signal() detect.Signal { return k.worst.signal(CodeClock) }

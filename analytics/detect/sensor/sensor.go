@@ -84,8 +84,8 @@ type Params struct {
 
 	// SlipLeast is the least jump that is taken for a change of unit, 0 for none; at -40 degrees the scales meet.
 	SlipLeast int32 `json:"slip_least"`
-	// SlipNear is how near the converted temperature must be to the one before, beside half the range
-	// of the readings before.
+	// SlipNear is how near the converted temperature must be to the one before, beside the range of the
+	// three readings before.
 	SlipNear int32 `json:"slip_near"`
 	// SlipWithin is the longest interval over which a jump is no warming or cooling.
 	SlipWithin ledger.Millis `json:"slip_within_ms"`

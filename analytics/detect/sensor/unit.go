@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// recent is how many readings say how far the temperature usually is from itself.
-	recent = 8
+	// recent readings before a jump must agree: the way back from a wild one is no change of unit.
+	recent = 3
 	// startReadings and startFor are what is needed to say that a series was never in Celsius.
 	startReadings = 12
 	startFor      = int64(30 * 60_000)
@@ -111,15 +111,19 @@ func (u *unit) observe(p *Params, now, interval int64, value int32) {
 func (u *unit) jump(p *Params, now int64, value int32) {
 	level := u.readings[0]
 	height := int64(value) - int64(level)
-	if max(height, -height) < int64(p.SlipLeast) {
+	if u.filled < recent || max(height, -height) < int64(p.SlipLeast) {
 		return
 	}
 	low, high := level, level
-	for _, r := range u.readings[:u.filled] {
+	for _, r := range u.readings {
 		low, high = min(low, r), max(high, r)
 	}
+	size, moved := max(height, -height), int64(high)-int64(low)
+	if moved > size/4 {
+		return
+	}
 	// No more than an eighth of the jump: in the middle of warming anything is near.
-	u.level, u.near = level, min(int64(p.SlipNear)+(int64(high)-int64(low))/2, max(height, -height)/8)
+	u.level, u.near = level, min(int64(p.SlipNear)+moved, size/8)
 	for _, direction := range [...]int64{1, -1} {
 		if u.away+direction <= 1 && u.away+direction >= -1 && u.agrees(direction, value) {
 			u.candidate, u.agreed, u.jumped, u.jumpedTo = direction, 1, now, value
