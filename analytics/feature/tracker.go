@@ -74,8 +74,8 @@ type container struct {
 	endedBy   ledger.Digest
 	isShipped bool
 	shippedBy ledger.Digest // the last
-	places    []string // destinations
-	devices   []string // bound now
+	places    []string      // destinations
+	devices   []string      // bound now
 	policy    ledger.Policy
 	hasPolicy bool
 	specific  bool

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/waybill-dev/waybill/analytics/calibrate"
 	"github.com/waybill-dev/waybill/analytics/canon"
 	"github.com/waybill-dev/waybill/analytics/coldchain"
 	"github.com/waybill-dev/waybill/analytics/detect"
+	"github.com/waybill-dev/waybill/analytics/detect/journey"
+	"github.com/waybill-dev/waybill/analytics/detect/sensor"
+	"github.com/waybill-dev/waybill/analytics/detect/sequence"
 	"github.com/waybill-dev/waybill/analytics/feature"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
@@ -23,8 +27,11 @@ const (
 	maxEvents   = 128
 	maxFindings = 32
 	maxBinds    = 32
-	maxBroken   = 8   // more than there are rules
+	maxBroken   = 32  // more than there are rules
 	maxEarly    = 256 // readings of a series that are kept until its policy is certain
+	maxMoves    = 32  // shippings, and receipts
+	maxChannels = 5   // quantities of a device
+	maxJudged   = 4   // devices whose whole journey is judged; the others' is told by what is judged as it goes
 
 	// latestTime is the year 2200; a contract that lets a later reading pass is not ours.
 	latestTime ledger.Millis = 7_258_118_400_000
@@ -49,10 +56,12 @@ type Engine struct {
 	findings []ledger.Finding
 	moreOf   uint64 // findings beyond the bound
 	events   []ledger.Digest
+	steps    []sequence.Step // in ledger order
+	shipped  []move          // in ledger order
+	received []move
 
-	shippedAt, receivedAt, endedAt ledger.Millis
-	isShipped, isReceived, isEnded bool
-	destinations, places           []string
+	endedAt ledger.Millis
+	isEnded bool
 
 	inputs, trace ledger.Digest
 	scratch       *canon.Coder
@@ -61,6 +70,14 @@ type Engine struct {
 type bind struct {
 	device string
 	at     ledger.Millis
+	event  ledger.Digest
+}
+
+// move is a shipping or a receipt.
+type move struct {
+	at     ledger.Millis
+	event  ledger.Digest
+	places []string // shipped for, or received in
 }
 
 // instrument is what is known of one device's readings.
@@ -75,8 +92,12 @@ type instrument struct {
 	early     []reading
 	complete  bool // early holds every reading so far
 	evaluator *coldchain.Evaluator
+	alarms    []*coldchain.Alarms // of the model's sets that are for the policy, in their order
+	monitor   *sensor.Monitor
 	drift     *detect.Drift
-	stuck     *detect.Stuck
+	energy    *detect.Energy
+	log       *journey.Log
+	channels  []*channel
 	ranges    []ledger.SegmentRange
 }
 
@@ -126,7 +147,9 @@ func (e *Engine) Observe(in feature.Input) error {
 }
 
 func (e *Engine) observe(in *feature.Input) error {
-	if in.Kind != feature.KindPolicy && in.Kind != feature.KindFinding {
+	switch in.Kind {
+	case feature.KindPolicy, feature.KindFinding, feature.KindClosed, feature.KindWithdrawn, feature.KindReopened:
+	default:
 		if in.At < ledger.EarliestTime || in.At > latestTime {
 			return fmt.Errorf("%w: time %d", ErrInput, in.At)
 		}
@@ -143,40 +166,85 @@ func (e *Engine) observe(in *feature.Input) error {
 		e.setPolicy(*in.Policy)
 	case feature.KindBind:
 		if len(e.binds) < maxBinds {
-			e.binds = append(e.binds, bind{in.Device, in.At})
+			e.binds = append(e.binds, bind{in.Device, in.At, in.Event})
 		}
 		if s := e.find(in.Device); s != nil {
 			s.unbound = false
 		}
 	case feature.KindUnbind:
 		if len(e.unbinds) < maxBinds {
-			e.unbinds = append(e.unbinds, bind{in.Device, in.At})
+			e.unbinds = append(e.unbinds, bind{in.Device, in.At, in.Event})
 		}
 		if s := e.find(in.Device); s != nil {
 			s.unbound = true
 		}
 	case feature.KindShipped:
-		if !e.isShipped || in.At < e.shippedAt {
-			e.isShipped, e.shippedAt = true, in.At
+		e.shipped = moved(e.shipped, in)
+		s := sequence.Step{At: in.At, Event: in.Event, Name: shipping, Place: in.Origin}
+		if len(in.Places) > 0 {
+			s.To = in.Places[0]
 		}
-		// Shipped on from where it was sent: the last destination counts.
-		e.destinations = slices.Clone(in.Places)
+		e.step(s)
 	case feature.KindReceived:
-		e.isReceived, e.receivedAt, e.places = true, in.At, slices.Clone(in.Places)
+		e.received = moved(e.received, in)
 	case feature.KindEnded:
 		e.isEnded, e.endedAt = true, in.At
+	case feature.KindReopened:
+		e.isEnded, e.endedAt = false, 0
+	case feature.KindStep:
+		if in.Step != shipping { // which tells itself, with its destination
+			s := sequence.Step{At: in.At, Event: in.Event, Name: in.Step}
+			if len(in.Places) > 0 {
+				s.Place = in.Places[0]
+			}
+			e.step(s)
+		}
 	case feature.KindFinding:
 		if len(e.findings) < maxFindings {
 			e.findings = append(e.findings, in.Finding)
 		} else {
 			e.moreOf++
 		}
+	case feature.KindClosed:
+		f := in.Finding
+		e.findings = slices.DeleteFunc(e.findings, func(o ledger.Finding) bool { return o.Code == f.Code && o.Event == f.Event && o.Item == f.Item })
+	case feature.KindWithdrawn:
+		e.withdraw(in.Event)
 	case feature.KindReadings:
 		return e.readings(in)
 	default:
 		return fmt.Errorf("%w: kind %d", ErrInput, in.Kind)
 	}
 	return nil
+}
+
+// shipping is the business step that tells a lane.
+const shipping = "shipping"
+
+// moved adds a shipping or a receipt. Of too many the last place is for the latest.
+func moved(moves []move, in *feature.Input) []move {
+	m := move{in.At, in.Event, slices.Clone(in.Places)}
+	if len(moves) == maxMoves {
+		moves[maxMoves-1] = m
+		return moves
+	}
+	return append(moves, m)
+}
+
+func (e *Engine) step(s sequence.Step) {
+	if len(e.steps) < sequence.MaxSteps {
+		e.steps = append(e.steps, s)
+	}
+}
+
+// withdraw takes back what an event told that its recorder declared in error. Findings close by
+// themselves, and readings stay.
+func (e *Engine) withdraw(event ledger.Digest) {
+	same := func(m move) bool { return m.event == event }
+	bound := func(b bind) bool { return b.event == event }
+	e.shipped, e.received = slices.DeleteFunc(e.shipped, same), slices.DeleteFunc(e.received, same)
+	e.binds, e.unbinds = slices.DeleteFunc(e.binds, bound), slices.DeleteFunc(e.unbinds, bound)
+	e.steps = slices.DeleteFunc(e.steps, func(s sequence.Step) bool { return s.Event == event })
 }
 
 func (e *Engine) time(at ledger.Millis) {
@@ -204,20 +272,46 @@ func (e *Engine) setPolicy(p ledger.Policy) {
 		if s.evaluator != nil && !s.complete {
 			// What came before was judged by the policy of its time, and what broke it stays broken:
 			// goods that are added undo no harm.
-			for _, u := range s.evaluator.Uses(false) {
-				if c, ok := e.used(u, old); ok && u.Exceeded {
-					c.detail = bounded(c.detail, ledger.MaxReasonTextBytes)
+			for _, c := range e.ruleCauses(s, old, false) {
+				if c.exceeded {
 					e.broken = worsened(e.broken, c)
 				}
 			}
 		}
-		s.evaluator = coldchain.NewEvaluator(p, e.model.p.Hold)
+		e.regulate(s)
 		if !s.complete {
 			continue
 		}
 		for _, r := range s.early {
-			s.evaluator.Observe(r.at, r.value)
+			s.limits(r.at, r.value)
 		}
+	}
+}
+
+// regulate starts a device's accounts under the policy in force.
+func (e *Engine) regulate(s *instrument) {
+	s.evaluator, s.alarms = coldchain.NewEvaluator(*e.policy, e.model.p.Hold), nil
+	for _, set := range e.sets() {
+		s.alarms = append(s.alarms, coldchain.NewAlarms(*set, e.model.p.Hold))
+	}
+	s.monitor.SetRange(e.policy.Low, e.policy.High)
+}
+
+// sets are the model's alarms that are for the policy in force.
+func (e *Engine) sets() []*coldchain.AlarmSet {
+	var sets []*coldchain.AlarmSet
+	for i := range e.model.p.Alarms {
+		if a := &e.model.p.Alarms[i]; e.policy != nil && a.AppliesTo(e.policy) {
+			sets = append(sets, a)
+		}
+	}
+	return sets
+}
+
+func (s *instrument) limits(at ledger.Millis, value int32) {
+	s.evaluator.Observe(at, value)
+	for _, a := range s.alarms {
+		a.Observe(at, value)
 	}
 }
 
@@ -230,36 +324,80 @@ func (e *Engine) readings(in *feature.Input) error {
 		s = e.begin(in.Device)
 	}
 	s.cover(in)
-	for _, ch := range in.Channels {
-		if ch.Quantity != ledger.Temperature {
-			continue
+	var done [maxChannels]ledger.Quantity
+	for i, ch := range in.Channels {
+		if i < maxChannels {
+			if slices.Contains(done[:i], ch.Quantity) { // one channel a quantity
+				continue
+			}
+			done[i] = ch.Quantity
 		}
-		for i := range min(len(in.Times), len(ch.Values)) {
-			e.reading(s, in.Times[i], ch.Values[i])
+		n := min(len(in.Times), len(ch.Values))
+		if ch.Quantity == ledger.Temperature {
+			for k := range n {
+				e.reading(s, in.Times[k], ch.Values[k])
+			}
+		}
+		if c := e.channel(s, ch.Quantity); c != nil {
+			for k := range n {
+				if at := in.Times[k]; at >= ledger.EarliestTime && at <= latestTime {
+					c.observe(&e.model.p, at, ch.Values[k])
+				}
+			}
 		}
 	}
+	s.trace(e.scratch)
 	return nil
+}
+
+// trace appends the values that a verdict rests on.
+func (s *instrument) trace(c *canon.Coder) {
+	if s.evaluator != nil {
+		s.evaluator.Trace(c)
+	}
+	for _, a := range s.alarms {
+		a.Trace(c)
+	}
+	s.monitor.Trace(c)
+	s.drift.Trace(c)
+	s.energy.Trace(c)
+	for _, ch := range s.channels {
+		c.Float(&ch.worst)
+		canon.Int(c, &ch.step)
+	}
 }
 
 // begin starts a device's series. One that takes a removed device's place goes on with that one's
 // accounts, so that exchanging loggers renews no allowance.
 func (e *Engine) begin(device string) *instrument {
-	s := &instrument{
-		device: device, complete: true,
-		drift: detect.NewDrift(e.model.p.Drift), stuck: detect.NewStuck(e.model.p.Stuck),
-	}
+	s := e.blank()
+	s.device, s.complete = device, true
 	if e.policy != nil {
-		s.evaluator = coldchain.NewEvaluator(*e.policy, e.model.p.Hold)
+		e.regulate(s)
 		for _, old := range slices.Backward(e.series) {
 			if old.unbound && old.evaluator != nil {
 				accounts := *old.evaluator
 				s.evaluator, s.complete = &accounts, false
+				for i, a := range old.alarms {
+					levels := *a
+					s.alarms[i] = &levels
+				}
 				break
 			}
 		}
 	}
 	e.series = append(e.series, s)
 	return s
+}
+
+func (e *Engine) blank() *instrument {
+	log, err := journey.NewLog(journey.Most)
+	if err != nil {
+		panic(err) // the limit is a constant
+	}
+	return &instrument{
+		monitor: sensor.New(e.model.p.Sensor), drift: detect.NewDrift(e.model.p.Drift), energy: detect.NewEnergy(e.model.p.Energy), log: log,
+	}
 }
 
 // cover notes the segment as evidence.
@@ -278,10 +416,14 @@ func (s *instrument) cover(in *feature.Input) {
 	}
 }
 
-// reading takes one temperature. One that is not later than the last, or from no possible time, is
-// left out.
+// reading takes one temperature. One that is not later than the last is for the monitor alone, and one
+// from no possible time for nobody.
 func (e *Engine) reading(s *instrument, at ledger.Millis, value int32) {
-	if at < ledger.EarliestTime || at > latestTime || s.count > 0 && at <= s.last {
+	if at < ledger.EarliestTime || at > latestTime {
+		return
+	}
+	s.monitor.Observe(at, value)
+	if s.count > 0 && at <= s.last {
 		return
 	}
 	e.time(at)
@@ -300,12 +442,11 @@ func (e *Engine) reading(s *instrument, at ledger.Millis, value int32) {
 		}
 	}
 	if s.evaluator != nil {
-		s.evaluator.Observe(at, value)
-		s.evaluator.Trace(e.scratch)
+		s.limits(at, value)
 	}
 	s.drift.Observe(at, value)
-	s.drift.Trace(e.scratch)
-	s.stuck.Observe(at, value)
+	s.energy.Observe(at, value)
+	s.log.Observe(at, value)
 }
 
 // Due says whether a verdict may be given now by the policy's least time between windows.
@@ -316,8 +457,8 @@ func (e *Engine) Due(final, forced bool) bool {
 // Judge gives the verdict on all that was observed so far. Its From and To are the window: from
 // where the verdict before ended. Its evidence covers the journey.
 func (e *Engine) Judge(final bool) ledger.Verdict {
-	causes := e.causes(final)
-	score, reasons := combine(causes)
+	j := e.judgement(final)
+	score, reasons := combine(j.causes)
 	level := ledger.Clear
 	switch {
 	case score >= e.model.p.QuarantineAt:
@@ -327,7 +468,11 @@ func (e *Engine) Judge(final bool) ledger.Verdict {
 	}
 	v := ledger.Verdict{
 		Shipment: e.shipment, Window: e.window, Final: final, Model: e.model.Name(), Level: level, Score: score,
-		From: e.windowFrom, To: e.last, Reasons: reasons, Events: slices.Clone(e.events), Inputs: e.inputs,
+		From: e.windowFrom, To: e.last, Reasons: reasons, Events: slices.Clone(e.events), Inputs: e.inputs, Lane: j.lane,
+	}
+	if j.stratum != nil {
+		v.Stratum, v.PValue, v.Tail = j.stratum.Name, j.result.P, j.result.Tail
+		v.References = uint32(j.result.N) //nolint:gosec // at most calibrate.MaxRows
 	}
 	for _, s := range e.series {
 		v.Segments = append(v.Segments, s.ranges...)
@@ -340,12 +485,18 @@ func (e *Engine) Judge(final bool) ledger.Verdict {
 	canon.Uint(c, &e.window)
 	c.Bool(&final)
 	canon.Int(c, &score)
-	for i := range causes {
-		canon.String(c, &causes[i].code, feature.MaxText)
-		canon.Int(c, &causes[i].severity)
-		canon.Int(c, &causes[i].from)
-		canon.Int(c, &causes[i].to)
+	for i := range j.causes {
+		canon.String(c, &j.causes[i].code, feature.MaxText)
+		canon.Int(c, &j.causes[i].severity)
+		canon.Int(c, &j.causes[i].from)
+		canon.Int(c, &j.causes[i].to)
 	}
+	for i := range j.signals {
+		canon.String(c, &j.signals[i].Code, feature.MaxText)
+		canon.Int(c, &j.signals[i].Ratio)
+	}
+	canon.Int(c, &j.result.P)
+	canon.Int(c, &j.result.Score)
 	e.chain(&e.trace)
 	v.Trace = e.trace
 	e.window++
@@ -353,7 +504,34 @@ func (e *Engine) Judge(final bool) ledger.Verdict {
 	return v
 }
 
-const stateVersion = 2
+// Statistics are what the model's strata are calibrated with: each name once, the largest of all
+// devices. They are the same before and after Judge, for training.
+func (e *Engine) Statistics(final bool) []calibrate.Stat {
+	return statsOf(e.judgement(final).signals)
+}
+
+// Lane is the shipment's lane as verdicts name it, and the steps that were recorded of it so far, in
+// order of time; for training.
+func (e *Engine) Lane() (string, []sequence.Step) {
+	s := e.sequence()
+	return laneName(s.Lane()), s.Steps()
+}
+
+// Policy is the policy in force, nil if none; for training.
+func (e *Engine) Policy() *ledger.Policy { return e.policy }
+
+// Logs are the temperatures of each device, as the judgement of the whole journey sees them; for training.
+func (e *Engine) Logs() []journey.Readings {
+	var logs []journey.Readings
+	for _, s := range e.series {
+		if r := s.log.Readings(); len(r.Times) > 0 {
+			logs = append(logs, r)
+		}
+	}
+	return logs
+}
+
+const stateVersion = 3
 
 // MarshalBinary gives the state, from which Restore goes on as if nothing had happened.
 func (e *Engine) MarshalBinary() ([]byte, error) {
@@ -400,40 +578,40 @@ func (e *Engine) Code(c *canon.Coder) {
 		coldchain.CodePolicy(c, e.policy)
 	}
 	canon.Slice(c, &e.series, maxSeries, e.codeSeries)
-	canon.Slice(c, &e.broken, maxBroken, func(c *canon.Coder, k *cause) {
-		canon.String(c, &k.code, ledger.MaxReasonCodeBytes)
-		canon.Int(c, &k.severity)
-		canon.Int(c, &k.from)
-		canon.Int(c, &k.to)
-		canon.String(c, &k.detail, ledger.MaxReasonTextBytes)
-		if k.severity < 0 || k.severity > Million {
-			c.Fail("severity %d", k.severity)
-		}
-	})
+	canon.Slice(c, &e.broken, maxBroken, codeCause)
 	for _, list := range []*[]bind{&e.binds, &e.unbinds} {
 		canon.Slice(c, list, maxBinds, func(c *canon.Coder, b *bind) {
 			text(c, &b.device)
 			canon.Int(c, &b.at)
+			c.Raw(b.event[:])
 		})
 	}
 	canon.Slice(c, &e.findings, maxFindings, feature.CodeFinding)
 	canon.Uint(c, &e.moreOf)
 	canon.Slice(c, &e.events, maxEvents, func(c *canon.Coder, d *ledger.Digest) { c.Raw(d[:]) })
-	for _, t := range []*ledger.Millis{&e.shippedAt, &e.receivedAt, &e.endedAt} {
-		canon.Int(c, t)
+	canon.Slice(c, &e.steps, sequence.MaxSteps, func(c *canon.Coder, s *sequence.Step) {
+		canon.Int(c, &s.At)
+		c.Raw(s.Event[:])
+		text(c, &s.Name)
+		text(c, &s.Place)
+		text(c, &s.To)
+	})
+	for _, list := range []*[]move{&e.shipped, &e.received} {
+		canon.Slice(c, list, maxMoves, func(c *canon.Coder, m *move) {
+			canon.Int(c, &m.at)
+			c.Raw(m.event[:])
+			canon.Slice(c, &m.places, feature.MaxPlaces, text)
+		})
 	}
-	for _, b := range []*bool{&e.isShipped, &e.isReceived, &e.isEnded} {
-		c.Bool(b)
-	}
-	canon.Slice(c, &e.destinations, feature.MaxPlaces, text)
-	canon.Slice(c, &e.places, feature.MaxPlaces, text)
+	canon.Int(c, &e.endedAt)
+	c.Bool(&e.isEnded)
 	c.Raw(e.inputs[:])
 	c.Raw(e.trace[:])
 }
 
 func (e *Engine) codeSeries(c *canon.Coder, p **instrument) {
 	if c.Reading() {
-		*p = &instrument{drift: detect.NewDrift(e.model.p.Drift), stuck: detect.NewStuck(e.model.p.Stuck)}
+		*p = e.blank()
 	}
 	s := *p
 	canon.String(c, &s.device, feature.MaxText)
@@ -451,13 +629,28 @@ func (e *Engine) codeSeries(c *canon.Coder, p **instrument) {
 	has := s.evaluator != nil
 	c.Bool(&has)
 	if has {
+		if e.policy == nil {
+			c.Fail("accounts without a policy")
+			return
+		}
 		if c.Reading() {
-			s.evaluator = new(coldchain.Evaluator)
+			e.regulate(s)
 		}
 		s.evaluator.Code(c)
+		for _, a := range s.alarms {
+			a.Code(c)
+		}
 	}
+	s.monitor.Code(c)
 	s.drift.Code(c)
-	s.stuck.Code(c)
+	s.energy.Code(c)
+	s.log.Code(c)
+	canon.Slice(c, &s.channels, maxChannels, func(c *canon.Coder, p **channel) {
+		if c.Reading() {
+			*p = newChannel(&e.model.p, 0)
+		}
+		(*p).code(c)
+	})
 	canon.Slice(c, &s.ranges, maxRanges, func(c *canon.Coder, r *ledger.SegmentRange) {
 		canon.String(c, &r.Device, feature.MaxText)
 		canon.Uint(c, &r.First)

@@ -48,7 +48,7 @@ type RowResult struct {
 // channel that the policy limits, in degrees Celsius, or -1; it has no use without a policy. The
 // error is ErrInput.
 func NewLogger(m *Model, channels int, policy *ledger.Policy, temperature int) (*Logger, error) {
-	panel, err := series.NewPanel(series.Default(), channels)
+	panel, err := series.NewPanel(m.p.File.Settings(), channels)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %d channels, 1 to %d are taken", ErrInput, channels, series.MaxChannels)
 	}

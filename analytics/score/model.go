@@ -1,21 +1,28 @@
 // Package score is the deterministic scoring engine: model and inputs to verdict, bit for bit the
 // same on every machine, incrementally and with bounded state that can be saved at any point. The
-// chaincode's referee runs it too. It may import epcis, ledger, analytics/canon, analytics/feature,
-// analytics/detect and analytics/coldchain; no gonum, no clock, no goroutines, no function of math
+// chaincode's referee runs it too. It may import epcis, ledger, analytics/canon, analytics/calibrate,
+// analytics/feature, analytics/detect and analytics/coldchain; no gonum, no clock, no goroutines, no function of math
 // that rounds differently elsewhere, and no result that depends on map order.
 package score
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/waybill-dev/waybill/analytics/calibrate"
 	"github.com/waybill-dev/waybill/analytics/coldchain"
 	"github.com/waybill-dev/waybill/analytics/detect"
+	"github.com/waybill-dev/waybill/analytics/detect/journey"
+	"github.com/waybill-dev/waybill/analytics/detect/sensor"
+	"github.com/waybill-dev/waybill/analytics/detect/sequence"
+	"github.com/waybill-dev/waybill/analytics/detect/series"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
@@ -23,9 +30,15 @@ import (
 var ErrModel = errors.New("WB_MODEL: not a model")
 
 // Format is the only format of artefacts that this engine runs.
-const Format = "waybill-model/1"
+const Format = "waybill-model/2"
 
-const maxModelBytes = 1 << 20
+// Bounds of an artefact.
+const (
+	maxModelBytes = 8 << 20
+	maxStrata     = 1_000
+	maxAlarmSets  = 8
+	maxTraining   = 64
+)
 
 // Million is a score of one: scores, severities and contributions are counted in millionths.
 const Million = 1_000_000
@@ -33,14 +46,18 @@ const Million = 1_000_000
 // The codes of reasons that no policy's rule gives. A finding's code is FindingPrefix and the code
 // that the contract gave it.
 const (
-	CodeDrift         = "drift"
-	CodeStuck         = "sensor_stuck"
-	CodeMissing       = "readings_missing"
+	CodeDrift   = detect.CodeDrift
+	CodeStuck   = sensor.CodeStuck
+	CodeMissing = "readings_missing"
+	// CodeUnusual is that a channel's readings were unlike all that the logger wrote before them.
+	CodeUnusual       = "unusual"
 	CodeLoggerSwapped = "logger_swapped"
 	CodeDiverted      = "diverted"
 	FindingPrefix     = "finding:"
 	// CodeOtherFinding is the severity of findings that the model does not name.
 	CodeOtherFinding = "finding"
+	// CodeStatistic is the severity of statistics that the model does not name.
+	CodeStatistic = "statistic"
 )
 
 // Parameters are what a model artefact holds: integers only, so that its canonical form is exact.
@@ -52,16 +69,88 @@ type Parameters struct {
 	QuarantineAt int64 `json:"quarantine_at"`
 	// Within is the most that a rule adds to the score while it is kept, in millionths.
 	Within int64 `json:"within"`
+	// Alpha is the share of shipments like the accepted ones of their stratum, in millionths, that may be
+	// inspected for being unusual. Rules, sensors and findings are outside of it.
+	Alpha int64 `json:"alpha"`
 	// Hold is how long a reading stands for at most.
 	Hold ledger.Millis `json:"hold_ms"`
 	// Gap is how long a logger may be silent.
 	Gap ledger.Millis `json:"gap_ms"`
 	// Severities are what a broken rule adds at least, in millionths, by code in ascending order. A
 	// code that is not named adds nothing.
-	Severities []Severity          `json:"severities"`
-	Drift      detect.DriftParams  `json:"drift"`
-	Stuck      detect.StuckParams  `json:"stuck"`
-	Training   map[string]Training `json:"training,omitempty"`
+	Severities []Severity           `json:"severities"`
+	Drift      detect.DriftParams   `json:"drift"`
+	Energy     detect.EnergyParams  `json:"energy"`
+	Sensor     sensor.Params        `json:"sensor"`
+	Alarms     []coldchain.AlarmSet `json:"alarms,omitempty"`
+	// File scores the rows of a file, one by one; Series a shipment's channels, of each the mean over
+	// steps of SeriesStep.
+	File       SeriesParams   `json:"file_series"`
+	Series     SeriesParams   `json:"shipment_series"`
+	SeriesStep ledger.Millis  `json:"series_step_ms"`
+	Journey    journey.Params `json:"journey"`
+	// Lanes are what accepted shipments' events were like, whatever the policy.
+	Lanes *sequence.LaneTable `json:"lanes,omitempty"`
+	// Strata are what accepted shipments gave, by name in ascending order.
+	Strata   []Stratum           `json:"strata,omitempty"`
+	Training map[string]Training `json:"training,omitempty"`
+}
+
+// Stratum is what accepted shipments of a policy and a lane gave.
+type Stratum struct {
+	Name    string             `json:"name"` // see StratumName
+	Table   calibrate.Table    `json:"table"`
+	Journey *journey.Reference `json:"journey,omitempty"` // of temperatures
+}
+
+// AnyLane is the lane of a stratum of all lanes of a policy, for shipments whose own has none.
+const AnyLane = "*"
+
+// StratumName names the stratum of a policy and a lane, or of AnyLane.
+func StratumName(policy, lane string) string { return policy + "|" + lane }
+
+// SeriesParams are series.Settings in integers.
+type SeriesParams struct {
+	Warmup     int   `json:"warmup"`
+	Shingle    int   `json:"shingle"`
+	Neighbours int   `json:"neighbours"`
+	References int   `json:"references"`
+	Every      int   `json:"every"`
+	Refit      int   `json:"refit"`
+	Shrink     int64 `json:"shrink"` // millionths
+	Gap        int64 `json:"gap"`
+	Bins       int   `json:"bins"`
+	Days       int   `json:"days"`
+	Block      int   `json:"block"`
+	Blocks     int   `json:"blocks"`
+	MinBlocks  int   `json:"min_blocks"`
+	Top        int   `json:"top"`
+	Refractory int   `json:"refractory"`
+	Clearly    int64 `json:"clearly"`   // millionths
+	Notable    int64 `json:"notable"`   // millionths
+	AlarmP     int64 `json:"alarm_ppb"` // parts in a billion
+}
+
+// SeriesParamsOf gives settings in integers; what is finer than those is rounded.
+func SeriesParamsOf(s series.Settings) SeriesParams {
+	return SeriesParams{
+		Warmup: s.Warmup, Shingle: s.Shingle, Neighbours: s.Neighbours, References: s.References, Every: s.Every, Refit: s.Refit,
+		Shrink: parts(s.Shrink, Million), Gap: s.Gap, Bins: s.Bins, Days: s.Days, Block: s.Block, Blocks: s.Blocks, MinBlocks: s.MinBlocks,
+		Top: s.Top, Refractory: s.Refractory, Clearly: parts(s.Clearly, Million), Notable: parts(s.Notable, Million), AlarmP: parts(s.AlarmP, billion),
+	}
+}
+
+const billion = 1_000_000_000
+
+func parts(v, of float64) int64 { return int64(float64(v*of) + 0.5) }
+
+// Settings gives the settings that the integers stand for.
+func (p SeriesParams) Settings() series.Settings {
+	return series.Settings{
+		Warmup: p.Warmup, Shingle: p.Shingle, Neighbours: p.Neighbours, References: p.References, Every: p.Every, Refit: p.Refit,
+		Shrink: float64(p.Shrink) / Million, Gap: p.Gap, Bins: p.Bins, Days: p.Days, Block: p.Block, Blocks: p.Blocks, MinBlocks: p.MinBlocks,
+		Top: p.Top, Refractory: p.Refractory, Clearly: float64(p.Clearly) / Million, Notable: float64(p.Notable) / Million, AlarmP: float64(p.AlarmP) / billion,
+	}
 }
 
 // Severity is what a code adds to a score at least.
@@ -88,15 +177,39 @@ func NewModel(p Parameters) (*Model, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(p, "", "  ")
+	text, err := json.MarshalIndent(p, "", " ")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	text = append(text, '\n')
+	text = append(compact(text), '\n')
 	if len(text) > maxModelBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrModel, len(text))
 	}
 	return &Model{p: p, bytes: text, digest: sha256.Sum256(text)}, nil
+}
+
+// Draft gives a model in training, whose strata may have no tables yet: engines run on it and state no
+// p-values of those. Its parameters are not checked, and it has no digest and no artefact.
+func Draft(p Parameters) *Model { return &Model{p: p} }
+
+// compact writes lists of numbers on one line.
+func compact(text []byte) []byte {
+	out := text[:0]
+	for i := 0; i < len(text); i++ {
+		if text[i] == '[' {
+			if n := bytes.IndexByte(text[i:], ']'); n > 0 && len(bytes.Trim(text[i+1:i+n], "0123456789-, \n")) == 0 {
+				for _, b := range text[i : i+n+1] {
+					if b != ' ' && b != '\n' {
+						out = append(out, b)
+					}
+				}
+				i += n
+				continue
+			}
+		}
+		out = append(out, text[i])
+	}
+	return out
 }
 
 // ParseModel reads an artefact. It refuses every form but the canonical one, so that a model has
@@ -139,8 +252,32 @@ func (p *Parameters) check() error {
 		return fmt.Errorf("%w: within %d", ErrModel, p.Within)
 	case p.Hold <= 0 || p.Gap <= 0:
 		return fmt.Errorf("%w: hold %d ms, gap %d ms", ErrModel, p.Hold, p.Gap)
-	case !p.Drift.Valid() || !p.Stuck.Valid():
+	case p.Alpha <= 0 || p.Alpha > Million/2:
+		return fmt.Errorf("%w: alpha %d", ErrModel, p.Alpha)
+	case !p.Drift.Valid() || !p.Energy.Valid() || !p.Sensor.Valid() || !p.Journey.Valid():
 		return fmt.Errorf("%w: parameters of a detector", ErrModel)
+	case !p.File.Settings().Valid() || !p.Series.Settings().Valid() || p.SeriesStep <= 0 || p.SeriesStep > 24*3_600_000:
+		return fmt.Errorf("%w: settings of the series", ErrModel)
+	case len(p.Alarms) > maxAlarmSets || len(p.Strata) > maxStrata || len(p.Training) > maxTraining:
+		return fmt.Errorf("%w: %d alarm sets, %d strata, %d notes on training", ErrModel, len(p.Alarms), len(p.Strata), len(p.Training))
+	}
+	if p.Lanes != nil {
+		if err := p.Lanes.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrModel, err)
+		}
+	}
+	for i := range p.Alarms {
+		if !p.Alarms[i].Valid() {
+			return fmt.Errorf("%w: alarms of %q", ErrModel, p.Alarms[i].Source)
+		}
+	}
+	for i := range p.Strata {
+		if err := p.Strata[i].check(); err != nil {
+			return err
+		}
+		if i > 0 && p.Strata[i-1].Name >= p.Strata[i].Name {
+			return fmt.Errorf("%w: stratum %q is not in order", ErrModel, p.Strata[i].Name)
+		}
 	}
 	for i, s := range p.Severities {
 		if s.Millionths < 0 || s.Millionths > Million || len(s.Code) > ledger.MaxReasonCodeBytes || i > 0 && p.Severities[i-1].Code >= s.Code {
@@ -150,17 +287,37 @@ func (p *Parameters) check() error {
 	return nil
 }
 
+func (s *Stratum) check() error {
+	if s.Name == "" || len(s.Name) > ledger.MaxStratumBytes {
+		return fmt.Errorf("%w: stratum of a name of %d bytes", ErrModel, len(s.Name))
+	}
+	if err := s.Table.Check(); err != nil {
+		return fmt.Errorf("%w: stratum %s: %w", ErrModel, s.Name, err)
+	}
+	if s.Journey != nil && !s.Journey.Valid() {
+		return fmt.Errorf("%w: stratum %s: reference journey", ErrModel, s.Name)
+	}
+	return nil
+}
+
+// stratum finds what accepted shipments of a policy and a lane gave, else of the policy and any lane;
+// nil if the model has neither.
+func (p *Parameters) stratum(policy, lane string) *Stratum {
+	for _, l := range []string{lane, AnyLane} {
+		if l == "" {
+			continue
+		}
+		i, ok := slices.BinarySearchFunc(p.Strata, StratumName(policy, l), func(s Stratum, name string) int { return cmp.Compare(s.Name, name) })
+		if ok {
+			return &p.Strata[i]
+		}
+	}
+	return nil
+}
+
 // severity is what a code adds, and false if the model does not name it.
 func (p *Parameters) severity(code string) (int64, bool) {
-	i, ok := slices.BinarySearchFunc(p.Severities, code, func(s Severity, code string) int {
-		switch {
-		case s.Code < code:
-			return -1
-		case s.Code > code:
-			return 1
-		}
-		return 0
-	})
+	i, ok := slices.BinarySearchFunc(p.Severities, code, func(s Severity, code string) int { return cmp.Compare(s.Code, code) })
 	if !ok {
 		return 0, false
 	}
@@ -170,7 +327,7 @@ func (p *Parameters) severity(code string) (int64, bool) {
 // Parameters gives a copy of what the artefact holds.
 func (m *Model) Parameters() Parameters {
 	p := m.p
-	p.Severities = slices.Clone(p.Severities)
+	p.Severities, p.Alarms, p.Strata, p.Training = slices.Clone(p.Severities), slices.Clone(p.Alarms), slices.Clone(p.Strata), maps.Clone(p.Training)
 	return p
 }
 
@@ -184,11 +341,14 @@ func (m *Model) Digest() ledger.Digest { return m.digest }
 func (m *Model) Name() string { return m.p.ID + "@" + m.digest.String() }
 
 // BaseParameters are the parameters before training: the severities and the durations, which are
-// decided and not fitted, and a detector that training completes.
+// decided and not fitted, and detectors that training completes. There are no strata.
 func BaseParameters(id string) Parameters {
 	const minute = 60_000
-	return Parameters{
-		Format: Format, ID: id, InspectAt: 300_000, QuarantineAt: 800_000, Within: 60_000, Hold: 6 * 60 * minute, Gap: 2 * 60 * minute,
+	own := series.Default()
+	own.References, own.Blocks, own.Bins = 128, 80, 48
+	own.Every = 4
+	p := Parameters{
+		Format: Format, ID: id, InspectAt: 300_000, QuarantineAt: 800_000, Within: 60_000, Alpha: 10_000, Hold: 6 * 60 * minute, Gap: 2 * 60 * minute,
 		Severities: []Severity{
 			{string(coldchain.AboveRange), 900_000},
 			{string(coldchain.BelowRange), 900_000},
@@ -200,16 +360,33 @@ func BaseParameters(id string) Parameters {
 			{FindingPrefix + string(ledger.FindingEventIDMismatch), 0},
 			{FindingPrefix + string(ledger.FindingMovedAfterDecommission), 900_000},
 			{FindingPrefix + string(ledger.FindingShippedByNonHolder), 600_000},
+			{FindingPrefix + string(ledger.FindingImpossibleJourney), 600_000},
+			{FindingPrefix + string(ledger.FindingPackedTwice), 600_000},
 			{string(coldchain.Frozen), 950_000},
 			{CodeLoggerSwapped, 600_000},
 			{string(coldchain.MKTExceeded), 900_000},
 			{CodeMissing, 350_000},
-			{CodeStuck, 450_000},
+			{sensor.CodeStuck, 450_000},
+			{sensor.CodeRail, 450_000},
+			{sensor.CodeFlatline, 400_000},
+			{sensor.CodeClock, 350_000},
+			{sensor.CodeUnit, 450_000},
+			{sensor.CodeSpikes, 350_000},
+			{sensor.CodeResolution, 100_000},
+			{CodeStatistic, 350_000},
 		},
 		Drift: detect.DriftParams{
 			Step: 10 * minute, Warmup: 12, LevelGain: 10_000, SpreadGain: 20_000, SpreadFloor: 100, Huber: 1_500_000,
 			Clip: 3_000_000, Slack: 1_000_000, Threshold: 20_000_000,
 		},
-		Stuck: detect.StuckParams{For: 90 * minute, Readings: 30},
+		Energy: detect.DefaultEnergy(), Sensor: sensor.Default(), Alarms: []coldchain.AlarmSet{coldchain.WHOShipping()},
+		File: SeriesParamsOf(series.Default()), Series: SeriesParamsOf(own), SeriesStep: minute, Journey: journey.Default(),
 	}
+	for i := range p.Alarms {
+		for _, l := range p.Alarms[i].Levels {
+			p.Severities = append(p.Severities, Severity{l.Code, 900_000})
+		}
+	}
+	slices.SortFunc(p.Severities, func(a, b Severity) int { return cmp.Compare(a.Code, b.Code) })
+	return p
 }

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/waybill-dev/waybill/analytics/calibrate"
+	"github.com/waybill-dev/waybill/analytics/canon"
 	"github.com/waybill-dev/waybill/analytics/coldchain"
 	"github.com/waybill-dev/waybill/analytics/detect"
+	"github.com/waybill-dev/waybill/analytics/detect/sensor"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
@@ -18,6 +21,24 @@ type cause struct {
 	severity int64 // millionths
 	from, to ledger.Millis
 	detail   string
+	counter  string // what would have cleared it
+	count    int64  // readings or events
+	exceeded bool   // of a rule: broken
+}
+
+func codeCause(c *canon.Coder, k *cause) {
+	canon.String(c, &k.code, ledger.MaxReasonCodeBytes)
+	canon.Int(c, &k.severity)
+	canon.Int(c, &k.from)
+	canon.Int(c, &k.to)
+	canon.String(c, &k.detail, ledger.MaxReasonTextBytes)
+	canon.String(c, &k.counter, ledger.MaxReasonTextBytes)
+	canon.Int(c, &k.count)
+	c.Bool(&k.exceeded)
+	if k.severity < 0 || k.severity > Million || k.count < 0 {
+		c.Fail("severity %d, count %d", k.severity, k.count)
+		k.severity, k.count = 0, 0
+	}
 }
 
 // listed is the least severity of a cause that is told.
@@ -66,6 +87,7 @@ func combine(causes []cause) (int64, []ledger.Reason) {
 		rest -= contribution
 		reasons = append(reasons, ledger.Reason{
 			Code: c.code, Contribution: contribution, From: c.from, To: max(c.from, c.to), Detail: bounded(c.detail, ledger.MaxReasonTextBytes),
+			Counterfactual: bounded(c.counter, ledger.MaxReasonTextBytes), Count: c.count,
 		})
 	}
 	if len(reasons) > 0 {
@@ -86,29 +108,77 @@ func bounded(s string, limit int) string {
 	return s
 }
 
-// causes are all that speaks against the shipment so far.
-func (e *Engine) causes(final bool) []cause {
-	causes := e.policyCauses(final)
-	causes = append(causes, e.sensorCauses(final)...)
-	causes = append(causes, e.journeyCauses()...)
-	causes = append(causes, e.findingCauses()...)
-	return slices.DeleteFunc(causes, func(c cause) bool { return c.severity < listed })
+// judgement is what a verdict is made of.
+type judgement struct {
+	causes  []cause
+	signals []told // the statistics
+	lane    string
+	stratum *Stratum // nil: no p-value is stated
+	result  calibrate.Result
 }
 
-// policyCauses takes for each rule the series that speaks the most against the shipment.
+// judgement takes together all that speaks against the shipment so far. It changes nothing.
+func (e *Engine) judgement(final bool) judgement {
+	steps := e.sequence()
+	j := judgement{lane: laneName(steps.Lane())}
+	if e.policy != nil {
+		j.stratum = e.model.p.stratum(e.policy.ID, j.lane)
+	}
+	j.signals = e.statistics(final, steps, j.stratum)
+	j.causes = e.policyCauses(final)
+	j.causes = append(j.causes, e.sensorCauses(final)...)
+	j.causes = append(j.causes, e.statisticCauses(&j)...)
+	j.causes = append(j.causes, e.journeyCauses()...)
+	j.causes = append(j.causes, e.findingCauses()...)
+	j.causes = slices.DeleteFunc(j.causes, func(c cause) bool { return c.severity < listed })
+	return j
+}
+
+// policyCauses takes for each rule the device that speaks the most against the shipment.
 func (e *Engine) policyCauses(final bool) []cause {
 	worst := slices.Clone(e.broken)
 	for _, s := range e.series {
 		if s.evaluator == nil {
 			continue
 		}
-		for _, u := range s.evaluator.Uses(final) {
-			if c, ok := e.used(u, e.policy); ok {
-				worst = worsened(worst, c)
-			}
+		for _, c := range e.ruleCauses(s, e.policy, final) {
+			worst = worsened(worst, c)
 		}
 	}
 	return worst
+}
+
+// doubtedMost is the share of a rule's time in which the readings may be doubtful and still condemn.
+const doubtedMost = Million / 2
+
+// ruleCauses are what a device's readings say of the policy's rules. Nonsense condemns no goods: where a
+// logger was not to be believed for most of the time in question the rule asks for an inspection.
+func (e *Engine) ruleCauses(s *instrument, p *ledger.Policy, final bool) []cause {
+	var causes []cause
+	for _, u := range s.evaluator.Uses(final) {
+		if c, ok := e.used(u, p); ok {
+			causes = append(causes, c)
+		}
+	}
+	for _, a := range s.alarms {
+		for _, u := range a.Uses(p) {
+			if c, ok := e.alarmed(u); ok {
+				causes = append(causes, c)
+			}
+		}
+	}
+	for i := range causes {
+		c := &causes[i]
+		if !c.exceeded {
+			continue
+		}
+		if share, why := s.monitor.Doubted(c.from, c.to); share > doubtedMost {
+			own, _ := e.model.p.severity(why)
+			c.severity, c.exceeded = min(c.severity, max(own, e.model.p.InspectAt)), false
+			c.detail += fmt.Sprintf(" But %s is not to be believed for most of that time (%s).", logger(s.device), strings.ReplaceAll(why, "_", " "))
+		}
+	}
+	return causes
 }
 
 // worsened has one cause for each code, the one that speaks the most against the shipment.
@@ -125,21 +195,67 @@ func worsened(causes []cause, c cause) []cause {
 
 // used grades how a rule's allowance was used, false if that is not to be told.
 func (e *Engine) used(u coldchain.Use, p *ledger.Policy) (cause, bool) {
-	c := cause{code: string(u.Rule), from: u.From, to: u.To, detail: tell(u, p)}
+	c := cause{code: string(u.Rule), from: u.From, to: u.To, detail: tell(u, p), exceeded: u.Exceeded}
 	own, ok := e.model.p.severity(c.code)
 	switch {
 	case !ok:
 		return c, false
 	case u.Exceeded && u.Rule == coldchain.MKTExceeded:
 		c.severity = own // degrees over a limit are no multiple of an allowance
+		c.counter = clears(u, p)
 	case u.Exceeded:
 		c.severity = graded(own, u.Used, u.Allowed)
+		c.counter = clears(u, p)
 	case u.Rule == coldchain.MKTExceeded:
 		return c, false
 	default:
 		c.severity = e.model.p.Within * min(Million, share(u.Used, u.Allowed)) / Million
 	}
 	return c, true
+}
+
+// alarmed grades an alarm of the model's, which counts like a rule.
+func (e *Engine) alarmed(u coldchain.AlarmUse) (cause, bool) {
+	own, ok := e.model.p.severity(u.Level.Code)
+	c := cause{code: u.Level.Code, from: u.From, to: u.To, count: u.Readings, exceeded: u.Exceeded}
+	side, back := "At or above", "below"
+	if u.Level.Below {
+		side, back = "At or below", "above"
+	}
+	kind := "without a break"
+	if u.Level.Cumulative {
+		kind = "in all"
+	}
+	c.detail = fmt.Sprintf("%s %s for %s %s, furthest %s; an alarm of this kind is %s.", side, degrees(u.Level.At), span(u.Used), kind, degrees(u.Worst), span(int64(u.Level.For)))
+	if u.Exceeded {
+		c.severity = graded(own, u.Used, int64(u.Level.For))
+		c.counter = fmt.Sprintf("Back %s %s %s earlier would have raised no alarm.", back, degrees(u.Level.At), span(max(60_000, u.Used-int64(u.Level.For))))
+	} else {
+		c.severity = e.model.p.Within * min(Million, share(u.Used, int64(u.Level.For))) / Million
+	}
+	return c, ok
+}
+
+// clears is what would have kept a broken rule.
+func clears(u coldchain.Use, p *ledger.Policy) string {
+	earlier := span(max(60_000, u.Used-u.Allowed))
+	switch u.Rule {
+	case coldchain.AboveRange:
+		return fmt.Sprintf("Back at %s or below %s earlier would have kept the allowance.", degrees(p.ExcursionHigh), earlier)
+	case coldchain.BelowRange:
+		return fmt.Sprintf("Back at %s or above %s earlier would have kept the allowance.", degrees(p.ExcursionLow), earlier)
+	case coldchain.ExcursionBudget:
+		return fmt.Sprintf("Back inside %s to %s %s earlier would have kept the allowance.", degrees(p.Low), degrees(p.High), earlier)
+	case coldchain.MKTExceeded:
+		return fmt.Sprintf("A mean kinetic temperature lower by %s would have kept the limit.", degrees(u.Worst-p.MKTMax))
+	case coldchain.Frozen:
+		if p.FreezeBelow == nil {
+			return ""
+		}
+		return fmt.Sprintf("Back above %s %s earlier would have kept the allowance.", degrees(*p.FreezeBelow), earlier)
+	default:
+		return ""
+	}
 }
 
 func tell(u coldchain.Use, p *ledger.Policy) string {
@@ -164,45 +280,83 @@ func tell(u coldchain.Use, p *ledger.Policy) string {
 	}
 }
 
-// sensorCauses are what the detectors and the silence of a logger say.
+// sensorCauses are what the loggers themselves give cause to look at, one cause for each code.
 func (e *Engine) sensorCauses(final bool) []cause {
-	var drift, stuck, missing cause
-	worse := func(to *cause, c cause) {
-		if c.severity > to.severity {
-			*to = c
-		}
-	}
+	var causes []cause
 	for _, s := range e.series {
-		name := logger(s.device)
-		if r := s.drift.Result(); r.Alarm || r.Ratio >= Million/2 {
-			c := e.detected(CodeDrift, r.Alarm && e.nearsLimit(r), r.Ratio)
-			direction := "up"
-			if !r.Up {
-				direction = "down"
-			}
-			c.from, c.to = r.From, r.To
-			c.detail = fmt.Sprintf("The temperature at %s crept %s for %s, by more than the usual variation explains.", name, direction, span(int64(r.To-r.From)))
-			worse(&drift, c)
-		}
-		if r := s.stuck.Result(); r.Alarm || r.Ratio >= Million/2 {
-			c := e.detected(CodeStuck, r.Alarm, r.Ratio)
-			c.from, c.to = r.From, r.To
-			c.detail = fmt.Sprintf("%s repeated %s for %s: it measured nothing in that time.", capital(name), degrees(int32(r.Shift)), span(int64(r.To-r.From))) //nolint:gosec // a temperature
-			worse(&stuck, c)
-		}
 		if s.gap > e.model.p.Gap {
 			own, _ := e.model.p.severity(CodeMissing)
-			worse(&missing, cause{
+			causes = worsened(causes, cause{
 				code: CodeMissing, severity: own, from: s.gapFrom, to: s.gapFrom + s.gap,
-				detail: fmt.Sprintf("%s was silent for %s; %s are allowed.", capital(name), span(int64(s.gap)), span(int64(e.model.p.Gap))),
+				detail:  fmt.Sprintf("%s was silent for %s; %s are allowed.", capital(logger(s.device)), span(int64(s.gap)), span(int64(e.model.p.Gap))),
+				counter: fmt.Sprintf("A reading at least every %s would have cleared it; what the logger still holds is judged when it is recorded.", span(int64(e.model.p.Gap))),
 			})
+		}
+		for _, signal := range s.monitor.Signals(final) {
+			c := e.instrumental(s, signal)
+			if c.code == CodeMissing && slices.ContainsFunc(causes, func(o cause) bool { return o.code == CodeMissing }) {
+				continue // the silence is told
+			}
+			causes = worsened(causes, c)
 		}
 	}
 	if final && len(e.binds) > 0 {
-		worse(&missing, e.unobserved())
+		causes = worsened(causes, e.unobserved())
 	}
-	return []cause{drift, stuck, missing}
+	return causes
 }
+
+// instrumental is the cause of a monitor's signal.
+func (e *Engine) instrumental(s *instrument, signal detect.Signal) cause {
+	c := cause{code: signal.Code, from: signal.From, to: signal.To, count: signal.Count}
+	if c.code == sensor.CodeDropout {
+		c.code = CodeMissing
+	}
+	own, _ := e.model.p.severity(c.code)
+	c.severity = own
+	if !signal.IsAlarm() {
+		c.severity = 0
+		if signal.Ratio >= Million/2 {
+			c.severity = min(own, e.model.p.Within*min(Million, signal.Ratio)/Million)
+		}
+	}
+	name, length := capital(logger(s.device)), span(int64(signal.To-signal.From))
+	value, limit := degrees(clipped(signal.Value)), degrees(clipped(signal.Limit))
+	switch signal.Code {
+	case sensor.CodeStuck:
+		c.detail = fmt.Sprintf("%s repeated %s for %s: it measured nothing in that time.", name, value, length)
+		c.counter = fmt.Sprintf("Another reading within %s would have cleared it.", span(signal.Limit))
+	case sensor.CodeRail:
+		c.detail = fmt.Sprintf("%s told %s, which is the mark of a broken sensor.", name, value)
+		c.counter = "Readings that a sensor can give would have cleared it: inspect the logger."
+	case sensor.CodeFlatline:
+		c.detail = fmt.Sprintf("%s hardly moved for %s: by %s in all, where it moved by %s at its quietest.", name, length, value, limit)
+		c.counter = fmt.Sprintf("Readings that move by %s in such a time would have cleared it.", limit)
+	case sensor.CodeDropout:
+		c.detail = fmt.Sprintf("%s left out %d readings; %s are lost, %s are allowed.", name, signal.Count, span(signal.Value), span(signal.Limit))
+		c.counter = "What the logger still holds is judged when it is recorded."
+	case sensor.CodeClock:
+		ahead := "ahead"
+		if signal.Value < 0 {
+			ahead = "back"
+		}
+		c.detail = fmt.Sprintf("The clock of %s was set %s by %s.", logger(s.device), ahead, span(max(signal.Value, -signal.Value)))
+		c.counter = fmt.Sprintf("A clock that is set by at most %s would have cleared it.", span(signal.Limit))
+	case sensor.CodeUnit:
+		c.detail = fmt.Sprintf("%s told degrees of another unit for %s: %s stands for %s.", name, length, value, limit)
+		c.counter = "Readings in one unit would have cleared it: inspect the logger."
+	case sensor.CodeSpikes:
+		c.detail = fmt.Sprintf("%s told %d single wild readings, such as %s after %s.", name, signal.Count, value, limit)
+		c.counter = "Neighbours that agree with them would have cleared it: inspect the logger."
+	case sensor.CodeResolution:
+		c.detail = fmt.Sprintf("%s began to count in steps of %s, before in steps of %s: another sensor, or another setting.", name, value, limit)
+	default:
+		c.detail = fmt.Sprintf("%s gives cause for doubt (%s).", name, signal.Code)
+	}
+	return c
+}
+
+func clipped(v int64) int32 { return int32(max(-1<<31, min(1<<31-1, v))) }
 
 // unobserved is the longer time at either end of a journey of which no logger's reading tells, though one
 // was bound: a logger that stops for good leaves no gap between two readings. Like every silence it
@@ -226,6 +380,7 @@ func (e *Engine) unobserved() cause {
 	if begin == 0 {
 		c.severity, c.from, c.to = own, first.at, e.last
 		c.detail = fmt.Sprintf("No reading of %s was recorded for the whole journey.", logger(first.device))
+		c.counter = "What the logger still holds is judged when it is recorded."
 		return c
 	}
 	for _, silence := range [][2]ledger.Millis{{first.at, begin}, {end, e.endedAt}} {
@@ -234,32 +389,8 @@ func (e *Engine) unobserved() cause {
 			continue
 		}
 		c.severity, c.from, c.to = own, silence[0], silence[1]
+		c.counter = "Readings within that time of both ends would have cleared it; what the logger still holds is judged when it is recorded."
 		c.detail = fmt.Sprintf("No logger told anything for %s at one end of the journey; %s are allowed.", span(int64(length)), span(int64(e.model.p.Gap)))
-	}
-	return c
-}
-
-// nearsLimit tells whether a drift has used up more than half of the room that lay between where
-// the series began and the limit of the recommended range. Temperatures wander inside their limits
-// on most real journeys; only what may leave them speaks against the goods. Without a policy
-// nothing is known of the goods.
-func (e *Engine) nearsLimit(r detect.Result) bool {
-	if e.policy == nil {
-		return false
-	}
-	room, shift := int64(e.policy.High)-r.Began, r.Shift
-	if !r.Up {
-		room, shift = r.Began-int64(e.policy.Low), -r.Shift
-	}
-	return 2*shift > room
-}
-
-// detected grades a detector's result.
-func (e *Engine) detected(code string, alarm bool, ratio int64) cause {
-	own, _ := e.model.p.severity(code)
-	c := cause{code: code, severity: e.model.p.Within * min(Million, ratio) / Million}
-	if alarm {
-		c.severity = own
 	}
 	return c
 }
@@ -267,30 +398,56 @@ func (e *Engine) detected(code string, alarm bool, ratio int64) cause {
 // journeyCauses are what does not fit in where it went and what measured it.
 func (e *Engine) journeyCauses() []cause {
 	var causes []cause
-	if e.isReceived && len(e.destinations) > 0 && len(e.places) > 0 && !slices.ContainsFunc(e.places, func(p string) bool { return slices.Contains(e.destinations, p) }) {
+	if shipped, received, ok := e.diverted(); ok {
 		own, _ := e.model.p.severity(CodeDiverted)
 		causes = append(causes, cause{
-			code: CodeDiverted, severity: own, from: e.shippedAt, to: e.receivedAt,
-			detail: fmt.Sprintf("Received at %s, but it was shipped to %s.", place(e.places[0]), place(e.destinations[0])),
+			code: CodeDiverted, severity: own, from: e.shippedAt(), to: received.at, count: 1,
+			detail:  fmt.Sprintf("Received at %s, but it was shipped to %s.", place(received.places[0]), place(shipped.places[0])),
+			counter: fmt.Sprintf("Receipt at %s, or a shipping event for where it was received, would have cleared it.", place(shipped.places[0])),
 		})
 	}
 	if old, b, ok := e.swapped(); ok {
 		own, _ := e.model.p.severity(CodeLoggerSwapped)
 		causes = append(causes, cause{
-			code: CodeLoggerSwapped, severity: own, from: b.at, to: b.at,
-			detail: fmt.Sprintf("%s was put in the place of %s on the way, between shipping and receipt.", capital(logger(b.device)), logger(old)),
+			code: CodeLoggerSwapped, severity: own, from: b.at, to: b.at, count: 1,
+			detail:  fmt.Sprintf("%s was put in the place of %s on the way, between shipping and receipt.", capital(logger(b.device)), logger(old)),
+			counter: "One logger from shipping to receipt, or a second beside it, would have cleared it.",
 		})
 	}
 	return causes
 }
 
+// diverted gives the shipping and the receipt that do not fit, if both say where.
+func (e *Engine) diverted() (shipped, received move, ok bool) {
+	if len(e.shipped) == 0 || len(e.received) == 0 {
+		return shipped, received, false
+	}
+	// Shipped on from where it was sent: the last destination counts.
+	shipped, received = e.shipped[len(e.shipped)-1], e.received[len(e.received)-1]
+	ok = len(shipped.places) > 0 && len(received.places) > 0 &&
+		!slices.ContainsFunc(received.places, func(p string) bool { return slices.Contains(shipped.places, p) })
+	return shipped, received, ok
+}
+
+// shippedAt is when it was shipped first.
+func (e *Engine) shippedAt() ledger.Millis {
+	var at ledger.Millis
+	for i, m := range e.shipped {
+		if i == 0 || m.at < at {
+			at = m.at
+		}
+	}
+	return at
+}
+
 // swapped finds a device that was bound under way, between shipping and receipt, when another was
 // removed under way that had been bound before. A second logger beside the first is no exchange.
 func (e *Engine) swapped() (old string, b bind, ok bool) {
-	if !e.isShipped {
+	if len(e.shipped) == 0 {
 		return "", bind{}, false
 	}
-	underWay := func(at ledger.Millis) bool { return at > e.shippedAt && (!e.isEnded || at < e.endedAt) }
+	begun := e.shippedAt()
+	underWay := func(at ledger.Millis) bool { return at > begun && (!e.isEnded || at < e.endedAt) }
 	for _, b := range e.binds {
 		if !underWay(b.at) {
 			continue
@@ -319,12 +476,16 @@ func (e *Engine) findingCauses() []cause {
 		if !ok {
 			severity, _ = e.model.p.severity(CodeOtherFinding)
 		}
-		causes = append(causes, cause{code: code, severity: severity, detail: bounded(f.Detail, ledger.MaxReasonTextBytes-40)})
+		causes = append(causes, cause{
+			code: code, severity: severity, detail: bounded(f.Detail, ledger.MaxReasonTextBytes-40), count: 1,
+			counter: "It is closed when an event is recorded that explains it, or when one of its events is declared in error by who recorded it.",
+		})
 		more = append(more, 0)
 	}
 	for i, n := range more {
 		if n > 0 {
 			causes[i].detail += fmt.Sprintf(" And %d more of the kind.", n)
+			causes[i].count += int64(n)
 		}
 	}
 	return causes

@@ -129,7 +129,7 @@ func TestWhatSpeaksAgainstAShipment(t *testing.T) {
 		{"frozen", []feature.Input{withPolicy, bind(a, start), good, measured(a, 1, start+11*hour, flat(90, -2_000)...)}, false, ledger.Quarantine, []string{"frozen", "below_range"}, "the goods may have frozen"},
 		{"budget", []feature.Input{withPolicy, bind(a, start), measured(a, 0, start, flat(300, 9_000)...)}, false, ledger.Quarantine, []string{"excursion_budget"}, "Outside 2.0 °C to 8.0 °C for 4 h 59 min in all"},
 		{"the policy comes late", []feature.Input{bind(a, start), measured(a, 0, start, flat(60, 16_000)...), withPolicy}, false, ledger.Quarantine, []string{"above_range"}, ""},
-		{"stuck", []feature.Input{withPolicy, bind(a, start), measured(a, 0, start, repeat(200, 5_000)...)}, false, ledger.Inspect, []string{"sensor_stuck"}, "Logger 9520002A repeated 5.0 °C for 3 h 19 min"},
+		{"stuck", []feature.Input{withPolicy, bind(a, start), measured(a, 0, start, append(flat(60, 5_000), repeat(200, 5_010)...)...)}, false, ledger.Inspect, []string{"sensor_stuck"}, "Logger 9520002A repeated 5.0 °C for 3 h 19 min"},
 		{"silent", []feature.Input{withPolicy, bind(a, start), good, measured(a, 1, start+14*hour, flat(60, 5_000)...)}, false, ledger.Inspect, []string{"readings_missing"}, "was silent for 4 h"},
 		{"never a reading", []feature.Input{withPolicy, bind(a, start), shipped, received("https://id.gs1.org/414/9520003000011")}, true, ledger.Inspect, []string{"readings_missing"}, "No reading of logger 9520002A"},
 		{"diverted", []feature.Input{withPolicy, bind(a, start), shipped, good, received("https://id.gs1.org/414/9520003000998")}, true, ledger.Inspect, []string{"diverted"}, "Received at the place with GLN 9520003000998, but it was shipped to the place with GLN 9520003000011."},

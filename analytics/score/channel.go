@@ -1,0 +1,108 @@
+package score
+
+import (
+	"github.com/waybill-dev/waybill/analytics/canon"
+	"github.com/waybill-dev/waybill/analytics/coldchain"
+	"github.com/waybill-dev/waybill/analytics/detect/series"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+)
+
+// channel follows one quantity of a device: how unlike its own past is each step of it? A step is
+// the mean of the readings in it, so that a logger of a reading a second costs no more than one of a
+// reading a minute, and of a shock the largest, which a mean would hide.
+type channel struct {
+	quantity ledger.Quantity
+	step     int64 // number of the step being gathered
+	sum      int64
+	largest  int32
+	count    int64
+	scorer   *series.Scorer
+
+	worst   float64 // least P so far, 1 where nothing stood out
+	worstAt ledger.Millis
+	value   int64 // of that step
+	reason  series.Reason
+}
+
+// leastP is below every P that a scorer gives and a number whose logarithm is one.
+const leastP = 1e-307
+
+func newChannel(p *Parameters, q ledger.Quantity) *channel {
+	scorer, err := series.New(p.Series.Settings())
+	if err != nil {
+		panic(err) // a model's settings were checked
+	}
+	return &channel{quantity: q, scorer: scorer, worst: 1}
+}
+
+// channel finds a device's quantity; nil for one that no ledger knows.
+func (e *Engine) channel(s *instrument, q ledger.Quantity) *channel {
+	for _, c := range s.channels {
+		if c.quantity == q {
+			return c
+		}
+	}
+	if q < ledger.Temperature || q > ledger.Door || len(s.channels) == maxChannels {
+		return nil
+	}
+	c := newChannel(&e.model.p, q)
+	s.channels = append(s.channels, c)
+	return c
+}
+
+// observe takes the next reading. One of an earlier step than the last is left out.
+func (c *channel) observe(p *Parameters, at ledger.Millis, value int32) {
+	n := int64(at) / int64(p.SeriesStep)
+	if c.count > 0 && n != c.step {
+		if n < c.step {
+			return
+		}
+		c.close(p)
+		c.sum, c.count = 0, 0
+	}
+	if c.count == 0 || value > c.largest {
+		c.largest = value
+	}
+	c.step = n
+	c.sum += int64(value)
+	c.count++
+}
+
+func (c *channel) close(p *Parameters) {
+	v := float64(c.sum) / float64(c.count)
+	if c.quantity == ledger.Shock {
+		v = float64(c.largest)
+	}
+	at := ledger.Millis(c.step * int64(p.SeriesStep))
+	r, err := c.scorer.Observe(at, v)
+	if err != nil || r.P >= c.worst {
+		return
+	}
+	c.worst, c.worstAt, c.value, c.reason = r.P, at, int64(v), r.Reason
+}
+
+// ratio is -ln P of the worst step over that of an alarm, in millionths, where the channel is one of so many.
+func (c *channel) ratio(p *Parameters, of int) int64 {
+	all := min(1, float64(c.worst*float64(of)))
+	if all >= 1 {
+		return 0
+	}
+	return int64(coldchain.Ln(all) / coldchain.Ln(float64(p.Series.AlarmP)/billion) * Million)
+}
+
+func (c *channel) code(k *canon.Coder) {
+	canon.Uint(k, &c.quantity)
+	canon.Int(k, &c.step)
+	canon.Int(k, &c.sum)
+	canon.Int(k, &c.largest)
+	canon.Int(k, &c.count)
+	c.scorer.Code(k)
+	k.Float(&c.worst)
+	canon.Int(k, &c.worstAt)
+	canon.Int(k, &c.value)
+	canon.String(k, &c.reason, ledger.MaxReasonCodeBytes)
+	if c.count < 0 || !(c.worst >= leastP && c.worst <= 1) {
+		k.Fail("channel of %d readings, probability %v", c.count, c.worst)
+		c.count, c.worst = 0, 1
+	}
+}

@@ -1,0 +1,319 @@
+package score
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/analytics/calibrate"
+	"github.com/waybill-dev/waybill/analytics/detect"
+	"github.com/waybill-dev/waybill/analytics/detect/journey"
+	"github.com/waybill-dev/waybill/analytics/detect/sequence"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+)
+
+// told is a statistic and what measured it. A statistic orders shipments by how odd they are, and
+// means nothing by itself until a stratum calibrates it.
+type told struct {
+	detect.Signal
+	device   string
+	quantity ledger.Quantity
+	word     string // of a series: what is unusual
+	level    int64  // of a drift: the level it began at
+	shift    int64  // and how far it went, in the direction of the sign
+}
+
+// statistics are all that a stratum calibrates. Each grows as a journey goes on, or stays, so that a
+// p-value of a journey under way is never below that of the whole one but for what came to light.
+func (e *Engine) statistics(final bool, steps *sequence.Sequence, stratum *Stratum) []told {
+	var all []told
+	judged := 0
+	for _, s := range e.series {
+		if s.count == 0 && len(s.channels) == 0 {
+			continue
+		}
+		// What nothing was seen of is zero and not left out: a shipment with a statistic is no odder
+		// than one without.
+		drift := told{Signal: detect.Signal{Code: CodeDrift}}
+		for _, g := range s.drift.Signals(final) {
+			r := s.drift.Result()
+			drift = told{Signal: g, level: r.Began, shift: r.Shift}
+		}
+		energy := told{Signal: detect.Signal{Code: detect.CodeEnergy}}
+		for _, g := range s.energy.Signals(final) {
+			energy.Signal = g
+		}
+		own := []told{drift, energy, s.unusual(&e.model.p)}
+		if final && judged < maxJudged {
+			judged++
+			own = append(own, e.whole(s, stratum)...)
+		}
+		for i := range own {
+			own[i].device, own[i].Subject = s.device, detect.SubjectChain
+		}
+		all = append(all, own...)
+	}
+	for _, g := range steps.Signals(nil, e.last, final) {
+		all = append(all, told{Signal: g})
+	}
+	return all
+}
+
+// unusual is the most unusual step of a device's channels.
+func (s *instrument) unusual(p *Parameters) told {
+	t := told{Signal: detect.Signal{Code: CodeUnusual}}
+	for _, c := range s.channels {
+		r := c.ratio(p, len(s.channels))
+		if r <= t.Ratio {
+			continue
+		}
+		t.Ratio, t.Value, t.quantity, t.word = r, c.value, c.quantity, string(c.reason)
+		t.From, t.To, t.Count = c.worstAt, c.worstAt+p.SeriesStep, 1
+	}
+	return t
+}
+
+// whole judges a device's whole journey.
+func (e *Engine) whole(s *instrument, stratum *Stratum) []told {
+	var ref *journey.Reference
+	if stratum != nil {
+		ref = stratum.Journey
+	}
+	r, err := journey.Judge(e.model.p.Journey, s.log.Readings(), ref)
+	if err != nil {
+		return nil // parameters and reference were checked, and a log's readings are in order
+	}
+	var all []told
+	for _, statistic := range r.Statistics {
+		all = append(all, told{Signal: statistic.Signal()})
+	}
+	return all
+}
+
+// statsOf gives each statistic once, the largest of all devices, in the order in which they come.
+func statsOf(all []told) []calibrate.Stat {
+	var stats []calibrate.Stat
+	for _, t := range all {
+		i := slices.IndexFunc(stats, func(s calibrate.Stat) bool { return s.Name == t.Code })
+		if i < 0 {
+			stats = append(stats, calibrate.Stat{Name: t.Code, Value: t.Ratio})
+		} else {
+			stats[i].Value = max(stats[i].Value, t.Ratio)
+		}
+	}
+	return stats
+}
+
+// statisticCauses are what the statistics say. With a stratum they are judged together: at a p-value of at
+// most α they ask for an inspection, and never for more by themselves. Without one only what calibrates
+// itself speaks: a channel unlike all its past, and a drift that uses up the product's room.
+func (e *Engine) statisticCauses(j *judgement) []cause {
+	if j.stratum == nil {
+		return e.selfCalibrated(j.signals)
+	}
+	t, stats := &j.stratum.Table, statsOf(j.signals)
+	j.result = t.P(stats)
+	if j.result.Component < 0 {
+		j.stratum, j.result = nil, calibrate.Result{} // nothing was measured yet
+		return e.selfCalibrated(j.signals)
+	}
+	var causes []cause
+	for _, part := range t.Explain(nil, stats) {
+		name := stats[part.Index].Name
+		at := slices.IndexFunc(j.signals, func(s told) bool { return s.Code == name && s.Ratio == stats[part.Index].Value })
+		s := j.signals[at]
+		c := e.statistic(s)
+		own := c.severity
+		clear, known := t.Clear(e.model.p.Alpha, name)
+		alone := known && s.Ratio > clear
+		switch {
+		case j.result.P <= e.model.p.Alpha && part.Index == j.result.Component:
+			c.detail += " " + e.compared(j)
+		case j.result.P <= e.model.p.Alpha && alone:
+			// It would have been enough by itself.
+			c.severity = min(own, e.model.p.Within)
+		case s.Ratio >= Million/2 && part.P <= 10*e.model.p.Alpha:
+			c.severity = min(own, e.model.p.Within*min(Million, s.Ratio)/Million)
+		default:
+			continue
+		}
+		if alone {
+			c.counter = usual(s, clear)
+		}
+		causes = append(causes, c)
+	}
+	return causes
+}
+
+// compared says what the p-value compares with.
+func (e *Engine) compared(j *judgement) string {
+	lane := "of its lane"
+	if strings.HasSuffix(j.stratum.Name, "|"+AnyLane) {
+		lane = "of its policy"
+	}
+	n := int64(j.result.N)
+	if j.result.Tail {
+		return fmt.Sprintf("None of %d accepted shipments %s was as unusual; p %s is a model's extrapolation.", n, lane, probability(j.result.P))
+	}
+	// p is rounded up from (1 + so many)/(n + 1).
+	least := max(0, j.result.P*(n+1)/Million-1)
+	return fmt.Sprintf("Of %d accepted shipments %s %d were at least as unusual: p %s.", n, lane, least, probability(j.result.P))
+}
+
+// probability writes millionths with three digits at least.
+func probability(p int64) string {
+	s := strings.TrimRight(fmt.Sprintf("0.%06d", min(p, Million-1)), "0")
+	if len(s) < 5 {
+		s += strings.Repeat("0", 5-len(s))
+	}
+	return s
+}
+
+func (e *Engine) selfCalibrated(signals []told) []cause {
+	var causes []cause
+	for _, s := range signals {
+		c := e.statistic(s)
+		switch {
+		case s.Code == CodeUnusual && s.IsAlarm():
+			c.counter = "Readings such as the logger gave before would have cleared it."
+		case s.Code == CodeDrift && s.IsAlarm() && e.nearsLimit(s):
+			c.counter = "A level that kept half of the room between where it began and the product's limit would have cleared it."
+		case s.Code == CodeDrift && s.Ratio >= Million/2:
+			c.severity = e.model.p.Within * min(Million, s.Ratio) / Million
+		default:
+			continue
+		}
+		causes = worsened(causes, c)
+	}
+	return causes
+}
+
+// nearsLimit tells whether a drift has used up more than half of the room that lay between where
+// the series began and the limit of the recommended range. Temperatures wander inside their limits
+// on most real journeys; only what may leave them speaks against the goods. Without a policy
+// nothing is known of the goods.
+func (e *Engine) nearsLimit(s told) bool {
+	if e.policy == nil {
+		return false
+	}
+	room, shift := int64(e.policy.High)-s.level, s.shift
+	if s.shift < 0 {
+		room, shift = s.level-int64(e.policy.Low), -s.shift
+	}
+	return 2*shift > room
+}
+
+// statistic is the cause that a statistic is if it condemns.
+func (e *Engine) statistic(s told) cause {
+	own, ok := e.model.p.severity(s.Code)
+	if !ok {
+		own, _ = e.model.p.severity(CodeStatistic)
+	}
+	c := cause{code: s.Code, severity: own, from: s.From, to: s.To, count: s.Count}
+	name, length := logger(s.device), span(int64(s.To-s.From))
+	value, limit := degrees(clipped(s.Value)), degrees(clipped(s.Limit))
+	switch s.Code {
+	case CodeDrift:
+		direction := "up"
+		if s.shift < 0 {
+			direction = "down"
+		}
+		c.detail = fmt.Sprintf("The temperature at %s crept %s for %s, by more than the usual variation explains.", name, direction, length)
+	case detect.CodeEnergy:
+		c.detail = fmt.Sprintf("The temperature at %s swung wider for %s than before: %s from its level in the mean.", name, length, value)
+	case CodeUnusual:
+		c.detail = fmt.Sprintf("The %s at %s was unlike all that it told before (%s).", strings.ReplaceAll(s.quantity.String(), "_", " "), name, strings.ReplaceAll(s.word, "_", " "))
+	case journey.WindowEnergy:
+		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from the journey's own level, against %s.", length, name, value, limit)
+	case journey.Discord:
+		c.detail = fmt.Sprintf("For %s the temperature at %s went as at no other time of the journey: %s away, against %s.", length, name, value, limit)
+	case journey.WindowResidual:
+		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s off what came before and after, against %s.", length, name, value, limit)
+	case journey.ReferenceDistance:
+		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from what is usual in that part of the journey, against %s.", length, name, value, limit)
+	case sequence.CodeDwellLong:
+		c.detail = fmt.Sprintf("%s passed between two steps; up to %s are usual.", capital(span(s.Value)), span(s.Limit))
+	case sequence.CodeDwellShort:
+		c.detail = fmt.Sprintf("Only %s passed between two steps; at least %s are usual.", span(s.Value), span(s.Limit))
+	case sequence.CodeTransition:
+		c.detail = fmt.Sprintf("A step followed that %d accepted shipments of the lane took.", s.Count)
+		c.count = 1
+	case sequence.CodeRoute:
+		c.detail = fmt.Sprintf("It was at a place where %d accepted shipments of the lane were.", s.Count)
+		c.count = 1
+	default:
+		c.detail = fmt.Sprintf("Its %s was unusual.", strings.ReplaceAll(s.Code, "_", " "))
+	}
+	if s.Code == sequence.CodeDwellLong || s.Code == sequence.CodeDwellShort {
+		c.count = 2 // the events at either end
+	}
+	return c
+}
+
+// usual is the largest value of a statistic that would have been clear, in words.
+func usual(s told, clear int64) string {
+	switch s.Code {
+	case journey.WindowEnergy, journey.Discord, journey.WindowResidual, journey.ReferenceDistance:
+		// The ratio is a straight line of the value's size: through its own point and, at one, the limit.
+		size := max(s.Value, -s.Value)
+		if s.Ratio != Million && size < 1<<40 && s.Limit < 1<<40 {
+			allowed := float64(size-s.Limit) / float64(s.Ratio-Million)
+			bound := float64(s.Limit) + float64(allowed*float64(clear-Million))
+			if bound > 0 {
+				return fmt.Sprintf("Up to %s would have been usual.", degrees(clipped(int64(bound))))
+			}
+		}
+	case sequence.CodeDwellLong, sequence.CodeDwellShort:
+		// The ratio counts in logarithms: ln(1 + minutes) lies so many spreads from its centre, and the
+		// limit one.
+		return fmt.Sprintf("%s of what lies between the usual time and the bound of %s would have been usual.", percent(clear, Million), span(s.Limit))
+	case sequence.CodeTransition:
+		return "A step that accepted shipments of the lane took would have cleared it."
+	case sequence.CodeRoute:
+		return "A place where accepted shipments of the lane were would have cleared it."
+	default:
+	}
+	return fmt.Sprintf("Up to %s of it would have been usual.", percent(clear, max(1, s.Ratio)))
+}
+
+func percent(a, b int64) string {
+	if a <= 0 {
+		return "0 %"
+	}
+	return fmt.Sprintf("%d %%", share(a, b)/10_000)
+}
+
+// sequence orders the steps that hold.
+func (e *Engine) sequence() *sequence.Sequence {
+	s := sequence.New(e.model.p.Lanes)
+	for _, step := range e.steps {
+		s.Observe(step)
+	}
+	return s
+}
+
+// laneName is a lane of places as verdicts write it: the digits of a GLN, else the identifier. It is
+// empty where a place is not of a form that fits a name.
+func laneName(lane string) string {
+	from, to, ok := strings.Cut(lane, " > ")
+	if !ok {
+		return ""
+	}
+	name := gln(from) + ">" + gln(to)
+	if gln(from) == "" || gln(to) == "" || len(name) > ledger.MaxLaneBytes {
+		return ""
+	}
+	return name
+}
+
+func gln(place string) string {
+	if i := strings.LastIndex(place, "/414/"); i >= 0 {
+		place = place[i+len("/414/"):]
+	}
+	for i := range len(place) {
+		if place[i] <= ' ' || place[i] > '~' || place[i] == '>' || place[i] == '|' {
+			return ""
+		}
+	}
+	return place
+}
