@@ -435,7 +435,7 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 		}
 	}
 	many := exponential(100, 4)
-	for i := range MaxComponents + 1 {
+	for i := range many {
 		many[i] = []Stat{{fmt.Sprint("s", i), 1}}
 	}
 	if _, err := Fit(many, Config{}); !errors.Is(err, ErrTable) {

@@ -67,7 +67,8 @@ func (c *Config) complete() error {
 // as Fit divides a list of n. Whatever else is fitted to accepted shipments and shapes the statistics
 // (lane tables, profiles of journeys, thresholds) must be fitted to references only, or to shipments
 // that are not in the list: a statistic is smaller on what it was fitted to, so that calibrating
-// shipments would no longer be exchangeable with further ones. The errors are Fit's.
+// shipments would no longer be exchangeable with further ones. Where several lists share shipments,
+// divide those once and use FitParts. The errors are Fit's.
 func Split(n int, cfg Config) (references, calibrating []int, err error) {
 	if err = cfg.complete(); err == nil {
 		err = checkRows(n)
@@ -116,13 +117,32 @@ func Fit(rows [][]Stat, cfg Config) (Table, error) {
 	if err := checkRows(len(rows)); err != nil {
 		return Table{}, err
 	}
-	names, err := namesOf(rows)
+	first, second := cfg.split(len(rows))
+	return FitParts(pick(rows, first), pick(rows, second), cfg)
+}
+
+// FitParts is Fit for shipments that the caller has divided, by anything but their values: where several
+// tables and what their statistics rest on share one division. It takes 20 references and 19 others at
+// least. The errors are Fit's.
+func FitParts(reference, calibration [][]Stat, cfg Config) (Table, error) {
+	if err := cfg.complete(); err != nil {
+		return Table{}, err
+	}
+	if len(reference) < leastReference || len(calibration) < leastCalibration {
+		return Table{}, fmt.Errorf("%w: %d references and %d others, at least %d and %d are needed", ErrTooFew,
+			len(reference), len(calibration), leastReference, leastCalibration)
+	}
+	if len(reference) > MaxRows || len(calibration) > MaxRows-len(reference) {
+		return Table{}, fmt.Errorf("%w: %d and %d rows, at most %d", ErrTable, len(reference), len(calibration), MaxRows)
+	}
+	names, err := namesOf(reference)
 	if err != nil {
 		return Table{}, err
 	}
-	first, second := cfg.split(len(rows))
-	t := Table{Given: len(rows)}
-	reference, calibration := pick(rows, first), pick(rows, second)
+	if _, err = namesOf(calibration); err != nil {
+		return Table{}, err
+	}
+	t := Table{Given: len(reference) + len(calibration)}
 
 	cuts := make([]int64, len(names))
 	for k, name := range names {
@@ -139,7 +159,7 @@ func Fit(rows [][]Stat, cfg Config) (Table, error) {
 	for k, name := range names {
 		values := column(reference, name)
 		if len(values) == 0 {
-			// Known to the calibration part or to trimmed references only: nothing to compare with.
+			// Known to trimmed references only: nothing to compare with.
 			continue
 		}
 		c := Component{Name: name, Reference: newSample(values), Cut: cuts[k]}
