@@ -90,7 +90,11 @@ func masterKeys(m ledger.MasterDatum) ([]string, error) {
 	keys := []string{own, version}
 	switch m.Kind() {
 	case ledger.MasterPrefix:
-		return prefixesBefore(keys, m.Prefix.Prefix)
+		if keys, err = prefixesBefore(keys, m.Prefix.Prefix); err != nil || m.Prefix.To == "" {
+			return keys, err
+		}
+		digest, err := wire.MasterDigest(m)
+		return append(keys, wire.WaitingKey(m.Version, digest)), err
 	case ledger.MasterPlace:
 		return prefixKeys(keys, m.Place.ID)
 	case ledger.MasterProduct:
@@ -146,7 +150,12 @@ func (t *transaction) registerMaster(m ledger.MasterDatum, digest ledger.Digest)
 	if view.Latest, err = t.repository.Master(m.Kind(), m.ID()...); err != nil {
 		return err
 	}
-	if m.Kind() == ledger.MasterRules {
+	book, err := t.repository.Rulebook()
+	if err != nil {
+		return err
+	}
+	view.Keepers = book.Rules.Keepers
+	if m.Kind() == ledger.MasterRules || m.Prefix != nil && m.Prefix.To != "" {
 		if view.Waiting, err = t.repository.Waiting(m.Version, digest); err != nil {
 			return err
 		}
@@ -167,16 +176,12 @@ func (t *transaction) registerMaster(m ledger.MasterDatum, digest ledger.Digest)
 	if decision.Datum.Pending {
 		ref.Waiting = digest[:]
 		answer.Message = fmt.Sprintf("waits for more keepers to register the same: %s of %s did",
-			strings.Join(decision.Datum.Approvals, ", "), strings.Join(view.Latest.Rules.Keepers, ", "))
+			strings.Join(decision.Datum.Approvals, ", "), strings.Join(view.Keepers, ", "))
 		if err := t.repository.PutWaiting(decision.Datum); err != nil {
 			return err
 		}
 	} else {
 		if err := t.repository.CreateMaster(decision.Datum); err != nil {
-			return err
-		}
-		book, err := t.repository.Rulebook()
-		if err != nil {
 			return err
 		}
 		if err := t.repository.PutRulebook(book.Shelve(decision.Datum)); err != nil {

@@ -108,9 +108,10 @@ func readEvents(entries []wire.EventEntry, mspID string) []eventInput {
 		if in.event, in.err = ledger.ReadEvent(c.context, entry.Context, entry.Body); in.err != nil {
 			continue
 		}
-		if items += len(in.event.Items); items > ledger.MaxBatchItems {
-			in.err = fmt.Errorf("%w: the events up to this one name %d instances, at most %d are allowed in a batch", ledger.ErrTooLarge, items, ledger.MaxBatchItems)
-			items -= len(in.event.Items)
+		weight := in.event.Weight()
+		if items += weight; items > ledger.MaxBatchItems {
+			in.err = fmt.Errorf("%w: the events up to this one name %d instances and amounts of lots, at most %d are allowed in a batch", ledger.ErrTooLarge, items, ledger.MaxBatchItems)
+			items -= weight
 			continue
 		}
 		in.err = in.name(mspID)

@@ -11,7 +11,7 @@ const (
 	// pi in fixed point: π × 2^60, rounded.
 	pi = 3_622_009_729_038_561_421
 	// halfMeridian is half the Earth's circumference, metres: no two points are further apart.
-	halfMeridian = 20_015_120
+	halfMeridian = 20_015_115
 
 	quarterTurn = 90_000_000 // millionths of a degree
 	fullTurn    = 360_000_000

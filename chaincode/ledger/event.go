@@ -82,8 +82,8 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 		seen[p] = struct{}{}
 		in.Items = append(in.Items, p)
 	}
-	if len(in.Items) > MaxEventItems {
-		return EventInput{}, refuse(ErrTooLarge, "an event of %d instances, at most %d are allowed", len(in.Items), MaxEventItems)
+	if n := in.Weight(); n > MaxEventItems {
+		return EventInput{}, refuse(ErrTooLarge, "an event of %d instances and amounts of lots, at most %d are allowed", n, MaxEventItems)
 	}
 	switch id := event.EventID; {
 	case id == "":
@@ -96,6 +96,22 @@ func ReadEvent(context *epcis.Context, raw, body []byte) (EventInput, error) {
 		in.Claims = id
 	}
 	return in, nil
+}
+
+// Weight is how many states of items and accounts the event may bear on, of which MaxEventItems and
+// MaxBatchItems are the bounds: its instances, and each lot in each unit that it states an amount of.
+func (in EventInput) Weight() int {
+	n := len(in.Items)
+	if len(in.Amounts) == 0 {
+		return n
+	}
+	seen := make(map[[2]string]struct{}, len(in.Amounts))
+	for _, a := range in.Amounts {
+		if a.Exact && strings.Contains(a.Class, lotPart) {
+			seen[[2]string{a.Class, a.UOM}] = struct{}{}
+		}
+	}
+	return n + len(seen)
 }
 
 // locate reads where the event happened and where what it ships goes.

@@ -440,8 +440,8 @@ func (j *judge) journey(from, to Step) error {
 		speed = distance * int64(time.Hour/time.Millisecond) / took64
 	}
 	j.add(newFinding(FindingImpossibleJourney, j.item.EPC, to.Event, from.Event,
-		"The item was at %s at %s and at %s at %s: %d m in %s, faster than the %d m/h allowed.",
-		from.Place, stamp(from.At), to.Place, stamp(to.At), distance, span(took), limit).measured(speed, limit, "m/h"))
+		"The item was at %s at %s and at %s at %s: %s km in %s, faster than the %s km/h allowed.",
+		from.Place, stamp(from.At), to.Place, stamp(to.At), thousandths(distance), span(took), thousandths(limit)).measured(speed, limit, "m/h"))
 	return nil
 }
 
@@ -450,6 +450,9 @@ func within(distance int64, took Millis, limit int64) bool {
 	high, low := bits.Mul64(uint64(limit), uint64(took))                          //nolint:gosec // neither is negative
 	return high > 0 || low >= uint64(distance)*uint64(time.Hour/time.Millisecond) //nolint:gosec // not negative
 }
+
+// thousandths writes a number of thousandths, such as metres, in units, such as kilometres.
+func thousandths(n int64) string { return (Micro(n) * 1_000).String() }
 
 // span writes a length of time for a person.
 func span(m Millis) string {

@@ -46,10 +46,11 @@ type MasterDatum struct {
 }
 
 // Prefix is an organisation's claim of a GS1 company prefix: what bears it is the organisation's to
-// register. The first claim counts.
+// register. The first claim counts, until its holder hands the prefix over, or a majority of the rules'
+// keepers gives it to another organisation: a claim is a word, and the contract cannot ask GS1.
 type Prefix struct {
 	Prefix string `cbor:"1,keyasint"` // 4 to 12 digits
-	// To is the organisation that the prefix is handed over to; empty in a claim.
+	// To is the organisation that the prefix is handed over or given to; empty in a claim.
 	To string `cbor:"2,keyasint,omitempty"`
 }
 
@@ -186,7 +187,7 @@ func CheckMaster(m MasterDatum) error {
 		if !isDigits(m.Prefix.Prefix, minPrefixDigits, maxPrefixDigits) {
 			return refuse(ErrSchema, "a GS1 company prefix is of %d to %d digits, not %.40q", minPrefixDigits, maxPrefixDigits, m.Prefix.Prefix)
 		}
-		if (m.Version == 1) != (m.Prefix.To == "") {
+		if m.Version > 1 && m.Prefix.To == "" {
 			return refuse(ErrSchema, "version 1 claims a prefix for the organisation that registers it; a later one hands it over to another")
 		}
 		return checkOrganisations("the new holder", nonEmpty(m.Prefix.To), 1)
@@ -350,8 +351,10 @@ type MasterView struct {
 	Holder func(prefix string) (string, error)
 	// Place gives the latest version of a place, nil if it is not registered.
 	Place func(id string) (*MasterDatum, error)
-	// Waiting is the version of the rules with this content that waits for approvals, if any.
+	// Waiting is the version of the rules, or of a prefix, with this content that waits for approvals, if any.
 	Waiting *MasterDatum
+	// Keepers are those of the rules in force, ascending; none without rules.
+	Keepers []string
 }
 
 // MasterDecision is what becomes of a datum.
@@ -361,7 +364,8 @@ type MasterDecision struct {
 }
 
 // DecideMaster decides on a datum that CheckMaster passed. A version is written once and follows the
-// one before. A prefix is its first claimant's until handed over; a GS1 place or product belongs to
+// one before. A prefix is its first claimant's until it hands it
+// over or a majority of the rules' keepers gives it to another; a GS1 place or product belongs to
 // the holder of its prefix, another place to who registered it first, a lane to the owner of the place
 // that it begins at, and the rules to the majority of their keepers.
 func DecideMaster(m MasterDatum, view MasterView, tx Tx) (MasterDecision, error) {
@@ -387,14 +391,47 @@ func DecideMaster(m MasterDatum, view MasterView, tx Tx) (MasterDecision, error)
 	if err != nil {
 		return MasterDecision{}, err
 	}
-	if owner != tx.Actor.MSPID {
+	given := m.Prefix != nil && m.Prefix.To != ""
+	switch {
+	case given && (owner != tx.Actor.MSPID || m.Version == 1):
+		return decideGift(m, owner, view, tx)
+	case owner != tx.Actor.MSPID:
 		return MasterDecision{}, refuse(ErrUnauthorised, "the %s is %s's to register", m.Kind(), owner)
 	}
 	m.Owner = owner
-	if m.Prefix != nil && m.Prefix.To != "" {
+	if given {
 		m.Owner = m.Prefix.To
 	}
 	return MasterDecision{Status: StatusRecorded, Datum: m}, nil
+}
+
+// decideGift counts the keepers of the rules who give a prefix to an organisation, whoever holds it or the
+// prefix that it is a part of.
+func decideGift(m MasterDatum, owner string, view MasterView, tx Tx) (MasterDecision, error) {
+	if _, keeper := slices.BinarySearch(view.Keepers, tx.Actor.MSPID); !keeper {
+		return MasterDecision{}, refuse(ErrUnauthorised, "the prefix is %s's to register; more than half of the rules' keepers (%s) may give it to another organisation",
+			owner, strings.Join(view.Keepers, ", "))
+	}
+	m, again := m.approved(view, tx)
+	if again {
+		return MasterDecision{Status: StatusDuplicate, Datum: *view.Waiting}, nil
+	}
+	if m.Pending = 2*len(m.Approvals) <= len(view.Keepers); !m.Pending {
+		m.Owner = m.Prefix.To
+	}
+	return MasterDecision{Status: StatusRecorded, Datum: m}, nil
+}
+
+// approved adds the actor to those who registered the same; again tells that it did before.
+func (m MasterDatum) approved(view MasterView, tx Tx) (_ MasterDatum, again bool) {
+	if view.Waiting != nil {
+		m.Approvals = slices.Clone(view.Waiting.Approvals)
+	}
+	i, again := slices.BinarySearch(m.Approvals, tx.Actor.MSPID)
+	if !again {
+		m.Approvals = slices.Insert(m.Approvals, i, tx.Actor.MSPID)
+	}
+	return m, again
 }
 
 // masterOwner tells whose a datum is to register.
@@ -461,18 +498,14 @@ func decideRules(m MasterDatum, view MasterView, tx Tx) (MasterDecision, error) 
 		m.Approvals = []string{tx.Actor.MSPID}
 		return MasterDecision{Status: StatusRecorded, Datum: m}, nil
 	}
-	keepers := view.Latest.Rules.Keepers
+	keepers := view.Keepers
 	if _, keeper := slices.BinarySearch(keepers, tx.Actor.MSPID); !keeper {
 		return MasterDecision{}, refuse(ErrUnauthorised, "the rules are kept by %s", strings.Join(keepers, ", "))
 	}
-	if view.Waiting != nil {
-		m.Approvals = slices.Clone(view.Waiting.Approvals)
-	}
-	i, again := slices.BinarySearch(m.Approvals, tx.Actor.MSPID)
+	m, again := m.approved(view, tx)
 	if again {
 		return MasterDecision{Status: StatusDuplicate, Datum: *view.Waiting}, nil
 	}
-	m.Approvals = slices.Insert(m.Approvals, i, tx.Actor.MSPID)
 	m.Pending = 2*len(m.Approvals) <= len(keepers)
 	return MasterDecision{Status: StatusRecorded, Datum: m}, nil
 }
