@@ -191,7 +191,7 @@ func slow(w *windows) (energy, discord, residual float64) {
 				d := float64(x[i+o] - x[j+o])
 				sum += d * d
 			}
-			key := [2]int{lag / m, 0}
+			key := [2]int{(lag - m) / max(m, leastBlock), 0}
 			if j > i {
 				key[1] = 1
 			}

@@ -103,10 +103,14 @@ func TestWhatEachStatisticFinds(t *testing.T) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	r := lane(1, 4000, minute, fault{})
-	for b.Loop() {
-		if _, err := Judge(Default(), r, nil); err != nil {
-			b.Fatal(err)
-		}
+	for _, step := range []ledger.Millis{minute, 5 * minute, 15 * minute} {
+		b.Run(fmt.Sprintf("4000 readings %d minutes apart", step/minute), func(b *testing.B) {
+			r := lane(1, 4000, step, fault{})
+			for b.Loop() {
+				if _, err := Judge(Default(), r, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

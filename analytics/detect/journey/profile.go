@@ -2,10 +2,13 @@ package journey
 
 import "math"
 
-const mostNeighbours = 16
+const (
+	mostNeighbours = 16
+	leastBlock     = 16 // lags; to look through the nearest of each costs as much as so many lags
+)
 
 // discord finds the window that is farthest from the windows nearest to it: the matrix profile (Yeh
-// et al. 2016) with several neighbours, of which no two lie in the same block of lags, so that a
+// et al. 2016) with several neighbours, of which no two lie in the same block of lags (as long as a window), so that a
 // thing that happened twice is still unlike the rest and the neighbours are not one window, shifted.
 //
 // Windows are not z-normalised: of goods it matters how warm and not only of which shape, and
@@ -33,11 +36,12 @@ func (w *windows) discord() (Statistic, bool) {
 	for i := range nearest {
 		nearest[i] = none
 	}
-	for from := m; from < count; from += m {
+	block := max(m, leastBlock)
+	for from := m; from < count; from += block {
 		for i := range before {
 			before[i], after[i] = none, none
 		}
-		for lag := from; lag < min(from+m, count); lag++ {
+		for lag := from; lag < min(from+block, count); lag++ {
 			diagonal(x, m, lag, apart, before, after)
 		}
 		for i := range count {
