@@ -92,6 +92,7 @@ type Passed struct {
 
 // Why a column is not scored.
 const (
+	PassedScore      = "what scoring added"
 	PassedLabel      = "a label"
 	PassedIdentifier = "an identifier"
 	PassedTime       = "a time"
@@ -273,4 +274,13 @@ func IsLabelled(cell []byte) bool {
 		return false
 	}
 	return true
+}
+
+// Column gives the column of a name, -1 if there is none.
+func (r *Reader) Column(name string) int {
+	i, err := find(r.header, name)
+	if err != nil {
+		return -1
+	}
+	return i
 }

@@ -35,6 +35,8 @@ type Options struct {
 	Channels []string
 	// Ignore names columns not to score.
 	Ignore []string
+	// Scored takes a file that was scored before; else it is refused. What scoring added is passed through.
+	Scored bool
 }
 
 // usualEvery is the time between two rows if nothing tells it.
@@ -137,7 +139,7 @@ func delimiterOf(header []byte) byte {
 // decide says of each column what it is.
 func (r *Reader) decide(o Options) error {
 	for _, h := range r.header {
-		if slices.Contains(Added(), nameOf(h)) {
+		if !o.Scored && slices.Contains(Added(), nameOf(h)) {
 			return fmt.Errorf("%w: the file has a column %q already: score the file that it was made of", ErrColumns, h)
 		}
 		if _, ok := stamp(h, DayFirst); ok {
@@ -358,6 +360,8 @@ func (r *Reader) unscored(header, first string) string {
 	name := nameOf(header)
 	rank, bare := identifies(name)
 	switch {
+	case slices.Contains(Added(), name):
+		return PassedScore
 	case isLabel(name):
 		return PassedLabel
 	case isTime(name):
