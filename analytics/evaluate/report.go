@@ -54,15 +54,14 @@ func (r *Report) Text(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, j := range r.Methods {
-		for _, p := range j.Promises {
-			kept := "kept"
-			if !p.Kept {
-				kept = "NOT KEPT"
-			}
-			fmt.Fprintf(&b, "%s states a p-value of at most %g for %d of %d clean shipments (%s to %s; %d of them state one; up to %d would not contradict %g): %s\n",
-				j.Name, p.Alpha, p.Alarms.Count, p.Alarms.Of, percent(p.Alarms.Low), percent(p.Alarms.High), p.Stated, p.Most, p.Alpha, kept)
+	for _, m := range r.Methods {
+		for _, p := range m.Promises {
+			fmt.Fprintf(&b, "%s: p at most %g for %d of %d clean shipments (%s to %s); %d state a p, of those up to %d would not contradict %g: %s\n",
+				m.Name, p.Alpha, p.Alarms.Count, p.Alarms.Of, percent(p.Alarms.Low), percent(p.Alarms.High), p.Stated, p.Most, p.Alpha, kept(p))
 		}
+	}
+	if err := r.shifts(&b); err != nil {
+		return err
 	}
 	for i := range r.Methods[0].Settings {
 		if err := r.setting(&b, i); err != nil {
@@ -79,6 +78,38 @@ func (r *Report) Text(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func kept(p Promise) string {
+	if p.Kept {
+		return "kept"
+	}
+	return "NOT KEPT"
+}
+
+// shifts writes the table of other worlds.
+func (r *Report) shifts(b *strings.Builder) error {
+	if len(r.Methods[0].Shifts) == 0 {
+		return nil
+	}
+	fmt.Fprint(b, "\nClean shipments alarmed at the usual setting where the world is not the one that was fitted to\n")
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "world")
+	for _, m := range r.Methods {
+		fmt.Fprintf(t, "\t%s", m.Name)
+	}
+	fmt.Fprintln(t)
+	for i, shift := range r.Methods[0].Shifts {
+		fmt.Fprint(t, shift.Name)
+		for _, m := range r.Methods {
+			fmt.Fprintf(t, "\t%s", percent(m.Shifts[i].Usual.Rate()))
+			for _, p := range m.Shifts[i].Promises {
+				fmt.Fprintf(t, ", p≤%g %s", p.Alpha, percent(p.Alarms.Rate()))
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
 }
 
 // setting writes one table.

@@ -31,6 +31,9 @@ type Study struct {
 	Each int
 	// Plants are the faults; nil: every size of every fault that the channels of Base can show.
 	Plants []simulate.Plant
+	// Shifts are worlds other than Base, in which clean shipments are judged by what holds in Base; nil: those of
+	// Shifts. Each has a quarter of Clean.
+	Shifts []Shift
 	// Alphas are the shares of false alarms at which methods are compared; default 0.05 and 0.01.
 	Alphas  []float64
 	Methods []Method
@@ -38,6 +41,29 @@ type Study struct {
 	Workers int
 	// Progress, if any, is told after each case, from one goroutine.
 	Progress func(done, all int)
+}
+
+// Shift is a world that differs from the one that methods were fitted to. Conformal p-values promise
+// nothing there.
+type Shift struct {
+	Name   string
+	Change func(*simulate.Config)
+}
+
+// Shifts are those that a study looks at if it is not told which.
+func Shifts() []Shift {
+	return []Shift{
+		{"summer alone", func(c *simulate.Config) { c.Season = simulate.SeasonSummer }},
+		{"winter alone", func(c *simulate.Config) { c.Season = simulate.SeasonWinter }},
+		{"coarse loggers alone", func(c *simulate.Config) { c.Sensors = []string{"thermistor 0.1 °C"} }},
+		{"a reading each 5 minutes", func(c *simulate.Config) { c.Sampling = 5 * time.Minute }},
+		{"journeys three times as long", func(c *simulate.Config) {
+			if c.Journey == 0 {
+				c.Journey = 9 * time.Hour
+			}
+			c.Journey *= 3
+		}},
+	}
 }
 
 // Report is what a study found. Everything in it is of simulated shipments.
@@ -56,6 +82,7 @@ type MethodReport struct {
 	Condemned Share `json:"clean_condemned"`
 	// Promises are the alarms on clean shipments of a method that states p-values, at each α.
 	Promises []Promise   `json:"promises,omitempty"`
+	Shifts   []Shifted   `json:"shifts,omitempty"`
 	Settings []Operating `json:"settings"`
 	// Microseconds a shipment, of one processor.
 	Microseconds float64 `json:"microseconds_a_shipment"`
@@ -70,6 +97,14 @@ type Promise struct {
 	// Most is the largest count that does not contradict Alpha at the 1 % level, of those stated.
 	Most int  `json:"most"`
 	Kept bool `json:"kept"`
+}
+
+// Shifted is what became of clean shipments in another world.
+type Shifted struct {
+	Name string `json:"name"`
+	// Usual are the alarms at the usual setting.
+	Usual    Share     `json:"false_alarms"`
+	Promises []Promise `json:"promises,omitempty"`
 }
 
 // Operating is a method at one setting: its usual one, or the threshold at which no more than a share of the
@@ -110,6 +145,9 @@ func (s Study) withDefaults() (Study, error) {
 	}
 	if s.Workers == 0 {
 		s.Workers = runtime.GOMAXPROCS(0)
+	}
+	if s.Shifts == nil {
+		s.Shifts = Shifts()
 	}
 	if s.Plants == nil {
 		for _, scale := range simulate.Scales() {
@@ -152,7 +190,7 @@ func (s Study) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := 1 + len(s.Plants)
+	all := 1 + len(s.Shifts) + len(s.Plants)
 	cfg := s.Base
 	cfg.Shipments, cfg.Plants = s.Clean, []simulate.Plant{}
 	clean, err := s.judge(ctx, Shipments(cfg))
@@ -160,6 +198,16 @@ func (s Study) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	s.progress(1, all)
+	shifted := make([][]*judged, len(s.Shifts))
+	for i, shift := range s.Shifts {
+		other := cfg
+		other.Shipments = max(1, s.Clean/4)
+		shift.Change(&other)
+		if shifted[i], err = s.judge(ctx, Shipments(other)); err != nil {
+			return nil, err
+		}
+		s.progress(2+i, all)
+	}
 	cases := make([][]*judged, len(s.Plants))
 	for i, p := range s.Plants {
 		cfg.Seed = s.Base.Seed + 1 + uint64(i)
@@ -167,11 +215,15 @@ func (s Study) Run(ctx context.Context) (*Report, error) {
 		if cases[i], err = s.judge(ctx, Shipments(cfg)); err != nil {
 			return nil, err
 		}
-		s.progress(2+i, all)
+		s.progress(2+len(s.Shifts)+i, all)
 	}
 	r := &Report{Simulated: "simulated shipments, not field data", Clean: s.Clean, Each: s.Each}
 	for k, m := range s.Methods {
-		r.Methods = append(r.Methods, s.report(k, m, clean, cases))
+		report := s.report(k, m, clean, cases)
+		for i, shift := range s.Shifts {
+			report.Shifts = append(report.Shifts, Shifted{Name: shift.Name, Usual: usual(k, shifted[i]), Promises: s.promises(k, shifted[i])})
+		}
+		r.Methods = append(r.Methods, report)
 	}
 	return r, nil
 }
@@ -212,41 +264,58 @@ func (s Study) judge(ctx context.Context, shipments iter.Seq2[*Shipment, error])
 	return out, nil
 }
 
-// report sums up one method.
-func (s Study) report(k int, m Method, clean []*judged, cases [][]*judged) MethodReport {
-	r := MethodReport{Name: m.Name(), Setting: m.Setting()}
-	condemned, usual, stated := 0, 0, 0
-	var took time.Duration
-	largest := make([]float64, len(clean))
-	for i := range clean {
-		by := &clean[i].by[k]
-		largest[i] = by.Largest()
-		if by.Condemned {
-			condemned++
+// usual counts the alarms of a method at its usual setting.
+func usual(k int, of []*judged) Share {
+	n := 0
+	for _, one := range of {
+		if one.by[k].Alarmed {
+			n++
 		}
-		if by.Alarmed {
-			usual++
-		}
-		if by.P > 0 {
+	}
+	return NewShare(n, len(of))
+}
+
+// promises holds a method's p-values of clean shipments against what they promise; none if it states none.
+func (s Study) promises(k int, clean []*judged) []Promise {
+	stated := 0
+	for _, one := range clean {
+		if one.by[k].P > 0 {
 			stated++
 		}
-		took += clean[i].took[k]
+	}
+	if stated == 0 {
+		return nil
+	}
+	var out []Promise
+	for _, alpha := range s.Alphas {
+		n := 0
+		for _, one := range clean {
+			if p := one.by[k].P; p > 0 && p <= alpha {
+				n++
+			}
+		}
+		most := MostOf(stated, alpha)
+		out = append(out, Promise{Alpha: alpha, Alarms: NewShare(n, len(clean)), Stated: stated, Most: most, Kept: n <= most})
+	}
+	return out
+}
+
+// report sums up one method.
+func (s Study) report(k int, m Method, clean []*judged, cases [][]*judged) MethodReport {
+	r := MethodReport{Name: m.Name(), Setting: m.Setting(), Promises: s.promises(k, clean)}
+	condemned := 0
+	var took time.Duration
+	largest := make([]float64, len(clean))
+	for i, one := range clean {
+		largest[i] = one.by[k].Largest()
+		if one.by[k].Condemned {
+			condemned++
+		}
+		took += one.took[k]
 	}
 	r.Condemned = NewShare(condemned, len(clean))
 	r.Microseconds = float64(took.Microseconds()) / float64(len(clean))
-	if stated > 0 {
-		for _, alpha := range s.Alphas {
-			n := 0
-			for i := range clean {
-				if p := clean[i].by[k].P; p > 0 && p <= alpha {
-					n++
-				}
-			}
-			most := MostOf(stated, alpha)
-			r.Promises = append(r.Promises, Promise{Alpha: alpha, Alarms: NewShare(n, len(clean)), Stated: stated, Most: most, Kept: n <= most})
-		}
-	}
-	r.Settings = append(r.Settings, Operating{FalseAlarms: NewShare(usual, len(clean)), Cases: s.cases(cases, func(one *judged) (ledger.Millis, bool) {
+	r.Settings = append(r.Settings, Operating{FalseAlarms: usual(k, clean), Cases: s.cases(cases, func(one *judged) (ledger.Millis, bool) {
 		return one.by[k].AlarmedAt, one.by[k].Alarmed
 	}, k)})
 	slices.SortFunc(largest, func(a, b float64) int { // descending
