@@ -159,10 +159,11 @@ func (w *world) do(line string) {
 			return
 		}
 		s := w.m.Signals(false)[i]
-		got, want := s.Value, int64(0)
+		got := s.Value
 		if f[0] == "limit-is" {
 			got = s.Limit
 		}
+		var want int64
 		if d, err := time.ParseDuration(f[2]); err == nil {
 			want = d.Milliseconds()
 		} else {

@@ -95,8 +95,10 @@ func TestTracesAreTheSameBitsEverywhere(t *testing.T) {
 	if got := hex.EncodeToString(digest.Sum(nil)); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if n := len(c.Bytes()); n > 4_096 {
-		t.Errorf("a state of %d bytes", n)
+	n := len(c.Bytes())
+	t.Logf("a state of %d bytes", n)
+	if n > 4_096 {
+		t.Error("the state grew")
 	}
 }
 
