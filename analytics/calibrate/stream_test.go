@@ -31,7 +31,8 @@ func upper(z float64) int64 {
 }
 
 func TestTheShareOfFalseDiscoveriesIsKept(t *testing.T) {
-	const runs, length = 200, 600
+	const length = 600
+	runs := 50 * *more
 	for _, world := range []struct {
 		name string
 		// p gives the p-value of the next shipment; it may know the discoveries so far.
@@ -125,8 +126,8 @@ func TestTheShareOfFalseDiscoveriesIsKept(t *testing.T) {
 					found += right
 					false0 += wrong
 				}
-				rate := fdp / runs
-				deviation := math.Sqrt(max(0, squares/runs-rate*rate) / runs)
+				rate := fdp / float64(runs)
+				deviation := math.Sqrt(max(0, squares/float64(runs)-rate*rate) / float64(runs))
 				t.Logf("%-26s odd %.2f %-8s FDR %.3f ± %.3f, power %.3f", world.name, share, m, rate, deviation, float64(found)/float64(max(1, all)))
 				for _, p := range world.proven {
 					if p == m && rate > 0.1+4*deviation {
