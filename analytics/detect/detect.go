@@ -87,7 +87,7 @@ type Result struct {
 	Up bool
 	// Began is the level after the warm-up, and Shift how far from it the series went in the
 	// direction of that statistic while it was above its threshold, for two steps at least, in
-	// thousandths of the unit. For a Stuck, Shift is the repeated value.
+	// thousandths of the unit.
 	Began, Shift int64
 	From, To     ledger.Millis
 }
@@ -244,78 +244,14 @@ func (d *Drift) Code(c *canon.Coder) {
 	c.Bool(&d.alarm)
 }
 
-// StuckParams are the parameters of a Stuck.
+// StuckParams say for how long a sensor may repeat one value.
 type StuckParams struct {
 	For      ledger.Millis `json:"for_ms"`   // one value for longer than this is an alarm
 	Readings int           `json:"readings"` // if at least so many readings said it
 }
 
-// Valid reports whether a detector can run on the parameters.
+// Valid reports whether a sensor can be watched by the parameters.
 func (p StuckParams) Valid() bool { return p.For > 0 && p.Readings > 1 }
-
-// Stuck finds a sensor that repeats one value.
-type Stuck struct {
-	params StuckParams
-
-	have      bool
-	value     int32
-	since     int64
-	count     int64
-	best      int64 // milliseconds
-	bestFrom  int64
-	bestValue int32
-	alarm     bool
-}
-
-// NewStuck starts a detector.
-func NewStuck(p StuckParams) *Stuck { return &Stuck{params: p} }
-
-// Observe takes the next reading.
-func (s *Stuck) Observe(at ledger.Millis, value int32) {
-	if !s.have || value != s.value {
-		s.have, s.value, s.since, s.count = true, value, int64(at), 1
-		return
-	}
-	s.count++
-	if held := int64(at) - s.since; held > s.best && s.count >= int64(s.params.Readings) {
-		s.best, s.bestFrom, s.bestValue = held, s.since, value
-		if held > int64(s.params.For) {
-			s.alarm = true
-		}
-	}
-}
-
-// Result gives what was found so far.
-func (s *Stuck) Result() Result {
-	return Result{
-		Alarm: s.alarm, Ratio: ratio(s.best, int64(s.params.For)), Shift: int64(s.bestValue),
-		From: ledger.Millis(s.bestFrom), To: ledger.Millis(s.bestFrom + s.best),
-	}
-}
-
-// Code writes or reads the state.
-func (s *Stuck) Code(c *canon.Coder) {
-	c.Bool(&s.have)
-	canon.Int(c, &s.value)
-	canon.Int(c, &s.since)
-	canon.Int(c, &s.count)
-	canon.Int(c, &s.best)
-	canon.Int(c, &s.bestFrom)
-	canon.Int(c, &s.bestValue)
-	c.Bool(&s.alarm)
-}
-
-// ratio is a over b in millionths, at most a billion times.
-func ratio(a, b int64) int64 {
-	if a <= 0 {
-		return 0
-	}
-	const most = 1_000_000_000_000_000
-	if a > most/1_000_000 {
-		return min(most, a/b*1_000_000)
-	}
-	return a * 1_000_000 / b
-}
 
 func millionths(v int64) float64 { return float64(v) / 1_000_000 }
 

@@ -82,57 +82,27 @@ func TestOneWildReadingMovesNothing(t *testing.T) {
 	}
 }
 
-func TestAStuckSensorIsFoundAndACoarseOneIsNot(t *testing.T) {
-	s := NewStuck(StuckParams{For: 90 * minute, Readings: 30})
-	for m := range 1440 {
-		s.Observe(ledger.Millis(m)*minute, int32(cycle(m)/500)*500)
-	}
-	if s.Result().Alarm {
-		t.Error("a resolution of half a degree is no fault")
-	}
-	for m := 1440; m <= 1440+91; m++ {
-		s.Observe(ledger.Millis(m)*minute, 4321)
-	}
-	if r := s.Result(); !r.Alarm || r.From != 1440*minute || r.Shift != 4321 {
-		t.Errorf("%+v", r)
-	}
-	few := NewStuck(StuckParams{For: 90 * minute, Readings: 30})
-	for h := range 20 {
-		few.Observe(ledger.Millis(h)*60*minute, 5000)
-	}
-	if few.Result().Alarm {
-		t.Error("twenty readings are too few to say")
-	}
-}
-
 func TestSaveAndRestoreAtAnyPointGivesTheSameBits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := NewDrift(params()), NewDrift(params())
-		x, y := NewStuck(StuckParams{For: minute, Readings: 2}), NewStuck(StuckParams{For: minute, Readings: 2})
 		at := ledger.Millis(rapid.Int64Range(0, 1<<40).Draw(t, "start"))
 		for range rapid.IntRange(1, 80).Draw(t, "n") {
 			at += ledger.Millis(rapid.Int64Range(1, int64(30*minute)).Draw(t, "step"))
 			v := rapid.Int32().Draw(t, "v")
 			a.Observe(at, v)
 			b.Observe(at, v)
-			x.Observe(at, v)
-			y.Observe(at, v)
 			w := canon.Writer(nil)
 			b.Code(w)
-			y.Code(w)
-			b, y = NewDrift(params()), NewStuck(StuckParams{For: minute, Readings: 2})
+			b = NewDrift(params())
 			r := canon.Reader(w.Bytes())
 			b.Code(r)
-			y.Code(r)
 			if err := r.Done(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		v, w := canon.Writer(nil), canon.Writer(nil)
 		a.Code(v)
-		x.Code(v)
 		b.Code(w)
-		y.Code(w)
 		if !bytes.Equal(v.Bytes(), w.Bytes()) {
 			t.Fatal("states differ")
 		}
