@@ -250,6 +250,48 @@ func TestWhatTheChannelsTogetherAreWorth(t *testing.T) {
 	}
 }
 
+// As for single series: a block of a clean logger holds a row at P or less about as often as P says, or less.
+func TestCleanLoggersAreAsUnusualAsPSays(t *testing.T) {
+	runs := max(*long, 3)
+	if testing.Short() {
+		runs = 1
+	}
+	for _, plant := range []struct {
+		name string
+		rows func(uint64, int, planted) [][]float64
+	}{{"truck", truck}, {"reefer", reefer}} {
+		levels := []float64{0.1, 0.01, 1e-3, 1e-4}
+		hit := make([]int, len(levels))
+		blocks := 0
+		for seed := range runs {
+			rows := plant.rows(uint64(500+seed), 5000, planted{})
+			p := panel(t, Default(), len(rows[0]))
+			least := 1.0
+			for i, row := range rows {
+				least = min(least, observe(t, p, i, row).P)
+				if (i+1)%50 != 0 {
+					continue
+				}
+				if i >= 600 {
+					blocks++
+					for j, level := range levels {
+						if least <= level {
+							hit[j]++
+						}
+					}
+				}
+				least = 1
+			}
+		}
+		t.Logf("%s: %d blocks, of which at most %v: %v", plant.name, blocks, levels, hit)
+		for j, level := range levels {
+			if want := level * float64(blocks); float64(hit[j]) > 2*want+4*math.Sqrt(want)+1 {
+				t.Errorf("%s: %d of %d blocks hold a P of at most %g", plant.name, hit[j], blocks, level)
+			}
+		}
+	}
+}
+
 func TestChannelsThatDoNotFitEachOtherAreNamed(t *testing.T) {
 	for _, c := range []struct {
 		fault   planted
