@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
 // Added are the columns that scoring adds to a file.
@@ -283,4 +285,23 @@ func (r *Reader) Column(name string) int {
 		return -1
 	}
 	return i
+}
+
+// QuantityOf gives what a header says is measured, of what the ledger knows.
+func QuantityOf(header string) (ledger.Quantity, bool) {
+	name := nameOf(header)
+	first, _, _ := strings.Cut(name, "_")
+	switch {
+	case first == "temperature" || first == "temp" || strings.HasSuffix(name, "_temperature") || unitOf(header) != "":
+		return ledger.Temperature, true
+	case first == "humidity" || first == "rh" || name == "relative_humidity":
+		return ledger.RelativeHumidity, true
+	case first == "shock" || first == "acceleration":
+		return ledger.Shock, true
+	case first == "light" || first == "lux" || first == "illuminance":
+		return ledger.Light, true
+	case first == "door":
+		return ledger.Door, true
+	}
+	return 0, false
 }
