@@ -122,6 +122,9 @@ func GraphCustody(c *waybillv1.Custody) *trace.Custody {
 		Custodian: c.GetCustodian(), Held: graphEvidence(c.GetHeld()), Since: graphEvidence(c.GetSince()),
 		Place: c.GetPlace(), Seen: graphEvidence(c.GetSeen()), Party: c.GetParty(),
 	}
+	for _, code := range c.GetDisputed() {
+		out.Disputed = append(out.Disputed, ledger.FindingCode(code))
+	}
 	switch c.GetStatus() {
 	case waybillv1.CustodyStatus_CUSTODY_STATUS_HELD:
 		out.Status = trace.StatusHeld

@@ -1,9 +1,11 @@
 package readmodel
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/waybill-dev/waybill/api/trace"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
@@ -153,5 +155,56 @@ func TestOverdueGoesByTheLaneElseTheRules(t *testing.T) {
 		if master, err = s.MasterData(ctx, MasterFilter{Kind: ledger.MasterLane, ID: "a b", Owner: "A"}, MasterKey{}, 10); err != nil || len(master) != 1 {
 			t.Errorf("%+v %v", master, err)
 		}
+	})
+}
+
+// Who holds a thing by an event that an open finding is on holds it by that organisation's word alone, and
+// so does what lies in it.
+func TestCustodyThatAFindingSpeaksAgainstIsDisputed(t *testing.T) {
+	at := func(minute int) string { return fmt.Sprintf("2026-03-01T10:%02d:00Z", minute) }
+	object := func(minute int, step, epc string) wire.RecordedEvent {
+		return recorded(t, fmt.Sprintf(`{"type":"ObjectEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","epcList":[%q],"action":"OBSERVE","bizStep":%q}`, at(minute), epc, step))
+	}
+	packed := recorded(t, fmt.Sprintf(`{"type":"AggregationEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","parentID":%q,"childEPCs":[%q],"action":"ADD","bizStep":"packing"}`, at(1), pallet, bottle))
+	other := "https://id.gs1.org/01/09521321000012/21/2002"
+	commissioned, receipt, fair := object(0, "commissioning", bottle), object(5, "receiving", pallet), object(6, "receiving", other)
+	finding := ledger.Finding{Code: ledger.FindingReceivedWithoutShipping, Item: pallet, Event: receipt.Hash, Other: packed.Hash, Detail: "Nobody shipped it.", Change: ledger.FindingRaised, RaisedAt: noon}
+	closed := finding
+	closed.Change, closed.ClosedAt, closed.ClosedIn = ledger.FindingClosed, noon+1, "late"
+	elsewhere := ledger.Finding{Code: ledger.FindingUnregisteredOrganisation, Item: "https://id.gs1.org/414/9521321000018", Event: fair.Hash, Detail: "Not its dock.", Change: ledger.FindingRaised, RaisedAt: noon}
+	c := newChain(1)
+	c.add(tx("made", wire.Transaction{Events: []wire.RecordedEvent{commissioned, packed}}))
+	liar := tx("taken", wire.Transaction{Events: []wire.RecordedEvent{receipt, fair}, Findings: []ledger.Finding{finding, elsewhere}})
+	liar.MSPID = "LiarMSP"
+	c.add(liar)
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		if err := s.Apply(t.Context(), c.all()...); err != nil {
+			t.Fatal(err)
+		}
+		disputed := func(id string, want ...ledger.FindingCode) {
+			t.Helper()
+			w := got(s.Locate(t.Context(), trace.Question{ID: id}))(t)
+			if w.Custody.Custodian != "LiarMSP" || !slices.Equal(w.Custody.Disputed, want) {
+				t.Errorf("%s is with %s, disputed by %v, not %v", id, w.Custody.Custodian, w.Custody.Disputed, want)
+			}
+			g := got(s.Recall(t.Context(), trace.Question{ID: id}))(t)
+			for _, n := range g.Nodes {
+				if n.ID == id && !slices.Equal(n.Custody.Disputed, want) {
+					t.Errorf("recalled, %s is disputed by %v, not %v", id, n.Custody.Disputed, want)
+				}
+			}
+		}
+		disputed(pallet, ledger.FindingReceivedWithoutShipping)
+		disputed(bottle, ledger.FindingReceivedWithoutShipping)
+		disputed(other, ledger.FindingUnregisteredOrganisation)
+		late := newChain(1)
+		late.blocks = slices.Clone(c.blocks)
+		late.add(tx("late", wire.Transaction{Changes: []ledger.Finding{closed}}))
+		if err := s.Apply(t.Context(), late.all()...); err != nil {
+			t.Fatal(err)
+		}
+		disputed(pallet)
+		disputed(bottle)
 	})
 }

@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -20,6 +21,7 @@ const (
 	maxParties   = 5_000  // events whose parties are read
 	traceAtOnce  = 256    // keys of one statement
 	traceArray   = 4_096  // keys of one array
+	maxAround    = 16     // containers around a thing whose findings count for it
 )
 
 // TruncatedParties says that not all parties were read.
@@ -53,7 +55,10 @@ func (s *Store) Recall(ctx context.Context, q trace.Question) (g trace.Graph, er
 		if cut {
 			g.Truncated = append(g.Truncated, TruncatedParties)
 		}
-		return failed
+		if failed != nil {
+			return failed
+		}
+		return src.disputed(ctx, &g)
 	})
 	g.AsOf = at
 	return g, err
@@ -69,7 +74,10 @@ func (s *Store) Locate(ctx context.Context, q trace.Question) (found trace.Where
 		src.want(&found.Custody)
 		parties, _, failed := src.parties(ctx)
 		parties.tell(&found.Custody)
-		return failed
+		if failed != nil {
+			return failed
+		}
+		return src.disputedAt(ctx, &found)
 	})
 	found.AsOf = at
 	return found, err
@@ -485,6 +493,103 @@ func (t *traceSource) want(c *trace.Custody) {
 	if pos, ok := t.at[c.Since.Hash]; ok {
 		t.wanted = append(t.wanted, pos)
 	}
+}
+
+// disputes are the open findings on events that tell who holds things: what is said of which item or, with
+// an item of none, of the event as a whole.
+type disputes map[ledger.Digest][]ledger.Naming
+
+// disputes reads those of events.
+func (t *traceSource) disputes(ctx context.Context, events map[ledger.Digest]bool) (disputes, error) {
+	keys := make([][]byte, 0, len(events))
+	for hash := range events {
+		keys = append(keys, hash[:])
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	found := disputes{}
+	for some := range slices.Chunk(keys, t.atOnce()) {
+		condition, args := amongKeys(t, "event", some)
+		err := each(ctx, t.tx, func(rows *sql.Rows) error {
+			var event []byte
+			var n ledger.Naming
+			if err := rows.Scan(&event, &n.Code, &n.Item); err != nil {
+				return err
+			}
+			if !fill(n.Event[:], event) {
+				return fmt.Errorf("%w: a finding's event of %d bytes", ErrCorrupt, len(event))
+			}
+			if slices.Contains(trace.Disputes(), n.Code) {
+				found[n.Event] = append(found[n.Event], n)
+			}
+			return nil
+		}, `SELECT event, code, item FROM findings WHERE open <> 0 AND `+condition, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// tell sets what speaks against the custody of a thing that is in those containers.
+func (d disputes) tell(c *trace.Custody, id string, containers []string) {
+	if c == nil {
+		return
+	}
+	for _, e := range []*trace.Evidence{c.Held, c.Since} {
+		if e == nil {
+			continue
+		}
+		for _, n := range d[e.Hash] {
+			// A place is not the item: its finding is on the event, and on all that the event names.
+			if n.Code == ledger.FindingUnregisteredOrganisation || n.Item == id || slices.Contains(containers, n.Item) {
+				c.Disputed = append(c.Disputed, n.Code)
+			}
+		}
+	}
+	slices.Sort(c.Disputed)
+	c.Disputed = slices.Compact(c.Disputed)
+}
+
+// evidenceOf adds the events that a custody rests on.
+func evidenceOf(c *trace.Custody, to map[ledger.Digest]bool) {
+	if c == nil {
+		return
+	}
+	for _, e := range []*trace.Evidence{c.Held, c.Since} {
+		if e != nil {
+			to[e.Hash] = true
+		}
+	}
+}
+
+// disputed marks the custody of the things of a recall that open findings speak against.
+func (t *traceSource) disputed(ctx context.Context, g *trace.Graph) error {
+	events, in := map[ledger.Digest]bool{}, map[string]string{}
+	for _, n := range g.Nodes {
+		evidenceOf(n.Custody, events)
+		in[n.ID] = n.Container
+	}
+	found, err := t.disputes(ctx, events)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	for _, n := range g.Nodes {
+		var around []string
+		for id := n.Container; id != "" && !slices.Contains(around, id) && len(around) < maxAround; id = in[id] {
+			around = append(around, id)
+		}
+		found.tell(n.Custody, n.ID, around)
+	}
+	return nil
+}
+
+// disputedAt does so for one thing.
+func (t *traceSource) disputedAt(ctx context.Context, w *trace.Where) error {
+	events := map[ledger.Digest]bool{}
+	evidenceOf(&w.Custody, events)
+	found, err := t.disputes(ctx, events)
+	found.tell(&w.Custody, w.ID, w.Containers)
+	return err
 }
 
 // parties are whom events name as the one that has a thing after them.

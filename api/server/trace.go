@@ -185,6 +185,9 @@ func custodyMessage(c *trace.Custody) *waybillv1.Custody {
 	m := &waybillv1.Custody{
 		Custodian: c.Custodian, Held: evidenceMessage(c.Held), Since: evidenceMessage(c.Since), Place: c.Place, Seen: evidenceMessage(c.Seen), Party: c.Party,
 	}
+	for _, code := range c.Disputed {
+		m.Disputed = append(m.Disputed, string(code))
+	}
 	switch c.Status {
 	case trace.StatusUnknown:
 	case trace.StatusHeld:

@@ -38,6 +38,8 @@ type custodyJSON struct {
 	Place     string        `json:"place,omitempty"`
 	Seen      *evidenceJSON `json:"seen,omitempty"`
 	Party     string        `json:"party,omitempty"`
+	// Disputed are the rules whose open findings speak against it.
+	Disputed []ledger.FindingCode `json:"disputed,omitempty"`
 }
 
 type evidenceJSON struct {
@@ -130,5 +132,5 @@ func (c *Custody) json() *custodyJSON {
 	if c == nil {
 		return nil
 	}
-	return &custodyJSON{c.Custodian, c.Held.json(), c.Status, c.Since.json(), c.Place, c.Seen.json(), c.Party}
+	return &custodyJSON{c.Custodian, c.Held.json(), c.Status, c.Since.json(), c.Place, c.Seen.json(), c.Party, c.Disputed}
 }

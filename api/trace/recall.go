@@ -104,6 +104,17 @@ type Custody struct {
 	// Party is whom the event of the status names as the one that then possesses it, or owns it,
 	// canonical; empty if it names none, and where a consumer has it.
 	Party string
+	// Disputed are the rules whose open findings say that the events by which this is known do not fit,
+	// ascending: who holds the thing is then the word of one organisation. A Source does not tell.
+	Disputed []ledger.FindingCode
+}
+
+// Disputes lists the rules whose findings speak against what an event says of who holds a thing.
+func Disputes() []ledger.FindingCode {
+	return []ledger.FindingCode{
+		ledger.FindingCommissionedTwice, ledger.FindingMovedAfterDecommission, ledger.FindingPackedTwice,
+		ledger.FindingReceivedWithoutShipping, ledger.FindingShippedByNonHolder, ledger.FindingUnregisteredOrganisation,
+	}
 }
 
 // Status is what became of a thing.

@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/api/trace"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
@@ -68,13 +70,25 @@ func printItem(w io.Writer, i *waybillv1.Item) error {
 	if i.GetStatus() == waybillv1.ItemStatus_ITEM_STATUS_UNSPECIFIED {
 		status = "observed, never commissioned here"
 	}
-	if err := facts(w, "item", i.GetEpc(), "status", status, "custodian", i.GetCustodian(), "container", i.GetContainer(),
+	if err := facts(w, "item", i.GetEpc(), "status", status, "custodian", i.GetCustodian(), "disputed", disputedItem(i), "container", i.GetContainer(),
 		"place", i.GetPlace(), "disposition", i.GetDisposition(), "last step", i.GetBizStep(), "last event", i.GetLastEvent(),
 		"at", stamp(i.GetLastEventTime()), "commissioned", stamp(i.GetCommissionedAt()), "ended", stamp(i.GetEndedAt()),
-		"events", strconv.FormatUint(i.GetEvents(), 10)); err != nil {
+		"events", strconv.FormatUint(i.GetEvents(), 10),
+		"judged by", ifTrue(i.GetEvents() > ledger.MaxItemSteps, fmt.Sprintf("its last %d events; what was found before stays as it is", ledger.MaxItemSteps))); err != nil {
 		return err
 	}
 	return printFindings(w, i.GetFindings())
+}
+
+// disputedItem names the rules whose open findings speak against who holds an item.
+func disputedItem(i *waybillv1.Item) string {
+	var words []string
+	for _, f := range i.GetFindings() {
+		if f.GetOpen() && slices.Contains(trace.Disputes(), ledger.FindingCode(f.GetCode())) && !slices.Contains(words, f.GetCode()) {
+			words = append(words, f.GetCode())
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func printFindings(w io.Writer, findings []*waybillv1.Finding) error {

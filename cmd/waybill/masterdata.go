@@ -259,7 +259,8 @@ Of an EPCIS document every vocabulary element, of any type, is also kept as this
 with its attributes and children, as a capture of the document does: EPCIS queries ask for them.
 
 A company prefix belongs to the organisation that claims it first, and what bears it is that
-organisation's to register. A lane belongs to the owner of the place it begins at. The first rules name
+organisation's to register. Its holder hands it over with "to: MSPID"; so does a majority of the rules'
+keepers, each registering the same, where the claim was not true. A lane belongs to the owner of the place it begins at. The first rules name
 their keepers; later ones are in force once a majority of the keepers has registered the same. Without
 rules no limit is checked, and a place nobody registered is no finding.
 

@@ -62,7 +62,7 @@ says by what it was cut, and the exit code is 1.`,
 
 // printRecall prints what a recall found: first how much, then by whom it is held, then each thing.
 func printRecall(w io.Writer, g *trace.Graph) error {
-	degrees, holders, sold, ended, nobody := map[trace.Degree]int{}, map[string]int{}, 0, 0, 0
+	degrees, holders, sold, ended, nobody, disputed := map[trace.Degree]int{}, map[string]int{}, 0, 0, 0, 0
 	t := newTable(w, "DEGREE", "THING", "STATUS", "HOLDER", "PLACE", "IN", "EVIDENCE")
 	var rows [][]string
 	for _, n := range g.Nodes {
@@ -81,11 +81,16 @@ func printRecall(w io.Writer, g *trace.Graph) error {
 		case n.Kind == trace.KindItem: // a lot is with its holders where its instances are
 			nobody++
 		}
+		holder := strings.TrimSpace(c.Custodian + " " + c.Party)
+		if d := disputedWords(c); d != "" {
+			disputed++
+			holder += " (disputed: " + d + ")"
+		}
 		said := c.Since
 		if said == nil {
 			said = c.Held
 		}
-		rows = append(rows, []string{string(n.Degree), n.ID, string(c.Status), strings.TrimSpace(c.Custodian + " " + c.Party), c.Place, n.Container, evidenceText(said)})
+		rows = append(rows, []string{string(n.Degree), n.ID, string(c.Status), holder, c.Place, n.Container, evidenceText(said)})
 	}
 	order := []string{string(trace.Subject), string(trace.Contains), string(trace.Touched)}
 	slices.SortStableFunc(rows, func(a, b []string) int {
@@ -103,7 +108,8 @@ func printRecall(w io.Writer, g *trace.Graph) error {
 		whole = "NO: cut by " + truncatedWords(g.Truncated) + "; what follows is a part"
 	}
 	if err := facts(w, "recall of", g.Root, "whole", whole, "may contain it", strconv.Itoa(degrees[trace.Contains]), "touched it", strconv.Itoa(degrees[trace.Touched]),
-		"already sold", strconv.Itoa(sold), "ended", ifTrue(ended > 0, strconv.Itoa(ended)), "held by", strings.Join(held, ", "), "ledger height", strconv.FormatUint(g.AsOf.Height, 10)); err != nil {
+		"already sold", strconv.Itoa(sold), "ended", ifTrue(ended > 0, strconv.Itoa(ended)), "held by", strings.Join(held, ", "),
+		"disputed", ifTrue(disputed > 0, strconv.Itoa(disputed)+" (open findings speak against who holds them)"), "ledger height", strconv.FormatUint(g.AsOf.Height, 10)); err != nil {
 		return err
 	}
 	for _, r := range rows {

@@ -300,13 +300,22 @@ func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) e
 		if c == nil {
 			c = &trace.Custody{}
 		}
-		err = facts(out, "item", r.GetId(), "at", stamp(r.GetAt()), "in", strings.Join(r.GetContainers(), ", in "), "custodian", c.Custodian, "by", evidenceText(c.Held),
+		err = facts(out, "item", r.GetId(), "at", stamp(r.GetAt()), "in", strings.Join(r.GetContainers(), ", in "), "custodian", c.Custodian, "disputed", disputedWords(c), "by", evidenceText(c.Held),
 			"status", string(c.Status), "since", evidenceText(c.Since), "place", c.Place, "seen", evidenceText(c.Seen), "party", c.Party)
 		if err == nil && len(r.GetTruncated()) > 0 {
 			err = notWhole(strings.Join(r.GetTruncated(), ", "))
 		}
 		return err
 	})
+}
+
+// disputedWords says what speaks against who holds a thing.
+func disputedWords(c *trace.Custody) string {
+	words := make([]string, len(c.Disputed))
+	for i, code := range c.Disputed {
+		words[i] = string(code)
+	}
+	return strings.Join(words, ", ")
 }
 
 // restTraces has the read model answer the REST binding.

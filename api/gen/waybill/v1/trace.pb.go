@@ -894,7 +894,10 @@ type Custody struct {
 	// By which event.
 	Seen *TraceEvidence `protobuf:"bytes,6,opt,name=seen,proto3" json:"seen,omitempty"`
 	// Whom the event of the status names as the one that then has it; empty if none, and for what is sold.
-	Party         string `protobuf:"bytes,7,opt,name=party,proto3" json:"party,omitempty"`
+	Party string `protobuf:"bytes,7,opt,name=party,proto3" json:"party,omitempty"`
+	// The rules whose open findings say that the events named here do not fit, such as a receipt of what
+	// nobody shipped: who holds it is then one organisation's word. Empty: nothing speaks against it.
+	Disputed      []string `protobuf:"bytes,8,rep,name=disputed,proto3" json:"disputed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -976,6 +979,13 @@ func (x *Custody) GetParty() string {
 		return x.Party
 	}
 	return ""
+}
+
+func (x *Custody) GetDisputed() []string {
+	if x != nil {
+		return x.Disputed
+	}
+	return nil
 }
 
 // TraceEvidence is an event.
@@ -1468,7 +1478,7 @@ const file_waybill_v1_trace_proto_rawDesc = "" +
 	"\x05depth\x18\x03 \x01(\rR\x05depth\x120\n" +
 	"\x06degree\x18\x04 \x01(\x0e2\x18.waybill.v1.RecallDegreeR\x06degree\x12-\n" +
 	"\acustody\x18\x05 \x01(\v2\x13.waybill.v1.CustodyR\acustody\x12\x1c\n" +
-	"\tcontainer\x18\x06 \x01(\tR\tcontainer\"\x95\x02\n" +
+	"\tcontainer\x18\x06 \x01(\tR\tcontainer\"\xb1\x02\n" +
 	"\aCustody\x12\x1c\n" +
 	"\tcustodian\x18\x01 \x01(\tR\tcustodian\x12-\n" +
 	"\x04held\x18\x02 \x01(\v2\x19.waybill.v1.TraceEvidenceR\x04held\x121\n" +
@@ -1476,7 +1486,8 @@ const file_waybill_v1_trace_proto_rawDesc = "" +
 	"\x05since\x18\x04 \x01(\v2\x19.waybill.v1.TraceEvidenceR\x05since\x12\x14\n" +
 	"\x05place\x18\x05 \x01(\tR\x05place\x12-\n" +
 	"\x04seen\x18\x06 \x01(\v2\x19.waybill.v1.TraceEvidenceR\x04seen\x12\x14\n" +
-	"\x05party\x18\a \x01(\tR\x05party\"i\n" +
+	"\x05party\x18\a \x01(\tR\x05party\x12\x1a\n" +
+	"\bdisputed\x18\b \x03(\tR\bdisputed\"i\n" +
 	"\rTraceEvidence\x12\x1d\n" +
 	"\n" +
 	"event_hash\x18\x01 \x01(\tR\teventHash\x129\n" +
