@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"github.com/waybill-dev/waybill/analytics/calibrate"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
@@ -48,7 +49,7 @@ func verdictFilter(cmd *cobra.Command) func() (*waybillv1.VerdictFilter, error) 
 
 func (a *app) newVerdictsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "verdicts", Short: "List verdicts, or watch them as they are recorded", Args: cobra.NoArgs, RunE: groupOnly}
-	cmd.AddCommand(a.newVerdictsListCommand(), a.newVerdictsWatchCommand())
+	cmd.AddCommand(a.newVerdictsListCommand(), a.newVerdictsWatchCommand(), a.newVerdictsWhyCommand(), a.newVerdictsLanesCommand())
 	return cmd
 }
 
@@ -56,18 +57,29 @@ func (a *app) newVerdictsListCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List verdicts in ledger order",
+		Long: `List verdicts in ledger order. With --fdr, list the final verdicts that state a p-value, and say which of
+them are discoveries such that the expected share of false ones among all discoveries stays below
+the rate, however many shipments there are. It is a function of the ledger's order, and not part of
+any verdict; late data supersede a verdict and are no second test.`,
 		Example: `  waybill verdicts list --at-least inspect --newest
-  waybill verdicts list --shipment urn:epc:id:sscc:9521321.0000000012 --json`,
+  waybill verdicts list --shipment urn:epc:id:sscc:9521321.0000000012 --json
+  waybill verdicts list --fdr 0.05`,
 		Args: cobra.NoArgs,
 	}
 	var l lister
 	l.flags(list, "verdicts")
 	filter := verdictFilter(list)
 	newest := list.Flags().Bool("newest", false, "the latest on the ledger first")
+	fdr := list.Flags().Float64("fdr", 0, "tell discoveries at this false discovery rate, such as 0.05")
+	method := list.Flags().String("fdr-method", string(calibrate.LOND), "how: lond, lord++, saffron or e-lord")
+	list.MarkFlagsMutuallyExclusive("fdr", "newest")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		filter, err := filter()
 		if err != nil {
 			return err
+		}
+		if cmd.Flags().Changed("fdr") {
+			return a.discover(cmd, *fdr, *method, filter, l.limit)
 		}
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewVerdictServiceClient(conn)
