@@ -17,9 +17,9 @@ import (
 
 	"github.com/waybill-dev/waybill/analytics/plot"
 	csvtable "github.com/waybill-dev/waybill/analytics/table"
-	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/picture"
 )
 
 const plotLong = `Draw readings over time as SVG or PNG.
@@ -371,91 +371,10 @@ func (a *app) plotShipment(cmd *cobra.Command, f *plotFlags, epc string) error {
 		return err
 	}
 	return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
-		api := waybillv1.NewVerdictServiceClient(conn)
-		r, err := api.GetShipment(ctx, &waybillv1.GetShipmentRequest{Id: epc})
+		chart, err := picture.OfShipment(ctx, conn, epc, f.title)
 		if err != nil {
 			return err
 		}
-		var s plot.Shipment
-		for _, b := range r.GetShipment().GetBindings() {
-			if err := boundReadings(ctx, conn, b, &s); err != nil {
-				return err
-			}
-		}
-		policy := ""
-		for token, more := "", true; more; more = token != "" {
-			page, err := api.ListVerdicts(ctx, &waybillv1.ListVerdictsRequest{Filter: &waybillv1.VerdictFilter{Shipment: r.GetShipment().GetId()}, PageSize: 1000, PageToken: token})
-			if err != nil {
-				return err
-			}
-			for _, v := range page.GetVerdicts() {
-				s.Verdict(verdictOf(v))
-				policy = cmp.Or(v.GetPolicy(), policy)
-			}
-			token = page.GetNextPageToken()
-		}
-		p, err := policyNamed(ctx, conn, policy)
-		if err != nil {
-			return err
-		}
-		return a.draw(cmd, s.Chart(cmp.Or(f.title, r.GetShipment().GetId()), p), name, format)
+		return a.draw(cmd, chart, name, format)
 	})
-}
-
-// boundReadings reads what a logger measured while it was bound.
-func boundReadings(ctx context.Context, conn grpc.ClientConnInterface, b *waybillv1.Binding, s *plot.Shipment) error {
-	api := waybillv1.NewTelemetryServiceClient(conn)
-	for token, more := "", true; more; more = token != "" {
-		page, err := api.ListReadings(ctx, &waybillv1.ListReadingsRequest{
-			Device: b.GetDevice(), Time: &waybillv1.TimeRange{From: b.GetFrom(), Until: b.GetUntil()}, PageSize: 1000, PageToken: token,
-		})
-		if err != nil {
-			return err
-		}
-		for _, run := range page.GetRuns() {
-			times := make([]ledger.Millis, len(run.GetTimesMs()))
-			for i, t := range run.GetTimesMs() {
-				times[i] = ledger.Millis(t)
-			}
-			for _, ch := range run.GetChannels() {
-				s.Readings(plot.Run{Device: b.GetDevice(), Quantity: ledger.Quantity(ch.GetQuantity()), Times: times, Values: ch.GetValues()}) //nolint:gosec // the two share their numbers
-			}
-		}
-		token = page.GetNextPageToken()
-	}
-	return nil
-}
-
-// verdictOf gives a verdict of the API as the ledger has it, as far as a picture shows it.
-func verdictOf(v *waybillv1.Verdict) ledger.Verdict {
-	out := ledger.Verdict{
-		Shipment: v.GetShipment(), Level: ledger.VerdictLevel(v.GetLevel()), Score: v.GetScoreMillionths(), //nolint:gosec // the two share their numbers
-		From: ledger.MillisOf(v.GetFrom().AsTime()), To: ledger.MillisOf(v.GetTo().AsTime()),
-	}
-	for _, r := range v.GetReasons() {
-		reason := ledger.Reason{Code: r.GetCode(), Contribution: r.GetContributionMillionths()}
-		if r.GetFrom() != nil && r.GetTo() != nil {
-			reason.From, reason.To = ledger.MillisOf(r.GetFrom().AsTime()), ledger.MillisOf(r.GetTo().AsTime())
-		}
-		out.Reasons = append(out.Reasons, reason)
-	}
-	return out
-}
-
-// policyNamed gives the policy id/version, nil if it names none or it is not there.
-func policyNamed(ctx context.Context, conn grpc.ClientConnInterface, name string) (*ledger.Policy, error) {
-	id, version, _ := strings.Cut(name, "/")
-	for token, more := "", id != ""; more; more = token != "" {
-		page, err := waybillv1.NewPolicyServiceClient(conn).ListPolicies(ctx, &waybillv1.ListPoliciesRequest{AllVersions: true, PageSize: 1000, PageToken: token})
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range page.GetPolicies() {
-			if p.GetId() == id && strconv.FormatUint(uint64(p.GetVersion()), 10) == version {
-				return policyOf(p), nil
-			}
-		}
-		token = page.GetNextPageToken()
-	}
-	return nil, nil //nolint:nilnil // none applies
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/waybill-dev/waybill/analytics/profile"
 	"github.com/waybill-dev/waybill/analytics/score"
 	csvtable "github.com/waybill-dev/waybill/analytics/table"
-	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/internal/picture"
 )
 
 const scoreLong = `Score a CSV file (- is standard input) row by row: the same rows come out, each as it was, with four
@@ -247,7 +247,7 @@ func findPolicy(name string) (*ledger.Policy, error) {
 	if len(policies) != 1 {
 		return nil, fail(exitRefused, codeInvalid, "leave the one that applies in the file", "%s: it holds %d policies", name, len(policies))
 	}
-	p := policyOf(policies[0])
+	p := picture.PolicyOf(policies[0])
 	if len(p.Products) == 0 {
 		p.Products = []string{ledger.AnyProduct}
 	}
@@ -255,19 +255,6 @@ func findPolicy(name string) (*ledger.Policy, error) {
 		return nil, fail(exitRefused, ledger.Code(err), "waybill policies set --help shows a file", "%s: %w", name, err)
 	}
 	return p, nil
-}
-
-// policyOf gives a policy of the API as the ledger has it.
-func policyOf(m *waybillv1.Policy) *ledger.Policy {
-	span := func(s interface{ AsDuration() time.Duration }) ledger.Millis {
-		return ledger.Millis(s.AsDuration().Milliseconds())
-	}
-	return &ledger.Policy{
-		ID: m.GetId(), Version: m.GetVersion(), Products: m.GetProducts(), Low: m.GetLow(), High: m.GetHigh(),
-		ExcursionLow: m.GetExcursionLow(), ExcursionHigh: m.GetExcursionHigh(), ExcursionFor: span(m.GetExcursionFor()), Grace: span(m.GetGrace()),
-		MKTMax: m.GetMktMax(), MKTOver: span(m.GetMktOver()), FreezeBelow: m.FreezeBelow, FreezeFor: span(m.GetFreezeFor()),
-		WindowAtLeast: span(m.GetWindowAtLeast()),
-	}
 }
 
 // fileFailure is the failure of a file that cannot be read as a table, with what to do.

@@ -61,7 +61,8 @@ type Config struct {
 	Shipments int
 	// Now is the end of the day.
 	Now time.Time
-	// Folder takes the recall's proof, a forgery of it, and the root certificates. It has no default.
+	// Folder takes the picture of a bad shipment, the recall's proof, a forgery of it, and the root
+	// certificates. It has no default.
 	Folder string
 	// Progress shows how far it is. It may be nil.
 	Progress Progress
@@ -125,6 +126,9 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 		return nil, err
 	}
 	report.Shipments, report.Sent = Judge(day.Truth, verdicts), p.sent.sent()
+	if err = report.picture(ctx, s, cfg.Folder, verdicts); err != nil {
+		return nil, err
+	}
 	cfg.Progress.Say("a lot of " + story.Name + " turns out bad: asking for its recall, and for the proof of the answer")
 	if err = report.recall(ctx, s, p, cfg.Folder, story); err != nil {
 		return nil, err

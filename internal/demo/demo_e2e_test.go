@@ -78,7 +78,10 @@ func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing
 		if !r.OK || r.Contains < 60 || r.Touched < 8 || r.Sold < 12 || len(r.Holders) < 3 || r.Proof.Facts != r.Evidence || r.Proof.Code != "WB_PROOF_CONTENT" || len(report.Findings) != 6 {
 			t.Fatalf("seed %d: the recall: %+v, findings: %+v", seed, r, report.Findings)
 		}
-		for _, name := range []string{"recall.wbproof", "forged.wbproof", "roots/ProducerMSP.pem", "roots/CarrierMSP.pem", "roots/RetailerMSP.pem"} {
+		if p := report.Picture; p == nil || len(p.Reasons) == 0 || p.Level == "clear" {
+			t.Errorf("seed %d: the picture: %+v", seed, p)
+		}
+		for _, name := range []string{"shipment.svg", "recall.wbproof", "forged.wbproof", "roots/ProducerMSP.pem", "roots/CarrierMSP.pem", "roots/RetailerMSP.pem"} {
 			if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 				t.Error(err)
 			}

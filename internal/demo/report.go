@@ -25,6 +25,8 @@ type Report struct {
 	Condemned int `json:"condemned"`
 	// Findings are those of the contract's rules that were planted beside the shipments, and any that were not.
 	Findings []FindingRow `json:"findings"`
+	// Picture is of one bad shipment; nil if there was none.
+	Picture *Picture `json:"picture,omitempty"`
 	// Recall is that of the bad lot.
 	Recall RecallReport `json:"recall"`
 	Sent   Sent         `json:"sent"`
@@ -124,6 +126,9 @@ func (r *Report) WriteText(w io.Writer) error {
 			shortTx(row.Transaction), reason)
 	}
 	if err := t.Flush(); err != nil {
+		return err
+	}
+	if err := r.Picture.writeText(w); err != nil {
 		return err
 	}
 	if err := writeFindings(w, r.Findings); err != nil {
