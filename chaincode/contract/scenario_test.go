@@ -31,6 +31,24 @@ type scenario struct {
 	events  []told // in the order of the file
 	items   map[string]bool
 	setup   []func() // registrations, in order
+	// committed are the transactions that wrote, in order, for who reads the ledger.
+	committed []committed
+}
+
+type committed struct {
+	who, id string
+	at      time.Time
+	stub    *statetest.Stub
+}
+
+// submit runs a function as an organisation and commits it.
+func (s *scenario) submit(who, function string, batch []byte) ([]wire.Answer, *statetest.Stub) {
+	s.t.Helper()
+	answers, stub := s.c.submit(s.t, who, function, batch)
+	if len(stub.ReadWriteSet().Writes) > 0 {
+		s.committed = append(s.committed, committed{who, fmt.Sprintf("tx%d", s.c.txs), s.c.clock, stub})
+	}
+	return answers, stub
 }
 
 // told is an event with who records it.
@@ -281,7 +299,7 @@ func readEntry(t fatal, e wire.EventEntry) ledger.EventInput {
 
 func (s *scenario) record(e told) []wire.Answer {
 	s.t.Helper()
-	answers, _ := s.c.submit(s.t, e.who, wire.FnRecordEvents, events(s.t, e.entry))
+	answers, _ := s.submit(e.who, wire.FnRecordEvents, events(s.t, e.entry))
 	if answers[0].Status == ledger.StatusRefused {
 		s.t.Fatalf("%s: %s %s", e.entry.Body, answers[0].Code, answers[0].Message)
 	}
@@ -301,7 +319,7 @@ func (s *scenario) review(epcs ...string) []wire.Answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	answers, _ := s.c.submit(s.t, "A", wire.FnReview, data)
+	answers, _ := s.submit("A", wire.FnReview, data)
 	expectNoRefusal(s.t, answers)
 	return answers
 }
@@ -386,7 +404,7 @@ func (s *scenario) line(words []string) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		answers, _ := s.c.submit(s.t, words[3], wire.FnRegisterMaster, data)
+		answers, _ := s.submit(words[3], wire.FnRegisterMaster, data)
 		if answers[0].Code != words[1] {
 			s.t.Fatalf("answered %s %s", statuses(answers), answers[0].Message)
 		}
@@ -397,7 +415,7 @@ func (s *scenario) line(words []string) {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			answers, _ := s.c.submit(s.t, words[1], wire.FnRegisterMaster, data)
+			answers, _ := s.submit(words[1], wire.FnRegisterMaster, data)
 			expectNoRefusal(s.t, answers)
 		}
 		s.setup = append(s.setup, register)
@@ -520,7 +538,7 @@ func (s *scenario) inAnyOrder(t *rapid.T, all []told) {
 		for _, e := range order[:n] {
 			batch = append(batch, e.entry)
 		}
-		answers, _ := s.c.submit(s.t, order[0].who, wire.FnRecordEvents, events(t, batch...))
+		answers, _ := s.submit(order[0].who, wire.FnRecordEvents, events(t, batch...))
 		expectNoRefusal(t, answers)
 		order = order[n:]
 	}
