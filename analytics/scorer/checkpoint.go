@@ -19,27 +19,24 @@ import (
 
 // A checkpoint file is
 //
-//	"WBSCORE\x01" | SHA-256 of the rest | model digest | position | pending verdicts | docket
+//	"WBSCORE\x02" | SHA-256 of the rest | model digest | position | pending verdicts | docket
 //
 // and is replaced as a whole: written beside, synced, renamed, and the folder synced.
-const checkpointMagic = "WBSCORE\x01"
+const checkpointMagic = "WBSCORE\x02"
 
 const (
 	maxPendingSaved = 1 << 20
 	maxVerdictSaved = 1 << 20
-	maxDocketSaved  = 1 << 31
 )
 
 var errNoCheckpoint = errors.New("no checkpoint")
 
 var errCheckpoint = errors.New("WB_CHECKPOINT: damaged checkpoint")
 
-func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending []ledger.Verdict) ([]byte, error) {
-	body, err := d.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	c := canon.Writer(make([]byte, 0, len(body)+len(pending)*1024+256))
+// encodeCheckpoint writes the state down; size is about how large it was the last time. It writes it
+// once, since of ten thousand shipments it is hundreds of megabytes.
+func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending []ledger.Verdict, size int) ([]byte, error) {
+	c := canon.Writer(make([]byte, 0, size+size/8+len(pending)*1024+4096))
 	c.Raw([]byte(checkpointMagic))
 	c.Raw(make([]byte, sha256.Size))
 	c.Raw(model[:])
@@ -53,13 +50,15 @@ func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending [
 		texts[i] = string(text)
 	}
 	canon.Slice(c, &texts, maxPendingSaved, func(c *canon.Coder, s *string) { canon.String(c, s, maxVerdictSaved) })
-	c.Len(len(body), maxDocketSaved)
-	c.Raw(body)
+	d.code(c)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
 	data := c.Bytes()
 	head := len(checkpointMagic) + sha256.Size
 	sum := sha256.Sum256(data[head:])
 	copy(data[len(checkpointMagic):], sum[:])
-	return data, c.Err()
+	return data, nil
 }
 
 func readCheckpoint(path string, m *score.Model, limits feature.Limits) (*state, []ledger.Verdict, error) {
@@ -88,19 +87,11 @@ func decodeCheckpoint(data []byte, m *score.Model, limits feature.Limits) (*stat
 	canon.Uint(c, &st.position)
 	var texts []string
 	canon.Slice(c, &texts, maxPendingSaved, func(c *canon.Coder, s *string) { canon.String(c, s, maxVerdictSaved) })
-	n := c.Len(0, maxDocketSaved)
-	if c.Err() == nil && n > len(c.Bytes()) {
-		return nil, nil, fmt.Errorf("%w: it ends early", errCheckpoint)
-	}
-	body := make([]byte, n)
-	c.Raw(body)
-	if err := c.Done(); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errCheckpoint, err)
-	}
-	if model != m.Digest() {
+	if c.Err() == nil && model != m.Digest() {
 		return nil, nil, fmt.Errorf("%w: it is of another model", errCheckpoint)
 	}
-	if err := st.docket.UnmarshalBinary(body); err != nil {
+	st.docket.code(c)
+	if err := c.Done(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errCheckpoint, err)
 	}
 	var pending []ledger.Verdict

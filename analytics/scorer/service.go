@@ -154,7 +154,7 @@ func (s *Service) Run(ctx context.Context) error {
 	writeErr := <-writer
 	saver.wait()
 	if s.cfg.Checkpoint != "" {
-		if data, saveErr := encodeCheckpoint(s.cfg.Model.Digest(), state.position, state.docket, s.queue.unconfirmed()); saveErr != nil {
+		if data, saveErr := encodeCheckpoint(s.cfg.Model.Digest(), state.position, state.docket, s.queue.unconfirmed(), state.saved); saveErr != nil {
 			s.log.Error("last checkpoint", "error", saveErr)
 		} else if saveErr = writeFile(s.cfg.Checkpoint, data); saveErr != nil {
 			s.log.Error("last checkpoint", "error", saveErr)
@@ -178,6 +178,7 @@ func stopped(ctx context.Context, err error) error {
 type state struct {
 	docket   *Docket
 	position uint64 // the next block to read
+	saved    int    // bytes of the last checkpoint
 }
 
 // start gives the state of the checkpoint, or an empty one.
@@ -274,10 +275,11 @@ func (s *Service) read(ctx context.Context, st *state, height uint64, saver *sav
 			}
 			if s.cfg.Checkpoint != "" && time.Since(saved) >= every && saver.idle() {
 				begun := time.Now()
-				data, err := encodeCheckpoint(s.cfg.Model.Digest(), st.position, st.docket, s.queue.unconfirmed())
+				data, err := encodeCheckpoint(s.cfg.Model.Digest(), st.position, st.docket, s.queue.unconfirmed(), st.saved)
 				if err != nil {
 					return progress, fmt.Errorf("checkpoint: %w", err)
 				}
+				st.saved = len(data)
 				saver.save(data, func(err error) { s.log.Error("checkpoint", "error", err) })
 				saved = time.Now()
 				// A large state takes a while to write down; blocks wait for at most a twentieth of the time.
