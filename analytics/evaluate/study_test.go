@@ -61,6 +61,7 @@ func TestAStudyIsRepeatableAndComplete(t *testing.T) {
 	s := Study{
 		Base: simulate.Config{Seed: 41, Now: now}, Clean: 40, Each: 4, Methods: methods(t, 40),
 		Plants: []simulate.Plant{{Fault: simulate.FaultExcursion, Size: 8}, {Fault: simulate.FaultDropout, Size: 3}, {Fault: simulate.FaultDiverted}},
+		Shifts: Shifts()[:2],
 	}
 	run := func(workers int) *Report {
 		s.Workers = workers
@@ -138,6 +139,7 @@ func TestAPerfectJudgeIsMeasuredAsOne(t *testing.T) {
 	s := Study{
 		Base: simulate.Config{Seed: 42, Now: now}, Clean: 30, Each: 5, Methods: []Method{oracle{}, oracle{early: true}},
 		Plants: []simulate.Plant{{Fault: simulate.FaultDrift, Size: 4}, {Fault: simulate.FaultStuck, Size: 1}},
+		Shifts: []Shift{},
 	}
 	r, err := s.Run(t.Context())
 	if err != nil {

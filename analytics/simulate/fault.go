@@ -77,36 +77,112 @@ type Scale struct {
 	Reasons []string
 }
 
+// unusual are the codes of statistics of the temperature: what a verdict says of a fault that breaks no rule.
+func unusual() []string {
+	return []string{"drift", "energy", "unusual", "window_energy", "discord", "window_residual", "reference_distance"}
+}
+
 // Scales lists every fault with its grades, in a fixed order.
 func Scales() []Scale {
+	return slices.Concat(chainScales(), sensorScales(), eventScales())
+}
+
+func chainScales() []Scale {
+	return []Scale{
+		{
+			Fault: FaultExcursion, Subject: SubjectChain, Unit: "°C", Meaning: "over the recommended range's upper end, for 3½ hours",
+			Sizes: []float64{1, 2, 4, 8}, Least: 0.1, Most: 60, Reasons: []string{"above_range", "excursion_budget", "mkt_exceeded"},
+		},
+		{
+			Fault: FaultFreeze, Subject: SubjectChain, Unit: "°C", Meaning: "below 0 °C, for 3½ hours",
+			Sizes: []float64{0.5, 1, 2, 4}, Default: 4.5, Least: 0.1, Most: 40, Reasons: []string{"frozen", "below_range", "excursion_budget"},
+		},
+		{
+			Fault: FaultDrift, Subject: SubjectChain, Unit: "°C/day", Meaning: "slope of the temperature to the end",
+			Sizes: []float64{1, 2, 4, 8}, Least: 0.1, Most: 48, Reasons: unusual(),
+		},
+		{
+			Fault: FaultLevelStep, Subject: SubjectChain, Unit: "°C", Meaning: "height of the step, which stays",
+			Sizes: []float64{0.5, 1, 1.5, 2}, Default: 1.5, Least: 0.1, Most: 30, Reasons: unusual(),
+		},
+		{
+			Fault: FaultDoorOpenings, Subject: SubjectChain, Unit: "openings", Meaning: "of 5 minutes each, 15 minutes apart",
+			Sizes: []float64{2, 4, 8, 12}, Default: 8, Least: 1, Most: 100, Reasons: unusual(),
+		},
+		{
+			Fault: FaultDefrost, Subject: SubjectChain, Unit: "°C", Meaning: "amplitude of a heat pulse of 25 minutes, one each 90 minutes to the end",
+			Sizes: []float64{1, 2, 3, 4}, Default: 3, Least: 0.1, Most: 30, Reasons: unusual(),
+		},
+		{
+			Fault: FaultCompressor, Subject: SubjectChain, Unit: "×", Meaning: "the cycle's usual period, to the end; its amplitude grows by the root",
+			Sizes: []float64{0.25, 2, 4, 6}, Default: 4, Least: 0.1, Most: 20, Reasons: unusual(),
+		},
+		{
+			Fault: FaultHumidity, Subject: SubjectChain, Unit: "%RH", Meaning: "rise within an hour, which stays",
+			Sizes: []float64{5, 10, 20, 35}, Default: 20, Least: 0.5, Most: 80, Needs: ledger.RelativeHumidity, Reasons: unusual(),
+		},
+		{
+			Fault: FaultShock, Subject: SubjectChain, Unit: "g", Meaning: "peak acceleration of one drop",
+			Sizes: []float64{5, 10, 25, 60}, Default: 25, Least: 0.5, Most: 900, Needs: ledger.Shock, Reasons: unusual(),
+		},
+		{
+			Fault: FaultOpened, Subject: SubjectChain, Unit: "min", Meaning: "of light at 300 lux",
+			Sizes: []float64{2, 10, 30, 90}, Default: 30, Least: 1, Most: 600, Needs: ledger.Light, Reasons: unusual(),
+		},
+	}
+}
+
+func sensorScales() []Scale {
+	return []Scale{
+		{
+			Fault: FaultStuck, Subject: SubjectSensor, Unit: "h", Meaning: "of one repeated temperature",
+			Sizes: []float64{0.5, 1, 2, 4}, Least: 0.1, Most: 400, Reasons: []string{"sensor_stuck", "flatline"},
+		},
+		{
+			Fault: FaultFlatline, Subject: SubjectSensor, Unit: "h", Meaning: "in which 98 % of every channel's movement is lost",
+			Sizes: []float64{0.5, 1, 2, 4}, Default: 3, Least: 0.1, Most: 400, Reasons: []string{"flatline", "sensor_stuck"},
+		},
+		{
+			Fault: FaultDropout, Subject: SubjectSensor, Unit: "h", Meaning: "without a reading",
+			Sizes: []float64{0.25, 0.5, 1, 3}, Default: 3, Least: 0.05, Most: 400, Reasons: []string{"readings_missing", "dropout"},
+		},
+		{
+			Fault: FaultClockJump, Subject: SubjectSensor, Unit: "min", Meaning: "by which the clock jumps ahead",
+			Sizes: []float64{5, 15, 60, 120}, Default: 60, Least: 1, Most: 240, Reasons: []string{"clock_jump", "readings_missing", "dropout"},
+		},
+		{
+			Fault: FaultUnitSlip, Subject: SubjectSensor, Unit: "h", Meaning: "in degrees Fahrenheit",
+			Sizes: []float64{0.1, 0.5, 1, 3}, Least: 0.05, Most: 400, Reasons: []string{"unit_slip"},
+		},
+		{
+			Fault: FaultSpikes, Subject: SubjectSensor, Unit: "°C", Meaning: "height of each of 5 wrong readings, either way",
+			Sizes: []float64{1, 2, 5, 20}, Default: 5, Least: 0.1, Most: 60, Reasons: []string{"spikes"},
+		},
+		{
+			Fault: FaultLoggerSwapped, Subject: SubjectSensor, Unit: "°C", Meaning: "that the second logger reads more",
+			Sizes: []float64{0.3, 0.6, 1.2, 2.4}, Default: 1.2, Most: 30, Reasons: []string{"logger_swapped"},
+		},
+	}
+}
+
+func eventScales() []Scale {
 	one := []float64{1}
 	return []Scale{
 		{
-			FaultExcursion, SubjectChain, "°C", "over the recommended range's upper end, for 3½ hours", []float64{1, 2, 4, 8}, 0, 0.1, 60, 0,
-			[]string{"above_range", "excursion_budget", "mkt_exceeded"},
+			Fault: FaultDelay, Subject: SubjectEvents, Unit: "×", Meaning: "the longest drive's time",
+			Sizes: []float64{1.25, 1.5, 2, 3}, Default: 2, Least: 1, Most: 10, Reasons: []string{"dwell_long"},
 		},
-		{FaultFreeze, SubjectChain, "°C", "below 0 °C, for 3½ hours", []float64{0.5, 1, 2, 4}, 4.5, 0.1, 40, 0, []string{"frozen", "below_range"}},
-		{FaultDrift, SubjectChain, "°C/day", "slope of the temperature to the end", []float64{1, 2, 4, 8}, 0, 0.1, 48, 0, []string{"drift"}},
-		{FaultLevelStep, SubjectChain, "°C", "height of the step, which stays", []float64{0.5, 1, 1.5, 2}, 1.5, 0.1, 30, 0, []string{"drift", "level", "level_shift"}},
-		{FaultDoorOpenings, SubjectChain, "openings", "of 5 minutes each, 15 minutes apart", []float64{2, 4, 8, 12}, 8, 1, 100, 0, nil},
-		{FaultDefrost, SubjectChain, "°C", "amplitude of a heat pulse of 25 minutes, one each 90 minutes to the end", []float64{1, 2, 3, 4}, 3, 0.1, 30, 0, nil},
-		{FaultCompressor, SubjectChain, "×", "the cycle's usual period, to the end; its amplitude grows by the root", []float64{0.25, 2, 4, 6}, 4, 0.1, 20, 0, nil},
-		{FaultHumidity, SubjectChain, "%RH", "rise within an hour, which stays", []float64{5, 10, 20, 35}, 20, 0.5, 80, ledger.RelativeHumidity, nil},
-		{FaultShock, SubjectChain, "g", "peak acceleration of one drop", []float64{5, 10, 25, 60}, 25, 0.5, 900, ledger.Shock, nil},
-		{FaultOpened, SubjectChain, "min", "of light at 300 lux", []float64{2, 10, 30, 90}, 30, 1, 600, ledger.Light, nil},
-		{FaultStuck, SubjectSensor, "h", "of one repeated temperature", []float64{0.5, 1, 2, 4}, 0, 0.1, 400, 0, []string{"sensor_stuck", "stuck", "flatline"}},
-		{FaultFlatline, SubjectSensor, "h", "in which 98 % of every channel's movement is lost", []float64{0.5, 1, 2, 4}, 3, 0.1, 400, 0, []string{"flatline", "sensor_stuck", "stuck"}},
-		{FaultDropout, SubjectSensor, "h", "without a reading", []float64{0.25, 0.5, 1, 3}, 3, 0.05, 400, 0, []string{"readings_missing", "dropout"}},
-		{FaultClockJump, SubjectSensor, "min", "by which the clock jumps ahead", []float64{5, 15, 60, 120}, 60, 1, 240, 0, []string{"clock_jump", "readings_missing", "dropout"}},
-		{FaultUnitSlip, SubjectSensor, "h", "in degrees Fahrenheit", []float64{0.1, 0.5, 1, 3}, 0, 0.05, 400, 0, []string{"unit_slip"}},
-		{FaultSpikes, SubjectSensor, "°C", "height of each of 5 wrong readings, either way", []float64{1, 2, 5, 20}, 5, 0.1, 60, 0, []string{"spike", "spikes"}},
-		{FaultLoggerSwapped, SubjectSensor, "°C", "that the second logger reads more", []float64{0.3, 0.6, 1.2, 2.4}, 1.2, 0, 30, 0, []string{"logger_swapped"}},
-		{FaultDelay, SubjectEvents, "×", "the longest drive's time", []float64{1.25, 1.5, 2, 3}, 2, 1, 10, 0, nil},
-		{FaultDwell, SubjectEvents, "×", "the mean time at the first stop", []float64{4, 6, 10, 15}, 10, 1, 50, 0, nil},
-		{FaultRouteDeviation, SubjectEvents, "h", "at a stop that is not on the lane", []float64{0.1, 0.5, 1, 2}, 0.5, 0.05, 100, 0, nil},
-		{FaultDiverted, SubjectEvents, "", "", one, 1, 1, 1, 0, []string{"diverted"}},
-		{FaultDuplicateSerial, SubjectEvents, "", "", one, 1, 1, 1, 0, []string{"finding:commissioned_twice"}},
-		{FaultNonHolder, SubjectEvents, "", "", one, 1, 1, 1, 0, []string{"finding:shipped_by_non_holder"}},
+		{
+			Fault: FaultDwell, Subject: SubjectEvents, Unit: "×", Meaning: "the mean time at the first stop",
+			Sizes: []float64{4, 6, 10, 15}, Default: 10, Least: 1, Most: 50, Reasons: []string{"dwell_long"},
+		},
+		{
+			Fault: FaultRouteDeviation, Subject: SubjectEvents, Unit: "h", Meaning: "at a stop that is not on the lane",
+			Sizes: []float64{0.1, 0.5, 1, 2}, Default: 0.5, Least: 0.05, Most: 100, Reasons: []string{"route_deviation", "step_unusual", "dwell_long"},
+		},
+		{Fault: FaultDiverted, Subject: SubjectEvents, Sizes: one, Default: 1, Least: 1, Most: 1, Reasons: []string{"diverted"}},
+		{Fault: FaultDuplicateSerial, Subject: SubjectEvents, Sizes: one, Default: 1, Least: 1, Most: 1, Reasons: []string{"finding:commissioned_twice"}},
+		{Fault: FaultNonHolder, Subject: SubjectEvents, Sizes: one, Default: 1, Least: 1, Most: 1, Reasons: []string{"finding:shipped_by_non_holder"}},
 	}
 }
 

@@ -259,7 +259,7 @@ func TestSizesAreWhatTheySay(t *testing.T) {
 	drift, clean := pair(t, 1, Plant{FaultDrift, 4})
 	d, c := drift.Logs()[0], clean.Logs()[0]
 	n := len(d.Times) - 1
-	days := (d.Times[n].Time().Sub(drift.Truth.FaultFrom)).Hours() / 24
+	days := d.Times[n].Time().Sub(drift.Truth.FaultFrom).Hours() / 24
 	if rise := float64(d.Channels[0].Values[n]-c.Channels[0].Values[n]) / 1000; math.Abs(rise-4*days) > 0.2 {
 		t.Errorf("4 °C a day over %v days: %v", days, rise)
 	}
