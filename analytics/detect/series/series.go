@@ -219,7 +219,7 @@ func (s *Scorer) normal(value float64) float64 {
 	v := (value - s.base) / s.unit
 	v = max(-most, min(most, v))
 	// Adding nothing makes one zero of the two.
-	return math.RoundToEven(float64(v*grid))/grid + 0
+	return float64(math.RoundToEven(float64(v*grid))/grid) + 0
 }
 
 // next scores a normalised reading.

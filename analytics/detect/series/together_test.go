@@ -2,6 +2,9 @@ package series
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"math"
@@ -513,5 +516,39 @@ func BenchmarkPanel(b *testing.B) {
 	for b.Loop() {
 		observe(b, p, i, rows[i%len(rows)])
 		i++
+	}
+}
+
+func TestAPanelGivesTheSameBitsOnEveryMachine(t *testing.T) {
+	const want = "6f157f8f56c8fab81f829ec9661aa7cac3b128d9c916a47ee35f3e25034e0321"
+	h := sha256.New()
+	p := panel(t, Default(), 3)
+	x, level := uint64(88172645463325252), int64(0)
+	for i := range 3000 {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		level += int64(x%21) - 10 - level/20
+		own, door := int64(x>>20%31), int64(0)
+		if x>>30%40 == 0 {
+			door = 1
+		}
+		other := 3*level + own
+		if i%700 == 650 {
+			other = -other
+		}
+		r := observe(t, p, i, []float64{float64(level) / 8, float64(other) / 4, float64(door)})
+		for _, f := range []float64{r.Score, r.P, r.Together} {
+			h.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(f)))
+		}
+		for _, c := range p.Contributions() {
+			h.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(c.Share)))
+		}
+	}
+	c := canon.Writer(nil)
+	p.Code(c)
+	h.Write(c.Bytes())
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		t.Errorf("results and state have digest %s", got)
 	}
 }
