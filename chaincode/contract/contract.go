@@ -37,7 +37,7 @@ const fnMetadata = contractapi.SystemContractName + ":GetMetadata"
 // refused. Faults of the program itself go to the log.
 func New(clock func() time.Time, log *slog.Logger) (shim.Chaincode, error) {
 	inner, err := contractapi.NewChaincode(newTraceability(clock), newTelemetry(clock), newScoring(clock), newAnchor(clock), newMasterData(clock),
-		newToken(clock))
+		newToken(clock), newModel(clock))
 	if err != nil {
 		return nil, fmt.Errorf("contracts: %w", err)
 	}
@@ -59,11 +59,13 @@ func arguments(function string) (int, bool) {
 		wire.FnGetEvent, wire.FnGetItem, wire.FnGetDevice, wire.FnGetPolicy, wire.FnAnchorRoots, wire.FnGetAnchorHead,
 		wire.FnReview, wire.FnRegisterMaster, wire.FnRecordElements,
 		wire.FnTransact, wire.FnGovernCredits, wire.FnGetNote, wire.FnGetCreditAccount, wire.FnGetStake, wire.FnGetCreditPolicy,
-		wire.FnGetReceipt, wire.FnGetCreditSums:
+		wire.FnGetReceipt, wire.FnGetCreditSums,
+		wire.FnStoreChunks, wire.FnSnapshotDatasets, wire.FnSubmitModels, wire.FnEvaluateModels, wire.FnGovernModels,
+		wire.FnGetChunk, wire.FnGetDataset, wire.FnGetModel, wire.FnGetAlias, wire.FnGetModelPolicy:
 		return 1, true
 	case wire.FnGetSegment, wire.FnGetAnchor:
 		return 2, true
-	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster, wire.FnGetElement:
+	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster, wire.FnGetElement, wire.FnGetEvaluation:
 		return 3, true
 	case fnMetadata:
 		return 0, true

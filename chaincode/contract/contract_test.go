@@ -110,7 +110,7 @@ func (c *channel) submit(t fatal, who, function string, batch []byte) ([]wire.An
 }
 
 // query runs a function that reads.
-func query[T ledger.Note | ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Receipt | ledger.CreditSums | wire.RecordedElement | ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
+func query[T wire.StoredModel | ledger.Alias | ledger.Note | ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Receipt | ledger.CreditSums | wire.RecordedElement | ledger.MasterDatum | ledger.Finding | wire.RecordedEvent | ledger.ItemState | ledger.Device | wire.StoredSegment | ledger.Policy | ledger.Verdict | ledger.Anchor | ledger.AnchorHead](t fatal, c *channel, function string, args ...string) T {
 	t.Helper()
 	raw := make([][]byte, len(args))
 	for i, a := range args {
@@ -155,7 +155,7 @@ func events(t fatal, entries ...wire.EventEntry) []byte {
 	return data
 }
 
-func encode[T wire.CreditBatch | wire.MotionBatch | wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
+func encode[T wire.ChunkBatch | wire.DatasetBatch | wire.ModelBatch | wire.EvaluationBatch | wire.ModelMotionBatch | wire.CreditBatch | wire.MotionBatch | wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
 	t.Helper()
 	data, err := wire.Encode(v)
 	if err != nil {
@@ -217,14 +217,17 @@ func TestExportedMethodsAreTheTransactionFunctions(t *testing.T) {
 		"Telemetry":    {"GetDevice", "GetSegment", "RecordSegments", "RegisterDevices"},
 		"Scoring":      {"GetPolicy", "GetVerdict", "RecordVerdicts", "SetPolicies"},
 		"Anchor":       {"AnchorRoots", "GetAnchor", "GetAnchorHead"},
-		"Token":        {"GetAccount", "GetNote", "GetPolicy", "GetReceipt", "GetStake", "GetSums", "Govern", "Transact"},
+		"Model": {
+			"Evaluate", "GetAlias", "GetChunk", "GetDataset", "GetEvaluation", "GetModel", "GetPolicy", "Govern", "SnapshotDatasets", "StoreChunks", "Submit",
+		},
+		"Token": {"GetAccount", "GetNote", "GetPolicy", "GetReceipt", "GetStake", "GetSums", "Govern", "Transact"},
 	}
 	// What contractapi asks of a contract and does not expose.
 	framework := []string{
 		"GetAfterTransaction", "GetBeforeTransaction", "GetEvaluateTransactions", "GetInfo", "GetName",
 		"GetTransactionContextHandler", "GetUnknownTransaction",
 	}
-	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}, &contract.Anchor{}, &contract.MasterData{}, &contract.Token{}} {
+	for _, c := range []any{&contract.Traceability{}, &contract.Telemetry{}, &contract.Scoring{}, &contract.Anchor{}, &contract.MasterData{}, &contract.Token{}, &contract.Model{}} {
 		kind := reflect.TypeOf(c)
 		var got []string
 		for method := range kind.Methods() {
@@ -253,7 +256,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 		t.Fatal(err, response.GetMessage())
 	}
 	seen := 0
-	for _, name := range []string{"traceability", "telemetry", "scoring", "anchor", "masterdata", "token"} {
+	for _, name := range []string{"traceability", "telemetry", "scoring", "anchor", "masterdata", "token", "model"} {
 		for _, tx := range metadata.Contracts[name].Transactions {
 			seen++
 			tag := "SUBMIT"
@@ -265,7 +268,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 			}
 		}
 	}
-	if seen != 28 {
+	if seen != 39 {
 		t.Errorf("%d functions", seen)
 	}
 }
@@ -308,17 +311,22 @@ func writers(t fatal) map[string]struct {
 		role  string
 		batch []byte
 	}{
-		wire.FnRecordEvents:    {"recorder", events(t, entry(1, nil))},
-		wire.FnRegisterDevices: {"registrar", encode(t, wire.DeviceBatch{Devices: []ledger.Device{device(t, 1)}})},
-		wire.FnRecordSegments:  {"gateway", encode(t, wire.SegmentBatch{Segments: []wire.SignedSegment{signed(t, 1, reading(0, ledger.Digest{}, 0))}})},
-		wire.FnReview:          {"recorder", encode(t, wire.ReviewBatch{Subjects: []wire.ReviewSubject{{Item: item}}})},
-		wire.FnRegisterMaster:  {"registrar", encode(t, wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Prefix: &ledger.Prefix{Prefix: "9506000"}}}})},
-		wire.FnRecordElements:  {"recorder", elements(t, "", place("Plant"))},
-		wire.FnSetPolicies:     {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
-		wire.FnRecordVerdicts:  {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
-		wire.FnTransact:        {"holder", encode(t, wire.CreditBatch{Operations: []ledger.CreditOperation{{Open: &ledger.OpenAccount{}}}})},
-		wire.FnGovernCredits:   {"steward", encode(t, wire.MotionBatch{Motions: []ledger.CreditMotion{{Recover: &ledger.RecoverAccount{Account: ledger.Digest{1}}}}})},
-		wire.FnAnchorRoots:     {"anchor", encode(t, wire.RootBatch{Roots: []wire.SignedRoot{{Root: ledger.Root{Height: 1}}}})},
+		wire.FnRecordEvents:     {"recorder", events(t, entry(1, nil))},
+		wire.FnRegisterDevices:  {"registrar", encode(t, wire.DeviceBatch{Devices: []ledger.Device{device(t, 1)}})},
+		wire.FnRecordSegments:   {"gateway", encode(t, wire.SegmentBatch{Segments: []wire.SignedSegment{signed(t, 1, reading(0, ledger.Digest{}, 0))}})},
+		wire.FnReview:           {"recorder", encode(t, wire.ReviewBatch{Subjects: []wire.ReviewSubject{{Item: item}}})},
+		wire.FnRegisterMaster:   {"registrar", encode(t, wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Prefix: &ledger.Prefix{Prefix: "9506000"}}}})},
+		wire.FnRecordElements:   {"recorder", elements(t, "", place("Plant"))},
+		wire.FnSetPolicies:      {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
+		wire.FnRecordVerdicts:   {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
+		wire.FnTransact:         {"holder", encode(t, wire.CreditBatch{Operations: []ledger.CreditOperation{{Open: &ledger.OpenAccount{}}}})},
+		wire.FnGovernCredits:    {"steward", encode(t, wire.MotionBatch{Motions: []ledger.CreditMotion{{Recover: &ledger.RecoverAccount{Account: ledger.Digest{1}}}}})},
+		wire.FnStoreChunks:      {"modeller", encode(t, wire.ChunkBatch{Chunks: [][]byte{{1}}})},
+		wire.FnSnapshotDatasets: {"modeller", encode(t, wire.DatasetBatch{Datasets: []ledger.DatasetSnapshot{datasetOf("d", 1)}})},
+		wire.FnSubmitModels:     {"modeller", encode(t, wire.ModelBatch{Models: []ledger.ModelVersion{{ID: "m", Version: 1}}})},
+		wire.FnEvaluateModels:   {"modeller", encode(t, wire.EvaluationBatch{Evaluations: []ledger.Evaluation{{Model: ledger.ModelRef{ID: "m", Version: 1}}}})},
+		wire.FnGovernModels:     {"steward", encode(t, wire.ModelMotionBatch{Motions: []ledger.ModelMotion{{Deprecate: &ledger.DeprecateModel{Model: ledger.ModelRef{ID: "m", Version: 1}}}}})},
+		wire.FnAnchorRoots:      {"anchor", encode(t, wire.RootBatch{Roots: []wire.SignedRoot{{Root: ledger.Root{Height: 1}}}})},
 	}
 }
 
@@ -960,7 +968,7 @@ func TestFaultsOfTheMachineryEndTheTransaction(t *testing.T) {
 	for function, w := range writers(t) {
 		stub := c.world.Simulate(statetest.Proposal{TxID: "tx", Args: [][]byte{[]byte(function), w.batch}, Creator: c.creators["A"], Time: timestamppb.New(c.clock)})
 		response := c.code.Invoke(failing{stub})
-		if function == wire.FnRecordVerdicts { // refused before anything is read
+		if slices.Contains([]string{wire.FnRecordVerdicts, wire.FnSubmitModels, wire.FnEvaluateModels}, function) { // refused before anything is read
 			continue
 		}
 		if !strings.HasPrefix(response.GetMessage(), ledger.CodeInternal+": ") {
@@ -983,7 +991,8 @@ func TestAPanicIsAnError(t *testing.T) {
 }
 
 func FuzzInvoke(f *testing.F) {
-	names := []string{wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts, wire.FnTransact, wire.FnGovernCredits}
+	names := []string{wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts, wire.FnTransact, wire.FnGovernCredits,
+		wire.FnStoreChunks, wire.FnSnapshotDatasets, wire.FnSubmitModels, wire.FnEvaluateModels, wire.FnGovernModels}
 	for i, name := range names {
 		f.Add(uint8(i), writers(f)[name].batch)
 	}

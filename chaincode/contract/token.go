@@ -374,7 +374,8 @@ func (*Token) GetReceipt(ctx contractapi.TransactionContextInterface, operation 
 
 // readable is what the functions that read a single value give.
 type readable interface {
-	ledger.Note | ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Receipt
+	ledger.Note | ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Receipt |
+		ledger.DatasetSnapshot | ledger.Evaluation | ledger.Alias | ledger.ModelPolicy
 }
 
 // one encodes what was found.

@@ -41,10 +41,16 @@ const (
 	CodeStake          = "WB_STAKE"
 	CodeNoCreditPolicy = "WB_NO_CREDIT_POLICY"
 	CodeKeepers        = "WB_KEEPERS"
+
+	CodeModelState   = "WB_MODEL_STATE"
+	CodeModelBlocked = "WB_MODEL_BLOCKED"
+	CodeModelGate    = "WB_MODEL_GATE"
+	CodeApproval     = "WB_MODEL_APPROVAL"
+	CodeArtefact     = "WB_MODEL_ARTEFACT"
 )
 
 // coded pairs a refusal with its code; the first match counts.
-func coded() [27]struct {
+func coded() [32]struct {
 	err  error
 	code string
 } {
@@ -78,6 +84,11 @@ func coded() [27]struct {
 		{ErrStake, CodeStake},
 		{ErrNoCreditPolicy, CodeNoCreditPolicy},
 		{ErrKeepers, CodeKeepers},
+		{ErrModelState, CodeModelState},
+		{ErrModelBlocked, CodeModelBlocked},
+		{ErrGate, CodeModelGate},
+		{ErrApproval, CodeApproval},
+		{ErrArtefact, CodeArtefact},
 		{ErrMalformed, CodeMalformed},
 	}
 }

@@ -81,17 +81,15 @@ type MotionDecision struct {
 
 // Kind tells which of the three the motion is, empty if it is none or several.
 func (m CreditMotion) Kind() string {
-	kind, n := "", 0
-	for name, set := range map[string]bool{"credit policy": m.Policy != nil, "mint": m.Mint != nil, "recover": m.Recover != nil} {
-		if set {
-			kind = name
-			n++
-		}
+	switch {
+	case m.Policy != nil && m.Mint == nil && m.Recover == nil:
+		return "credit policy"
+	case m.Policy == nil && m.Mint != nil && m.Recover == nil:
+		return "mint"
+	case m.Policy == nil && m.Mint == nil && m.Recover != nil:
+		return "recover"
 	}
-	if n != 1 {
-		return ""
-	}
-	return kind
+	return ""
 }
 
 // Stated drops what the contract sets, so that equal motions have one digest.

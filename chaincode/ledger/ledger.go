@@ -96,6 +96,12 @@ var (
 	ErrStake          = errors.New("the stake does not allow this")
 	ErrNoCreditPolicy = errors.New("no credit policy is in force")
 	ErrKeepers        = errors.New("not a matter for the submitter's organisation alone, or not for it")
+
+	ErrModelState   = errors.New("the model's state does not allow this")
+	ErrModelBlocked = errors.New("no verdict may rest on the model")
+	ErrGate         = errors.New("the model does not pass the gate")
+	ErrApproval     = errors.New("not an organisation that may approve the model")
+	ErrArtefact     = errors.New("the artefact is not what the model says")
 )
 
 // Status answers one input of a batch.

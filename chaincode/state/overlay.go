@@ -22,6 +22,7 @@ type WorldState interface {
 	GetMultipleStates(keys ...string) ([][]byte, error)
 	PutState(key string, value []byte) error
 	DelState(key string) error
+	SetStateValidationParameter(key string, policy []byte) error
 	StartWriteBatch()
 	FinishWriteBatch() error
 }
@@ -34,10 +35,11 @@ type overlay struct {
 	world   WorldState
 	read    map[string][]byte // nil: absent
 	written map[string][]byte // nil: deleted
+	guarded map[string][]byte // endorsement policies of keys that are written
 }
 
 func newOverlay(world WorldState) *overlay {
-	return &overlay{world: world, read: map[string][]byte{}, written: map[string][]byte{}}
+	return &overlay{world: world, read: map[string][]byte{}, written: map[string][]byte{}, guarded: map[string][]byte{}}
 }
 
 // prefetch reads the keys that were not read yet, in one call.
@@ -94,6 +96,9 @@ func (o *overlay) create(key string, value []byte) error {
 
 func (o *overlay) put(key string, value []byte) { o.written[key] = value }
 
+// endorse gives a key that is written an endorsement policy of its own.
+func (o *overlay) endorse(key string, policy []byte) { o.guarded[key] = policy }
+
 func (o *overlay) delete(key string) { o.written[key] = nil }
 
 // dirty reports whether there is anything to write.
@@ -116,6 +121,9 @@ func (o *overlay) flush() error {
 			err = o.world.DelState(key)
 		} else {
 			err = o.world.PutState(key, value)
+		}
+		if policy := o.guarded[key]; err == nil && policy != nil {
+			err = o.world.SetStateValidationParameter(key, policy)
 		}
 		if err != nil {
 			return fmt.Errorf("write %q: %w", key, err)

@@ -136,6 +136,7 @@ type Summary struct {
 
 	Credits *CreditSummary `cbor:"10,keyasint,omitempty"`
 	Votes   []VoteRef      `cbor:"11,keyasint,omitempty"`
+	Models  *ModelSummary  `cbor:"12,keyasint,omitempty"`
 }
 
 // ElementRef names a recorded statement on a vocabulary element.
@@ -199,6 +200,7 @@ type Transaction struct {
 	Elements []RecordedElement
 	Credits  CreditRecords
 	Votes    []ledger.Vote
+	Models   ModelRecords
 }
 
 // RecordedElement is an organisation's statement on a vocabulary element with its text.
