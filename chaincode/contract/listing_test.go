@@ -49,7 +49,7 @@ func schema(t *testing.T) readmodel.Config {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_, err := db.Exec("DROP SCHEMA " + name + " CASCADE") //nolint:noctx // the test's context is done
+		_, err := db.Exec("DROP SCHEMA " + name + " CASCADE")
 		if err != nil || db.Close() != nil {
 			t.Error(err)
 		}
@@ -68,7 +68,9 @@ func schema(t *testing.T) readmodel.Config {
 func TestFindingsOfScenariosAreListedAsTheContractKeepsThem(t *testing.T) {
 	texts := scenarios(t)
 	for database, fresh := range map[string]func(t *testing.T) readmodel.Config{
-		"sqlite":   func(t *testing.T) readmodel.Config { return readmodel.Config{Path: filepath.Join(t.TempDir(), "store.db")} },
+		"sqlite": func(t *testing.T) readmodel.Config {
+			return readmodel.Config{Path: filepath.Join(t.TempDir(), "store.db")}
+		},
 		"postgres": schema,
 	} {
 		for name, text := range texts {

@@ -19,6 +19,7 @@ import (
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/api/proof"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -79,6 +80,27 @@ path and signatures.`,
 			},
 		}),
 		bare(&cobra.Command{
+			Use: "restatement HASH", Short: "Prove the other texts of an event, such as its declarations of error", Args: cobra.ExactArgs(1),
+			Long: `Prove every text beside the first that is recorded of an event, in one proof: under other eventIDs, spelt
+otherwise, or declaring it in error. ` + "`waybill prove event`" + ` proves the first text. The proof says of each who recorded
+it and where; a declaration of error that the event's recorder made in the words of another organisation
+is proven as the recorder's.`,
+			Example: "  waybill prove restatement HASH -o declared.wbproof",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return a.prove(cmd, p, "restatement-"+short(args[0]), func(ctx context.Context, conn grpc.ClientConnInterface) ([]byte, error) {
+					r, err := getEvent(ctx, waybillv1.NewCaptureServiceClient(conn), args[0])
+					if err != nil {
+						return nil, err
+					}
+					facts := restatementsOf(r.GetEvent())
+					if len(facts) == 0 {
+						return nil, fail(exitRefused, "WB_NOT_FOUND", "`waybill prove event` proves the first", "the event is recorded in one text only")
+					}
+					return p.ask(ctx, conn, facts)
+				})
+			},
+		}),
+		bare(&cobra.Command{
 			Use: "segment DEVICE SEQ", Short: "Prove that a logger's segment of readings is recorded", Args: cobra.ExactArgs(2),
 			Example: "  waybill prove segment urn:epc:id:giai:9521321.logger7 0",
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -121,6 +143,20 @@ the hash of its event and, unless it is on the event alone, its item, lot or pla
 	return cmd
 }
 
+// restatementsOf names the texts of an event beside the first, each once.
+func restatementsOf(e *waybillv1.Event) (facts []*waybillv1.FactRef) {
+	seen := map[ledger.Digest]bool{}
+	for _, r := range e.GetRestatements() {
+		digest := ledger.BodyDigest(r.GetContext(), r.GetBody())
+		if !seen[digest] {
+			seen[digest] = true
+			ref := &waybillv1.RestatementRef{Event: e.GetHash(), BodyDigest: digest.String()}
+			facts = append(facts, &waybillv1.FactRef{Fact: &waybillv1.FactRef_Restatement{Restatement: ref}})
+		}
+	}
+	return facts
+}
+
 func (a *app) newProveRootCommand(p *proving) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "root --from HEIGHT [--to HEIGHT]",
@@ -134,8 +170,8 @@ func (a *app) newProveRootCommand(p *proving) *cobra.Command {
 		if *from == 0 {
 			return usage("name the earlier root with --from; `waybill roots list` has the heights")
 		}
-		return a.prove(cmd, *p, fmt.Sprintf("roots-%d", *from), func(ctx context.Context, api waybillv1.ProofServiceClient) ([]byte, error) {
-			r, err := api.ProveConsistency(ctx, &waybillv1.ProveConsistencyRequest{FromHeight: *from, ToHeight: *to, AllSignatures: p.all})
+		return a.prove(cmd, *p, fmt.Sprintf("roots-%d", *from), func(ctx context.Context, conn grpc.ClientConnInterface) ([]byte, error) {
+			r, err := waybillv1.NewProofServiceClient(conn).ProveConsistency(ctx, &waybillv1.ProveConsistencyRequest{FromHeight: *from, ToHeight: *to, AllSignatures: p.all})
 			return r.GetProof(), err
 		})
 	}
@@ -143,14 +179,19 @@ func (a *app) newProveRootCommand(p *proving) *cobra.Command {
 }
 
 func (a *app) proveFacts(cmd *cobra.Command, p proving, name string, facts []*waybillv1.FactRef) error {
-	return a.prove(cmd, p, name, func(ctx context.Context, api waybillv1.ProofServiceClient) ([]byte, error) {
-		r, err := api.Prove(ctx, &waybillv1.ProveRequest{Facts: facts, Height: p.height, Bare: p.bare, AllSignatures: p.all})
-		return r.GetProof(), err
+	return a.prove(cmd, p, name, func(ctx context.Context, conn grpc.ClientConnInterface) ([]byte, error) {
+		return p.ask(ctx, conn, facts)
 	})
 }
 
+// ask asks once for the proof of facts.
+func (p proving) ask(ctx context.Context, conn grpc.ClientConnInterface, facts []*waybillv1.FactRef) ([]byte, error) {
+	r, err := waybillv1.NewProofServiceClient(conn).Prove(ctx, &waybillv1.ProveRequest{Facts: facts, Height: p.height, Bare: p.bare, AllSignatures: p.all})
+	return r.GetProof(), err
+}
+
 // prove asks for a proof until there is a root that covers it, and writes it.
-func (a *app) prove(cmd *cobra.Command, p proving, name string, ask func(context.Context, waybillv1.ProofServiceClient) ([]byte, error)) error {
+func (a *app) prove(cmd *cobra.Command, p proving, name string, ask func(context.Context, grpc.ClientConnInterface) ([]byte, error)) error {
 	if p.wait < 0 {
 		return usage("--wait is negative")
 	}
@@ -159,9 +200,8 @@ func (a *app) prove(cmd *cobra.Command, p proving, name string, ask func(context
 	}
 	deadline := time.Now().Add(p.wait)
 	return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
-		api := waybillv1.NewProofServiceClient(conn)
 		for {
-			file, err := ask(ctx, api)
+			file, err := ask(ctx, conn)
 			if err == nil {
 				return a.writeProof(cmd, p, name, file)
 			}

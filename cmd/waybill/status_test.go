@@ -53,7 +53,8 @@ func TestStatusSaysHowTheOrganisationsRootsStand(t *testing.T) {
 		return &waybillv1.OrganisationRoots{Organisation: name, Standing: s, Why: "its reason", Last: anchored, Since: at(9)}
 	}
 	code, out, stderr := statusOf(t, []*waybillv1.OrganisationRoots{
-		agrees, {Organisation: "BMSP", Standing: waybillv1.Standing_STANDING_AGREES},
+		agrees,
+		{Organisation: "BMSP", Standing: waybillv1.Standing_STANDING_AGREES},
 		{Organisation: "CMSP", Standing: waybillv1.Standing_STANDING_AGREES, Last: anchored, FalseRoots: 2},
 	})
 	if want := "roots         AMSP agrees, BMSP has anchored nothing yet, CMSP agrees (it anchored 2 false roots before)\n"; code != exitOK || !strings.HasSuffix(out, want) {

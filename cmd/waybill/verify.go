@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
 )
 
 func (a *app) newVerifyCommand() *cobra.Command {
@@ -147,6 +148,11 @@ func printVerified(w io.Writer, v proof.Verified, organisations *proof.Organisat
 			enclosed = "; the enclosed content is what was recorded"
 			if f.Kind() == wire.KindEvent {
 				enclosed = "; the enclosed body is what was recorded, and has that hash"
+			}
+			if f.Kind() == wire.KindEvent || f.Kind() == wire.KindRestatement {
+				if e, err := epcis.ParseEvent(f.Content.Head, f.Content.Body); err == nil && e.IsErrorDeclaration() {
+					enclosed += "; it declares the event in error, which holds if its recorder says so"
+				}
 			}
 		}
 		if _, err := fmt.Fprintf(w, "PROVEN: %s was recorded by %s in block %d of channel %s, transaction %s, which says %s%s.\n",

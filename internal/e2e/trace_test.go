@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/api/client"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/api/trace"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -50,14 +51,14 @@ func (g genealogy) event(kind string, hours float64, members string) string {
 	return fmt.Sprintf(`{"type":"%sEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00",%s}`, kind, g.at(hours).Format(time.RFC3339), members)
 }
 
-func (g genealogy) captured() (producer, carrier []string) {
-	wrong := g.event("Aggregation", 3.5, fmt.Sprintf(`"action":"ADD","bizStep":"packing","parentID":%q,"childEPCs":[%q]`, g.other, g.unit2))
+func (g genealogy) captured() (producer, carrier []string, wrong, declared string) {
+	wrong = g.event("Aggregation", 3.5, fmt.Sprintf(`"action":"ADD","bizStep":"packing","parentID":%q,"childEPCs":[%q]`, g.other, g.unit2))
 	producer = []string{
 		g.event("Object", 0, fmt.Sprintf(`"action":"ADD","bizStep":"commissioning","quantityList":[{"epcClass":%q,"quantity":100,"uom":"KGM"}]`, g.raw)),
 		g.event("Transformation", 1, fmt.Sprintf(`"transformationID":%q,"inputQuantityList":[{"epcClass":%q,"quantity":60,"uom":"KGM"}],"outputQuantityList":[{"epcClass":%q,"quantity":59,"uom":"KGM"}]`, g.run, g.raw, g.mix)),
 		g.event("Object", 2, fmt.Sprintf(`"action":"ADD","bizStep":"commissioning","epcList":[%q,%q],"ilmd":{"cbvmda:lotNumber":"MIX"}`, g.unit1, g.unit2)),
 		g.event("Object", 2, fmt.Sprintf(`"action":"ADD","bizStep":"commissioning","epcList":[%q],"ilmd":{"cbvmda:lotNumber":"CLEAN"}`, g.stranger)),
-		wrong, wrong[:len(wrong)-1] + `,"errorDeclaration":{"declarationTime":"2026-03-02T20:00:00Z","reason":"incorrect_data"}}`,
+		wrong,
 		g.event("Aggregation", 3, fmt.Sprintf(`"action":"ADD","bizStep":"packing","parentID":%q,"childEPCs":[%q,%q,%q]`, g.pallet, g.unit1, g.unit2, g.stranger)),
 		g.event("Object", 4, fmt.Sprintf(`"action":"OBSERVE","bizStep":"shipping","epcList":[%q]`, g.pallet)),
 	}
@@ -66,7 +67,7 @@ func (g genealogy) captured() (producer, carrier []string) {
 		g.event("Aggregation", 6, fmt.Sprintf(`"action":"DELETE","bizStep":"unpacking","parentID":%q,"childEPCs":[%q]`, g.pallet, g.unit1)),
 		g.event("Object", 7, fmt.Sprintf(`"action":"OBSERVE","bizStep":"retail_selling","disposition":"retail_sold","epcList":[%q]`, g.unit1)),
 	}
-	return producer, carrier
+	return producer, carrier, wrong, wrong[:len(wrong)-1] + `,"errorDeclaration":{"declarationTime":"2026-03-02T20:00:00Z","reason":"incorrect_data"}}`
 }
 
 // told lists a graph for comparison: each node with its degree, holder and status, and each edge.
@@ -111,22 +112,30 @@ func (g genealogy) questions() []asked {
 	early := g.at(2.5).Format(time.RFC3339)
 	return []asked{
 		{
-			"up", []string{"trace", g.unit1, "--up"}, url.Values{"id": {g.unit1}, "direction": {"up"}},
+			"up",
+			[]string{"trace", g.unit1, "--up"},
+			url.Values{"id": {g.unit1}, "direction": {"up"}},
 			traced(g.unit1, waybillv1.TraceDirection_TRACE_DIRECTION_UP, nil),
 			append(slices.Clone(made), g.unit1, g.mix, g.run, g.raw),
 		},
 		{
-			"down", []string{"trace", g.raw, "--down"}, url.Values{"id": {g.raw}, "direction": {"down"}},
+			"down",
+			[]string{"trace", g.raw, "--down"},
+			url.Values{"id": {g.raw}, "direction": {"down"}},
 			traced(g.raw, waybillv1.TraceDirection_TRACE_DIRECTION_DOWN, nil),
 			append(slices.Clone(down), g.raw, g.run, g.mix, g.unit1, g.unit2, g.pallet, stayed(g.unit1, true), stayed(g.unit2, false)),
 		},
 		{
-			"down at a time", []string{"trace", g.raw, "--down", "--at", early}, url.Values{"id": {g.raw}, "direction": {"down"}, "at": {early}},
+			"down at a time",
+			[]string{"trace", g.raw, "--down", "--at", early},
+			url.Values{"id": {g.raw}, "direction": {"down"}, "at": {early}},
 			traced(g.raw, waybillv1.TraceDirection_TRACE_DIRECTION_DOWN, timestamppb.New(g.at(2.5))),
 			append(slices.Clone(down), g.raw, g.run, g.mix, g.unit1, g.unit2),
 		},
 		{
-			"recall", []string{"recall", g.raw}, url.Values{"id": {g.raw}},
+			"recall",
+			[]string{"recall", g.raw},
+			url.Values{"id": {g.raw}},
 			func(ctx context.Context, api waybillv1.TraceServiceClient) (func() (*waybillv1.TracePart, error), error) {
 				s, err := api.Recall(ctx, &waybillv1.RecallRequest{Id: g.raw})
 				return func() (*waybillv1.TracePart, error) { m, err := s.Recv(); return m.GetPart(), err }, err
@@ -147,9 +156,19 @@ func TestEndToEndTraceAndRecall(t *testing.T) {
 	l.serve(ctx, t, "producer", often)
 	l.serve(ctx, t, "carrier", often)
 	g := newGenealogy()
-	producer, carrier := g.captured()
+	producer, carrier, wrong, declared := g.captured()
 	l.must(ctx, t, "capture", "--org", "producer", writeFile(t, "producer.jsonld", document(producer...)))
 	l.must(ctx, t, "capture", "--org", "carrier", writeFile(t, "carrier.jsonld", document(carrier...)))
+	// The carrier may not declare the producer's event in error; in the same words the producer may.
+	declaration := writeFile(t, "declared.jsonld", document(declared))
+	for _, org := range []string{"carrier", "producer"} {
+		if out := l.must(ctx, t, "capture", "--org", org, "--json", declaration); !strings.Contains(out, `"restatement":true`) || !strings.Contains(out, `"block":`) {
+			t.Errorf("%s declares: %s", org, out)
+		}
+	}
+	if out := l.must(ctx, t, "capture", "--org", "producer", "--json", declaration); strings.Contains(out, `"block":`) {
+		t.Errorf("declared again: %s", out)
+	}
 
 	api := waybillv1.NewTraceServiceClient(l.dial(t, "producer", profile.IdentityDashboard))
 	web := l.web(t, "producer", profile.IdentityDashboard)
@@ -267,6 +286,16 @@ func TestEndToEndTraceAndRecall(t *testing.T) {
 			t.Errorf("event %s is not proven", hash)
 		}
 	}
+	// The declaration is proven as the one who may make it made it.
+	said := filepath.Join(outside, "declared.wbproof")
+	l.must(ctx, t, "prove", "restatement", eventHash(t, wrong), "-o", said, "--org", "producer")
+	if r = offline.run(ctx, t, "verify", said, "--roots", roots); r.code != 0 || strings.Count(r.stdout, "PROVEN: ") != 1 ||
+		!strings.Contains(r.stdout, "was recorded by ProducerMSP") || !strings.Contains(r.stdout, "it declares the event in error") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r = offline.run(ctx, t, "verify", said, "--roots", roots, "--body"); strings.TrimSpace(r.stdout) != declared {
+		t.Errorf("the proven text is %s, not %s", r.stdout, declared)
+	}
 	// Under each other's names the same certificates verify nothing.
 	one, two, aside := filepath.Join(roots, "ProducerMSP.pem"), filepath.Join(roots, "CarrierMSP.pem"), filepath.Join(roots, "aside")
 	if err := errors.Join(os.Rename(one, aside), os.Rename(two, one), os.Rename(aside, two)); err != nil {
@@ -342,4 +371,13 @@ func TestEndToEndATamperedBlockNamesItsPeer(t *testing.T) {
 	}
 	write(ctx, stored[at])
 	l.must(ctx, t, "store", "check", "--org", "producer")
+}
+
+func eventHash(t *testing.T, event string) string {
+	t.Helper()
+	e, err := epcis.ParseEvent(nil, []byte(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Hash().String()
 }
