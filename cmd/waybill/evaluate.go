@@ -385,7 +385,7 @@ func figure(v *float64) string {
 
 // writeSum tells of all series together.
 func (e *evaluation) writeSum(w io.Writer, r seriesReport, series int) error {
-	fmt.Fprintf(w, "\n%d series, %d rows, %d labelled ranges\n", series, r.Rows, r.Ranges)
+	fmt.Fprintf(w, "\n%d series, %s, %s\n", series, count(r.Rows, "row"), count(r.Ranges, "labelled range"))
 	line := func(what string, hit, wrong int, rows, seconds *float64) {
 		fmt.Fprintf(w, "%s: %d of %d ranges, %d outside of them (%.3f of 1,000 clean rows)", what, hit, r.Ranges, wrong, 1000*float64(wrong)/float64(max(1, r.CleanRows)))
 		if rows != nil {

@@ -122,7 +122,10 @@ func (a *app) train(ctx context.Context, cmd *cobra.Command, f *trainFlags, args
 	}
 	began := time.Now()
 	m, err := train.Fit(ctx, cfg, histories)
-	if err != nil {
+	switch {
+	case errors.Is(err, train.ErrHistories):
+		return fail(exitRefused, codeOf(err), "not quite a third of the journeys are what the others are measured against: 350 are enough", "%w", err)
+	case err != nil:
 		return err
 	}
 	out, err := createOutput(f.out, nil, cmd.OutOrStdout())
