@@ -69,7 +69,7 @@ func TestIdentitiesCarryTheirRolesAndServeAsTLSClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[string]string{
-			"admin": "", "service": "recorder,gateway,scorer,registrar,anchor", "company": "recorder", "gateway": "gateway",
+			"admin": "", "service": "recorder,gateway,scorer,registrar,anchor,holder,modeller,steward", "company": "recorder", "gateway": "gateway",
 			"dashboard": "reader", "scorer": "scorer", "registrar": "registrar",
 		}
 		for name, roles := range want {

@@ -108,18 +108,21 @@ type IdentitySpec struct {
 
 // Roles lists the roles that an identity may hold; package ledger says what each allows.
 func Roles() []string {
-	return []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor"}
+	return []string{"recorder", "gateway", "scorer", "registrar", "reader", "anchor", "holder", "modeller", "steward"}
 }
 
 // DefaultIdentities are the client identities of an organisation that names none.
 func DefaultIdentities() []IdentitySpec {
 	return []IdentitySpec{
-		{Name: profile.IdentityService, Roles: []string{"recorder", "gateway", "scorer", "registrar", "anchor"}},
+		{Name: profile.IdentityService, Roles: []string{"recorder", "gateway", "scorer", "registrar", "anchor", "holder", "modeller", "steward"}},
 		{Name: profile.IdentityCompany, Roles: []string{"recorder"}},
 		{Name: profile.IdentityGateway, Roles: []string{"gateway"}},
 		{Name: profile.IdentityDashboard, Roles: []string{"reader"}},
 		{Name: profile.IdentityScorer, Roles: []string{"scorer"}},
 		{Name: profile.IdentityRegistrar, Roles: []string{"registrar"}},
+		{Name: profile.IdentityHolder, Roles: []string{"holder"}},
+		{Name: profile.IdentityModeller, Roles: []string{"modeller"}},
+		{Name: profile.IdentitySteward, Roles: []string{"steward"}},
 	}
 }
 

@@ -991,8 +991,10 @@ func TestAPanicIsAnError(t *testing.T) {
 }
 
 func FuzzInvoke(f *testing.F) {
-	names := []string{wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts, wire.FnTransact, wire.FnGovernCredits,
-		wire.FnStoreChunks, wire.FnSnapshotDatasets, wire.FnSubmitModels, wire.FnEvaluateModels, wire.FnGovernModels}
+	names := []string{
+		wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts, wire.FnTransact, wire.FnGovernCredits,
+		wire.FnStoreChunks, wire.FnSnapshotDatasets, wire.FnSubmitModels, wire.FnEvaluateModels, wire.FnGovernModels,
+	}
 	for i, name := range names {
 		f.Add(uint8(i), writers(f)[name].batch)
 	}

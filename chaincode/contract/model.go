@@ -206,7 +206,7 @@ func endorsedBy(n int, organisations []string) ([]byte, error) {
 			return nil, fmt.Errorf("endorsement policy: %w", err)
 		}
 		policy.Identities = append(policy.Identities, &msp.MSPPrincipal{PrincipalClassification: msp.MSPPrincipal_ROLE, Principal: role})
-		rules[i] = &common.SignaturePolicy{Type: &common.SignaturePolicy_SignedBy{SignedBy: int32(i)}} //nolint:gosec // keepers are few
+		rules[i] = &common.SignaturePolicy{Type: &common.SignaturePolicy_SignedBy{SignedBy: int32(i)}}
 	}
 	policy.Rule = &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{
 		NOutOf: &common.SignaturePolicy_NOutOf{N: int32(n), Rules: rules}, //nolint:gosec // n is at most their number

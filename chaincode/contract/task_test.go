@@ -97,11 +97,8 @@ func newTasks(t failing, bonded ledger.Credits) (*tasks, ledger.Digest) {
 	k.transact(t, ledger.CreditOperation{Open: &ledger.OpenAccount{}})
 	var note ledger.NoteID
 	if err := k.do(t, func(tx *transaction) error {
-		receipt, err := tx.reward(ledger.Reward{Task: "t", Payments: []ledger.Payment{{To: account, Amount: 100}}})
-		if err == nil {
-			note = receipt.Created[0].ID
-		}
-		return err
+		note = ledger.NoteID{TxID: tx.ID}
+		return tx.reward(ledger.Reward{Task: "t", Payments: []ledger.Payment{{To: account, Amount: 100}}})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +110,7 @@ func TestATaskIsRewardedOnceAndWithinThePolicy(t *testing.T) {
 	k, account := newTasks(t, 10)
 	again := func(task string, amount ledger.Credits) error {
 		return k.do(t, func(tx *transaction) error {
-			_, err := tx.reward(ledger.Reward{Task: task, Payments: []ledger.Payment{{To: account, Amount: amount}}})
-			return err
+			return tx.reward(ledger.Reward{Task: task, Payments: []ledger.Payment{{To: account, Amount: amount}}})
 		})
 	}
 	if err := again("t", 100); err != nil {
@@ -127,8 +123,7 @@ func TestATaskIsRewardedOnceAndWithinThePolicy(t *testing.T) {
 		ledger.CodeAllowance: again("t2", 101),
 		ledger.CodeSchema:    again("", 1),
 		ledger.CodeNoAccount: k.do(t, func(tx *transaction) error {
-			_, err := tx.reward(ledger.Reward{Task: "t3", Payments: []ledger.Payment{{To: ledger.Digest{9}, Amount: 1}}})
-			return err
+			return tx.reward(ledger.Reward{Task: "t3", Payments: []ledger.Payment{{To: ledger.Digest{9}, Amount: 1}}})
 		}),
 	} {
 		if ledger.Code(err) != what {
@@ -143,8 +138,7 @@ func TestAFaultIsSlashedOnceAlsoOnItsWayOut(t *testing.T) {
 	k.transact(t, ledger.CreditOperation{Unbond: &ledger.UnbondStake{Stake: *stake.Note, Amount: 50}})
 	slash := func(fault string, amount ledger.Credits, to *ledger.Digest, share uint64) error {
 		return k.do(t, func(tx *transaction) error {
-			_, err := tx.slash(ledger.Slash{Account: account, Fault: fault, Amount: amount, To: to, Share: share})
-			return err
+			return tx.slash(ledger.Slash{Account: account, Fault: fault, Amount: amount, To: to, Share: share})
 		})
 	}
 	for range 2 { // the second time changes nothing
@@ -185,8 +179,7 @@ func TestAStakeIsTheSumOfItsNotes(t *testing.T) {
 			switch {
 			case rapid.Bool().Draw(t, "slash"):
 				err := k.do(t, func(tx *transaction) error {
-					_, err := tx.slash(ledger.Slash{Account: account, Fault: fmt.Sprint(i), Amount: ledger.Credits(rapid.Uint64Range(1, 60).Draw(t, "amount")), To: &account, Share: rapid.Uint64Range(0, 1_000_000).Draw(t, "share")})
-					return err
+					return tx.slash(ledger.Slash{Account: account, Fault: fmt.Sprint(i), Amount: ledger.Credits(rapid.Uint64Range(1, 60).Draw(t, "amount")), To: &account, Share: rapid.Uint64Range(0, 1_000_000).Draw(t, "share")})
 				})
 				if err != nil && ledger.Code(err) != ledger.CodeStake {
 					t.Fatal(err)

@@ -92,18 +92,18 @@ func creditKeys(op ledger.CreditOperation, operation ledger.Digest) ([]string, e
 		}
 		keys = append(keys, key)
 	}
-	switch op.Kind() {
-	case ledger.CreditTransfer:
+	switch {
+	case op.Transfer != nil:
 		for _, p := range op.Transfer.Outputs {
 			keys = append(keys, wire.CreditAccountKey(p.To))
 		}
-	case ledger.CreditLock:
+	case op.Lock != nil:
 		for _, id := range []*ledger.Digest{op.Lock.Lock.Payee, op.Lock.Lock.Arbiter} {
 			if id != nil {
 				keys = append(keys, wire.CreditAccountKey(*id))
 			}
 		}
-	case ledger.CreditBond, ledger.CreditUnbond:
+	case op.Bond != nil || op.Unbond != nil:
 		keys = append(keys, wire.CreditPolicyKey())
 	}
 	return keys, nil
@@ -264,41 +264,44 @@ func waits(t *ledger.Tally) string {
 }
 
 // slash takes from a stake for a fault that the calling contract has proven, once a fault.
-func (t *transaction) slash(s ledger.Slash) (*ledger.Receipt, error) {
+func (t *transaction) slash(s ledger.Slash) error {
 	if err := ledger.CheckSlash(s); err != nil {
-		return nil, err
+		return err
 	}
 	operation, err := wire.SlashDigest(s)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if receipt, err := t.repository.Receipt(operation); err != nil || receipt != nil {
-		return receipt, err
+	return t.once(operation, func() (ledger.CreditDecision, error) {
+		return ledger.DecideSlash(s, operation, t.repository, t.notes, t.Tx)
+	})
+}
+
+// once does what a contract decides on credits, unless it was done.
+func (t *transaction) once(operation ledger.Digest, decide func() (ledger.CreditDecision, error)) error {
+	receipt, err := t.repository.Receipt(operation)
+	if err != nil || receipt != nil {
+		return err
 	}
-	decision, err := ledger.DecideSlash(s, operation, t.repository, t.notes, t.Tx)
+	decision, err := decide()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return decision.Receipt, t.credit(decision)
+	return t.credit(decision)
 }
 
 // reward mints for a task that the calling contract has ended, once a task.
-func (t *transaction) reward(r ledger.Reward) (*ledger.Receipt, error) {
+func (t *transaction) reward(r ledger.Reward) error {
 	if err := ledger.CheckReward(r); err != nil {
-		return nil, err
+		return err
 	}
 	operation, err := wire.RewardDigest(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if receipt, err := t.repository.Receipt(operation); err != nil || receipt != nil {
-		return receipt, err
-	}
-	decision, err := ledger.DecideReward(r, operation, t.repository, t.notes, t.Tx)
-	if err != nil {
-		return nil, err
-	}
-	return decision.Receipt, t.credit(decision)
+	return t.once(operation, func() (ledger.CreditDecision, error) {
+		return ledger.DecideReward(r, operation, t.repository, t.notes, t.Tx)
+	})
 }
 
 // GetNote gives the ledger.Note that is named "transaction/index", if it is unspent.
@@ -315,26 +318,30 @@ func (*Token) GetNote(ctx contractapi.TransactionContextInterface, id string) ([
 // moves.
 func (*Token) GetAccount(ctx contractapi.TransactionContextInterface, id string) ([]byte, error) {
 	repository := state.New(ctx.GetStub())
-	var account ledger.Digest
-	var err error
-	if id == "" {
-		var actor ledger.Actor
-		if actor, err = actorOf(ctx.GetClientIdentity()); err != nil {
-			return nil, coded(err)
-		}
-		binding, err := repository.KeyBinding(ledger.CreditBinding(actor.MSPID, actor.Key))
-		if err == nil && (binding == nil || binding.Retired) {
-			err = fmt.Errorf("%w: the key of %s of %s is bound to none", ledger.ErrNoAccount, actor.Subject, actor.MSPID)
-		}
-		if err != nil {
-			return nil, coded(err)
-		}
-		account = binding.Account
-	} else if account, err = ledger.ParseDigest(id); err != nil {
+	account, err := accountNamed(ctx, repository, id)
+	if err != nil {
 		return nil, coded(err)
 	}
 	found, err := repository.CreditAccount(account)
 	return one(found, err, "credit account %s", account)
+}
+
+func accountNamed(ctx contractapi.TransactionContextInterface, r *state.Repository, id string) (ledger.Digest, error) {
+	if id != "" {
+		return ledger.ParseDigest(id)
+	}
+	actor, err := actorOf(ctx.GetClientIdentity())
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	binding, err := r.KeyBinding(ledger.CreditBinding(actor.MSPID, actor.Key))
+	if err == nil && (binding == nil || binding.Retired) {
+		err = fmt.Errorf("%w: the key of %s of %s is bound to none", ledger.ErrNoAccount, actor.Subject, actor.MSPID)
+	}
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	return binding.Account, nil
 }
 
 // GetStake gives the ledger.Stake of an account, by its id in hexadecimal.

@@ -39,7 +39,7 @@ const (
 	CodeAccountFrozen  = "WB_ACCOUNT_FROZEN"
 	CodeAllowance      = "WB_ALLOWANCE"
 	CodeStake          = "WB_STAKE"
-	CodeNoCreditPolicy = "WB_NO_CREDIT_POLICY"
+	CodeNoCreditPolicy = "WB_NO_CREDIT_POLICY" //nolint:gosec // the name of an error
 	CodeKeepers        = "WB_KEEPERS"
 
 	CodeModelState   = "WB_MODEL_STATE"

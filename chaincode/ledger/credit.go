@@ -59,7 +59,7 @@ func (id NoteID) String() string { return id.TxID + "/" + strconv.FormatUint(uin
 func ParseNoteID(s string) (NoteID, error) {
 	tx, digits, _ := strings.Cut(s, "/")
 	n, err := strconv.ParseUint(digits, 10, 32)
-	id := NoteID{TxID: tx, Index: uint32(n)} //nolint:gosec // ParseUint held it to 32 bits
+	id := NoteID{TxID: tx, Index: uint32(n)}
 	if err != nil || id.String() != s || id.check() != nil {
 		return NoteID{}, refuse(ErrMalformed, "note %.200q is not of the form transaction/index", s)
 	}

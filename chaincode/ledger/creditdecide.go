@@ -127,15 +127,15 @@ func decideOpen(op OpenAccount, l CreditLedger, tx Tx) (CreditDecision, error) {
 		case op.Account != nil && *op.Account != binding.Account:
 			return CreditDecision{}, refuse(ErrConflict, "the key moves account %s already", binding.Account)
 		}
-		account, err := l.CreditAccount(binding.Account)
-		return CreditDecision{Status: StatusDuplicate, Account: account}, err
+		bound, failed := l.CreditAccount(binding.Account)
+		return CreditDecision{Status: StatusDuplicate, Account: bound}, failed
 	}
 	if op.Account == nil {
-		account := CreditAccount{
+		opened := CreditAccount{
 			ID: key, MSPID: tx.Actor.MSPID, Subject: shortSubject(tx.Actor.Subject), Binding: key,
 			OpenedAt: tx.Time, ChangedAt: tx.Time, TxID: tx.ID,
 		}
-		return CreditDecision{Status: StatusRecorded, Account: &account, Bindings: []NamedKeyBinding{{key, KeyBinding{Account: key}}}}, nil
+		return CreditDecision{Status: StatusRecorded, Account: &opened, Bindings: []NamedKeyBinding{{key, KeyBinding{Account: key}}}}, nil
 	}
 	account, err := l.CreditAccount(*op.Account)
 	switch {
@@ -192,12 +192,12 @@ func (c *crediting) lock(op LockNotes) error {
 		return err
 	}
 	if op.Lock.Payee != nil {
-		if _, err := c.needAccount(*op.Lock.Payee); err != nil {
+		if err := c.needAccount(*op.Lock.Payee); err != nil {
 			return err
 		}
 	}
 	if op.Lock.Arbiter != nil {
-		if _, err := c.needAccount(*op.Lock.Arbiter); err != nil {
+		if err := c.needAccount(*op.Lock.Arbiter); err != nil {
 			return err
 		}
 	}
@@ -345,7 +345,7 @@ func (c *crediting) create(n Note) NoteID {
 func (c *crediting) pay(payments []Payment) (Credits, error) {
 	var sum Credits
 	for _, p := range payments {
-		if _, err := c.needAccount(p.To); err != nil {
+		if err := c.needAccount(p.To); err != nil {
 			return 0, err
 		}
 		c.create(Note{Owner: p.To, Amount: p.Amount})
@@ -372,15 +372,12 @@ func (c *crediting) change(to Digest) error {
 	return nil
 }
 
-func (c *crediting) needAccount(id Digest) (CreditAccount, error) {
+func (c *crediting) needAccount(id Digest) error {
 	account, err := c.ledger.CreditAccount(id)
-	if err != nil {
-		return CreditAccount{}, err
+	if err == nil && account == nil {
+		err = refuse(ErrNoAccount, "account %s is not open", id)
 	}
-	if account == nil {
-		return CreditAccount{}, refuse(ErrNoAccount, "account %s is not open", id)
-	}
-	return *account, nil
+	return err
 }
 
 func (c *crediting) needPolicy() (CreditPolicy, error) {

@@ -110,8 +110,8 @@ func CheckMotion(m CreditMotion) error {
 		if err := checkMemo(m.Mint.Memo); err != nil {
 			return err
 		}
-		if m.Mint.Use == nil && !plainName(m.Mint.Serial, MaxPolicyIDBytes) || m.Mint.Use != nil && m.Mint.Serial != "" {
-			return refuse(ErrSchema, "a mint that is voted on has a serial of a-z, 0-9, '.', '_' and '-', at most %d bytes; one within an allowance has none", MaxPolicyIDBytes)
+		if m.Mint.Use == nil && !plainName(m.Mint.Serial, MaxTxIDBytes) || m.Mint.Use != nil && m.Mint.Serial != "" {
+			return refuse(ErrSchema, "a mint that is voted on has a serial of a-z, 0-9, '.', '_' and '-', at most %d bytes; one within an allowance has none", MaxTxIDBytes)
 		}
 		return checkPayments(m.Mint.Payments)
 	case "recover":
@@ -262,7 +262,7 @@ func checkUse(m Mint, l CreditLedger, tx Tx) error {
 			return err
 		}
 	}
-	switch now := uint64(max(tx.Time, 0) / a.Period); {
+	switch now := uint64(max(tx.Time, 0) / a.Period); { //nolint:gosec // not negative
 	case m.Use.Policy != policy.Version:
 		return refuse(ErrAllowance, "version %d of the credit policy is in force, not %d", policy.Version, m.Use.Policy)
 	case m.Use.Period != now:

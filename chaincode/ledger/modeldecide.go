@@ -97,28 +97,8 @@ func DecideModel(m ModelVersion, recorded *ModelVersion, l ModelLedger, tx Tx) (
 	if standing != nil {
 		return ModelSubmission{}, refuse(ErrConflict, "%s has the same artefact", standing.Model)
 	}
-	if m.Version > 1 {
-		previous, err := l.Model(ModelRef{ID: m.ID, Version: m.Version - 1})
-		switch {
-		case err != nil:
-			return ModelSubmission{}, err
-		case previous == nil:
-			return ModelSubmission{}, refuse(ErrConflict, "version %d of model %s is not there; versions follow each other", m.Version-1, m.ID)
-		case previous.MSPID != tx.Actor.MSPID:
-			return ModelSubmission{}, refuse(ErrUnauthorised, "model %s belongs to %s", m.ID, previous.MSPID)
-		}
-	}
-	if m.Parent != nil {
-		if parent, err := l.Model(*m.Parent); err != nil {
-			return ModelSubmission{}, err
-		} else if parent == nil {
-			return ModelSubmission{}, refuse(ErrUnknown, "parent %s", m.Parent)
-		}
-	}
-	for _, d := range m.Training {
-		if err := checkSnapshot(d, l); err != nil {
-			return ModelSubmission{}, err
-		}
+	if err = checkLineage(m, l, tx); err != nil {
+		return ModelSubmission{}, err
 	}
 	endorsers, err := othersOf(tx.Actor.MSPID, l)
 	if err != nil {
@@ -127,6 +107,36 @@ func DecideModel(m ModelVersion, recorded *ModelVersion, l ModelLedger, tx Tx) (
 	m.MSPID, m.By, m.At, m.TxID = tx.Actor.MSPID, shortSubject(tx.Actor.Subject), tx.Time, tx.ID
 	s := ModelStatus{Model: m.Ref(), Artefact: m.Artefact, State: ModelDraft, Submitter: m.MSPID}
 	return ModelSubmission{Status: StatusRecorded, Model: m, Standing: s.changed(tx), Endorsers: endorsers}, nil
+}
+
+// checkLineage holds that the version follows the one before, and that what it was made from is there.
+func checkLineage(m ModelVersion, l ModelLedger, tx Tx) error {
+	if m.Version > 1 {
+		previous, err := l.Model(ModelRef{ID: m.ID, Version: m.Version - 1})
+		switch {
+		case err != nil:
+			return err
+		case previous == nil:
+			return refuse(ErrConflict, "version %d of model %s is not there; versions follow each other", m.Version-1, m.ID)
+		case previous.MSPID != tx.Actor.MSPID:
+			return refuse(ErrUnauthorised, "model %s belongs to %s", m.ID, previous.MSPID)
+		}
+	}
+	if m.Parent != nil {
+		parent, err := l.Model(*m.Parent)
+		if err == nil && parent == nil {
+			err = refuse(ErrUnknown, "parent %s", m.Parent)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, d := range m.Training {
+		if err := checkSnapshot(d, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s ModelStatus) changed(tx Tx) ModelStatus {

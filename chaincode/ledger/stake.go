@@ -223,7 +223,7 @@ func DecideSlash(s Slash, operation Digest, l CreditLedger, first uint32, tx Tx)
 		if err != nil {
 			return CreditDecision{}, err
 		}
-		if _, err = c.needAccount(*s.To); err != nil {
+		if err = c.needAccount(*s.To); err != nil {
 			return CreditDecision{}, err
 		}
 		if share > 0 {

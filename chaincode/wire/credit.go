@@ -169,6 +169,22 @@ func RewardDigest(r ledger.Reward) (ledger.Digest, error) {
 	return named(rewardPrefix, ledger.Reward{Task: r.Task, Payments: []ledger.Payment{}})
 }
 
+// governed reads what a transaction did with credits and models, and who voted.
+func (r *transactionReader) governed(tx *Transaction, summary Summary) (err error) {
+	if tx.Credits, err = r.credits(summary.Credits); err != nil {
+		return err
+	}
+	if tx.Models, err = r.models(summary.Models); err != nil {
+		return err
+	}
+	for _, ref := range summary.Votes {
+		if err = add(&tx.Votes, *r, func() (string, error) { return VoteKey(ref.Subject, ref.MSPID) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // credits reads what a transaction did with credits.
 func (r *transactionReader) credits(s *CreditSummary) (CreditRecords, error) {
 	var out CreditRecords

@@ -81,16 +81,8 @@ func ReadTransaction(payload []byte, writes iter.Seq2[string, []byte]) (Transact
 		}
 		tx.Elements = append(tx.Elements, e)
 	}
-	if tx.Credits, err = r.credits(summary.Credits); err != nil {
+	if err := r.governed(&tx, summary); err != nil {
 		return tx, err
-	}
-	if tx.Models, err = r.models(summary.Models); err != nil {
-		return tx, err
-	}
-	for _, ref := range summary.Votes {
-		if err := add(&tx.Votes, r, func() (string, error) { return VoteKey(ref.Subject, ref.MSPID) }); err != nil {
-			return tx, err
-		}
 	}
 	return tx, r.derived(&tx)
 }

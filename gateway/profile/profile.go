@@ -57,6 +57,9 @@ const (
 	IdentityDashboard = "dashboard"
 	IdentityScorer    = "scorer"
 	IdentityRegistrar = "registrar"
+	IdentityHolder    = "holder"
+	IdentityModeller  = "modeller"
+	IdentitySteward   = "steward"
 )
 
 // Profile is one organisation's view of a network. After Load all paths are

@@ -531,13 +531,13 @@ func (s *Stub) GetStateByPartialCompositeKeyWithPagination(objectType string, at
 	defer s.world.mu.Unlock()
 	it, more := &iterator{}, &peer.QueryResponseMetadata{}
 	for _, r := range s.world.rangeOf(start, end) {
-		if int32(len(it.rows)) == pageSize {
+		if len(it.rows) == int(pageSize) {
 			more.Bookmark = r.Key
 			break
 		}
 		it.rows = append(it.rows, &queryresult.KV{Key: r.Key, Value: slices.Clone(s.world.state[r.Key].value)})
 	}
-	more.FetchedRecordsCount = int32(len(it.rows))
+	more.FetchedRecordsCount = int32(len(it.rows)) //nolint:gosec // at most the page
 	return it, more, nil
 }
 
