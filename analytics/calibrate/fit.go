@@ -22,6 +22,10 @@ type Config struct {
 	// TrimAbove is a value up to which no reference is taken for poison. Default 2,000,000, twice a
 	// detector's own alarm threshold.
 	TrimAbove int64
+	// TrimMost is a value above which every reference is taken for poison, however far the others' tail
+	// would reach; for statistics whose own alarm threshold says what no accepted shipment comes to.
+	// Default: none.
+	TrimMost int64
 	// Seed decides, with the number of shipments alone, which of them are references.
 	Seed uint64
 }
@@ -51,13 +55,14 @@ func (c *Config) complete() error {
 	for _, d := range []struct {
 		field    *int64
 		standard int64
-	}{{&c.Alpha, 10_000}, {&c.Poison, 100_000}, {&c.Reference, 300_000}, {&c.Floor, 10_000}, {&c.TrimAbove, 2_000_000}} {
+	}{{&c.Alpha, 10_000}, {&c.Poison, 100_000}, {&c.Reference, 300_000}, {&c.Floor, 10_000}, {&c.TrimAbove, 2_000_000}, {&c.TrimMost, MaxValue}} {
 		if *d.field == 0 {
 			*d.field = d.standard
 		}
 	}
 	if c.Alpha < 0 || c.Alpha >= million || c.Poison > 200_000 || c.Reference < 0 || c.Reference > 900_000 ||
-		c.Floor < 1 || c.Floor > MaxValue || c.TrimAbove < -MaxValue || c.TrimAbove > MaxValue {
+		c.Floor < 1 || c.Floor > MaxValue || c.TrimAbove < -MaxValue || c.TrimAbove > MaxValue ||
+		c.TrimMost < c.TrimAbove || c.TrimMost > MaxValue {
 		return fmt.Errorf("%w: configuration %+v", ErrTable, *c)
 	}
 	return nil
@@ -324,5 +329,5 @@ func cutOf(values []int64, components int, cfg Config) int64 {
 	scale = max(scale, float64(cfg.Floor))
 	far := (coldchain.Exp(float64(shape*coldchain.Ln(0.22*float64(components)/trimmedShare))) - 1) / shape
 	cut := float64(high) + float64(scale*far)
-	return max(cfg.TrimAbove, int64(min(cut, MaxValue)))
+	return max(cfg.TrimAbove, min(cfg.TrimMost, int64(min(cut, MaxValue))))
 }

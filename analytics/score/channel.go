@@ -1,8 +1,11 @@
 package score
 
 import (
+	"strings"
+
 	"github.com/waybill-dev/waybill/analytics/canon"
 	"github.com/waybill-dev/waybill/analytics/coldchain"
+	"github.com/waybill-dev/waybill/analytics/detect"
 	"github.com/waybill-dev/waybill/analytics/detect/series"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
@@ -17,6 +20,7 @@ type channel struct {
 	largest  int32
 	count    int64
 	scorer   *series.Scorer
+	energy   *detect.Energy // nil of the temperature, which has its own
 
 	worst   float64 // least P so far, 1 where nothing stood out
 	worstAt ledger.Millis
@@ -32,7 +36,16 @@ func newChannel(p *Parameters, q ledger.Quantity) *channel {
 	if err != nil {
 		panic(err) // a model's settings were checked
 	}
-	return &channel{quantity: q, scorer: scorer, worst: 1}
+	c := &channel{scorer: scorer, worst: 1}
+	c.of(p, q)
+	return c
+}
+
+func (c *channel) of(p *Parameters, q ledger.Quantity) {
+	c.quantity, c.energy = q, nil
+	if q != ledger.Temperature {
+		c.energy = detect.NewEnergy(p.Other)
+	}
 }
 
 // channel finds a device's quantity; nil for one that no ledger knows.
@@ -52,6 +65,9 @@ func (e *Engine) channel(s *instrument, q ledger.Quantity) *channel {
 
 // observe takes the next reading. One of an earlier step than the last is left out.
 func (c *channel) observe(p *Parameters, at ledger.Millis, value int32) {
+	if c.energy != nil {
+		c.energy.Observe(at, value)
+	}
 	n := int64(at) / int64(p.SeriesStep)
 	if c.count > 0 && n != c.step {
 		if n < c.step {
@@ -90,8 +106,24 @@ func (c *channel) ratio(p *Parameters, of int) int64 {
 	return int64(coldchain.Ln(all) / coldchain.Ln(float64(p.Series.AlarmP)/billion) * Million)
 }
 
-func (c *channel) code(k *canon.Coder) {
-	canon.Uint(k, &c.quantity)
+// energyCode names the energy of a quantity.
+func energyCode(q ledger.Quantity) string {
+	return detect.CodeEnergy + "_" + strings.ReplaceAll(q.String(), " ", "_")
+}
+
+func (c *channel) code(k *canon.Coder, p *Parameters) {
+	q := c.quantity
+	canon.Uint(k, &q)
+	if q < ledger.Temperature || q > ledger.Door {
+		k.Fail("quantity %d", q)
+		return
+	}
+	if k.Reading() {
+		c.of(p, q)
+	}
+	if c.energy != nil {
+		c.energy.Code(k)
+	}
 	canon.Int(k, &c.step)
 	canon.Int(k, &c.sum)
 	canon.Int(k, &c.largest)

@@ -364,6 +364,9 @@ func (s *instrument) trace(c *canon.Coder) {
 	for _, ch := range s.channels {
 		c.Float(&ch.worst)
 		canon.Int(c, &ch.step)
+		if ch.energy != nil {
+			ch.energy.Trace(c)
+		}
 	}
 }
 
@@ -647,9 +650,9 @@ func (e *Engine) codeSeries(c *canon.Coder, p **instrument) {
 	s.log.Code(c)
 	canon.Slice(c, &s.channels, maxChannels, func(c *canon.Coder, p **channel) {
 		if c.Reading() {
-			*p = newChannel(&e.model.p, 0)
+			*p = newChannel(&e.model.p, ledger.Temperature)
 		}
-		(*p).code(c)
+		(*p).code(c, &e.model.p)
 	})
 	canon.Slice(c, &s.ranges, maxRanges, func(c *canon.Coder, r *ledger.SegmentRange) {
 		canon.String(c, &r.Device, feature.MaxText)

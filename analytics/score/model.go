@@ -80,7 +80,8 @@ type Parameters struct {
 	// code that is not named adds nothing.
 	Severities []Severity           `json:"severities"`
 	Drift      detect.DriftParams   `json:"drift"`
-	Energy     detect.EnergyParams  `json:"energy"`
+	Energy     detect.EnergyParams  `json:"energy"`       // of temperatures
+	Other      detect.EnergyParams  `json:"other_energy"` // of the other quantities
 	Sensor     sensor.Params        `json:"sensor"`
 	Alarms     []coldchain.AlarmSet `json:"alarms,omitempty"`
 	// File scores the rows of a file, one by one; Series a shipment's channels, of each the mean over
@@ -254,7 +255,7 @@ func (p *Parameters) check() error {
 		return fmt.Errorf("%w: hold %d ms, gap %d ms", ErrModel, p.Hold, p.Gap)
 	case p.Alpha <= 0 || p.Alpha > Million/2:
 		return fmt.Errorf("%w: alpha %d", ErrModel, p.Alpha)
-	case !p.Drift.Valid() || !p.Energy.Valid() || !p.Sensor.Valid() || !p.Journey.Valid():
+	case !p.Drift.Valid() || !p.Energy.Valid() || !p.Other.Valid() || !p.Sensor.Valid() || !p.Journey.Valid():
 		return fmt.Errorf("%w: parameters of a detector", ErrModel)
 	case !p.File.Settings().Valid() || !p.Series.Settings().Valid() || p.SeriesStep <= 0 || p.SeriesStep > 24*3_600_000:
 		return fmt.Errorf("%w: settings of the series", ErrModel)
@@ -382,6 +383,8 @@ func BaseParameters(id string) Parameters {
 		Energy: detect.DefaultEnergy(), Sensor: sensor.Default(), Alarms: []coldchain.AlarmSet{coldchain.WHOShipping()},
 		File: SeriesParamsOf(series.Default()), Series: SeriesParamsOf(own), SeriesStep: minute, Journey: journey.Default(),
 	}
+	p.Other = p.Energy
+	p.Other.SpreadFloor = 500 // half a percent of humidity, half a g, half a lux
 	for i := range p.Alarms {
 		for _, l := range p.Alarms[i].Levels {
 			p.Severities = append(p.Severities, Severity{l.Code, 900_000})

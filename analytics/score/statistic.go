@@ -44,6 +44,17 @@ func (e *Engine) statistics(final bool, steps *sequence.Sequence, stratum *Strat
 			energy.Signal = g
 		}
 		own := []told{drift, energy, s.unusual(&e.model.p)}
+		for _, c := range s.channels {
+			if c.energy == nil {
+				continue
+			}
+			t := told{Signal: detect.Signal{Code: energyCode(c.quantity)}, quantity: c.quantity}
+			for _, g := range c.energy.Signals(final) {
+				g.Code = t.Code
+				t.Signal = g
+			}
+			own = append(own, t)
+		}
 		if final && judged < maxJudged {
 			judged++
 			own = append(own, e.whole(s, stratum)...)
@@ -222,7 +233,7 @@ func (e *Engine) statistic(s told) cause {
 	case detect.CodeEnergy:
 		c.detail = fmt.Sprintf("The temperature at %s swung wider for %s than before: %s from its level in the mean.", name, length, value)
 	case CodeUnusual:
-		c.detail = fmt.Sprintf("The %s at %s was unlike all that it told before (%s).", strings.ReplaceAll(s.quantity.String(), "_", " "), name, strings.ReplaceAll(s.word, "_", " "))
+		c.detail = fmt.Sprintf("The %s at %s was unlike all that it told before (%s).", s.quantity.String(), name, strings.ReplaceAll(s.word, "_", " "))
 	case journey.WindowEnergy:
 		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from the journey's own level, against %s.", length, name, value, limit)
 	case journey.Discord:
@@ -242,7 +253,7 @@ func (e *Engine) statistic(s told) cause {
 		c.detail = fmt.Sprintf("It was at a place where %d accepted shipments of the lane were.", s.Count)
 		c.count = 1
 	default:
-		c.detail = fmt.Sprintf("Its %s was unusual.", strings.ReplaceAll(s.Code, "_", " "))
+		c.detail = fmt.Sprintf("The %s at %s lay %s from its level for %s.", s.quantity.String(), name, amount(s.quantity, s.Value), length)
 	}
 	if s.Code == sequence.CodeDwellLong || s.Code == sequence.CodeDwellShort {
 		c.count = 2 // the events at either end
@@ -274,6 +285,23 @@ func usual(s told, clear int64) string {
 	default:
 	}
 	return fmt.Sprintf("Up to %s of it would have been usual.", percent(clear, max(1, s.Ratio)))
+}
+
+// amount writes thousandths of a quantity's unit.
+func amount(q ledger.Quantity, v int64) string {
+	unit := ""
+	switch q {
+	case ledger.Temperature:
+		return degrees(clipped(v))
+	case ledger.RelativeHumidity:
+		unit = " %"
+	case ledger.Shock:
+		unit = " g"
+	case ledger.Light:
+		unit = " lx"
+	case ledger.Door:
+	}
+	return fmt.Sprintf("%d.%d%s", v/1000, max(v, -v)%1000/100, unit)
 }
 
 func percent(a, b int64) string {

@@ -43,7 +43,7 @@ const (
 	// leastSeries is how many series a fit needs for its tail.
 	leastSeries = 100
 	// lowShare and highShare are the shares of journeys beyond the two quantiles that the tail of the drift's
-	// largest sums is continued from. A tenth of poison moves the second to that of a twentieth at most.
+	// largest sums is continued from. A tenth of poison beyond them less than doubles the scale.
 	lowShare, highShare = 0.4, 0.15
 	// mostHistories bounds what is held in memory.
 	mostHistories = 200_000
@@ -116,7 +116,8 @@ func Fit(ctx context.Context, cfg Config, histories []History) (*score.Model, er
 		return nil, err
 	}
 	f := &fit{cfg: cfg, p: &p, histories: histories, outlines: outlines, members: membersOf(outlines)}
-	f.calibration = calibrate.Config{Alpha: cfg.Alpha, Poison: cfg.Poison, Seed: cfg.Seed}
+	// A statistic of one is at its detector's own alarm threshold, which accepted shipments hardly reach.
+	f.calibration = calibrate.Config{Alpha: cfg.Alpha, Poison: cfg.Poison, Seed: cfg.Seed, TrimAbove: score.Million, TrimMost: score.Million * 3 / 2}
 	if err := f.divide(); err != nil {
 		return nil, err
 	}
