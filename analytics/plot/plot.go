@@ -49,8 +49,7 @@ const (
 // FormatOf gives the format of a file's name.
 func FormatOf(name string) (Format, error) {
 	i := strings.LastIndexByte(name, '.')
-	switch f := Format(strings.ToLower(name[i+1:])); {
-	case i >= 0 && (f == SVG || f == PNG):
+	if f := Format(strings.ToLower(name[i+1:])); i >= 0 && (f == SVG || f == PNG) {
 		return f, nil
 	}
 	return "", fmt.Errorf("%w: %q does not end in .svg or .png", ErrChart, name)
@@ -113,8 +112,14 @@ type Chart struct {
 // palette is that of Okabe and Ito (2008), which colour-blind people can tell apart.
 func palette(i int) color.Color {
 	colours := [...]color.NRGBA{
-		{0, 114, 178, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {86, 180, 233, 255},
-		{230, 159, 0, 255}, {110, 110, 110, 255}, {148, 103, 30, 255}, {60, 60, 140, 255},
+		{0, 114, 178, 255},
+		{0, 158, 115, 255},
+		{204, 121, 167, 255},
+		{86, 180, 233, 255},
+		{230, 159, 0, 255},
+		{110, 110, 110, 255},
+		{148, 103, 30, 255},
+		{60, 60, 140, 255},
 	}
 	return colours[i%len(colours)]
 }
@@ -162,7 +167,7 @@ func (c *Chart) Write(w io.Writer, f Format) error {
 	}
 	dc := draw.New(canvas)
 	dc.SetColor(color.White)
-	dc.Fill(dc.Rectangle.Path())
+	dc.Fill(dc.Path())
 	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadTop: 4, PadBottom: 8, PadLeft: 8, PadRight: 16, PadY: 6}
 	for i, row := range gonum.Align(plots, tiles, dc) {
 		plots[i][0].Draw(row[0])

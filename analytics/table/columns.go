@@ -96,7 +96,7 @@ type Passed struct {
 const (
 	PassedScore      = "what scoring added"
 	PassedLabel      = "a label"
-	PassedIdentifier = "an identifier"
+	PassedIdentifier = "an identifier" //nolint:gosec // no credential
 	PassedTime       = "a time"
 	PassedCount      = "a row number"
 	PassedText       = "not numbers"

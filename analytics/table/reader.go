@@ -186,7 +186,7 @@ func (r *Reader) decideTime(o Options) error {
 		return nil
 	}
 	if r.every == 0 {
-		date, clock, any := -1, -1, -1
+		date, clock, other := -1, -1, -1
 		for i, h := range r.header {
 			switch name := nameOf(h); {
 			case name == "timestamp":
@@ -196,13 +196,13 @@ func (r *Reader) decideTime(o Options) error {
 				date = i
 			case name == "time" && clock < 0:
 				clock = i
-			case any < 0 && isTime(name):
-				any = i
+			case other < 0 && isTime(name):
+				other = i
 			}
 		}
 		switch {
-		case any >= 0:
-			r.times = []int{any}
+		case other >= 0:
+			r.times = []int{other}
 			return nil
 		case date >= 0 && clock >= 0:
 			r.times = []int{date, clock}

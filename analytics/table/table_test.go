@@ -418,8 +418,16 @@ func TestHostileFilesAreRefusedWithACodeAndALine(t *testing.T) {
 func TestOptionsThatDoNotFitAreRefused(t *testing.T) {
 	text := "timestamp,a,b,A\n2026-01-01,1,2,3\n"
 	for _, o := range []Options{
-		{Channels: []string{"c"}}, {Ignore: []string{"c"}}, {By: "c"}, {By: "timestamp"}, {Time: []string{"c"}}, {Time: []string{"a", "b", "timestamp"}},
-		{Channels: []string{"timestamp"}}, {Ignore: []string{"a", "b", "A"}}, {Every: -time.Second}, {Every: time.Microsecond},
+		{Channels: []string{"c"}},
+		{Ignore: []string{"c"}},
+		{By: "c"},
+		{By: "timestamp"},
+		{Time: []string{"c"}},
+		{Time: []string{"a", "b", "timestamp"}},
+		{Channels: []string{"timestamp"}},
+		{Ignore: []string{"a", "b", "A"}},
+		{Every: -time.Second},
+		{Every: time.Microsecond},
 	} {
 		if _, err := NewReader(strings.NewReader(text), o); !errors.Is(err, ErrColumns) {
 			t.Errorf("%+v: %v", o, err)

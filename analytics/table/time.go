@@ -82,7 +82,7 @@ func unix(s string) (ledger.Millis, bool) {
 	default:
 		n /= 1e6
 	}
-	at := ledger.Millis(n) //nolint:gosec // at most 10¹⁴ now
+	at := ledger.Millis(n)
 	return at, at < millis(latestYear, 1, 1)
 }
 

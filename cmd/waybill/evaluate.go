@@ -21,6 +21,7 @@ import (
 
 	"github.com/waybill-dev/waybill/analytics/evaluate"
 	csvtable "github.com/waybill-dev/waybill/analytics/table"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
 const evaluateLong = `Measure the scores on series whose truth is known. Scores are those of waybill score: strictly causal, one
@@ -333,23 +334,12 @@ func (e *evaluation) labelled(ctx context.Context, args []string) error {
 		return err
 	}
 	var reports []seriesReport
-	for _, file := range files {
-		in, err := openInput(file, e.cmd.InOrStdin())
-		if err != nil {
+	for _, name := range files {
+		var of []seriesReport
+		if of, err = e.file(ctx, name); err != nil {
 			return err
 		}
-		order, all, err := e.scored(ctx, in, file, e.label, true)
-		if err = errors.Join(err, in.Close()); err != nil {
-			return err
-		}
-		for _, name := range order {
-			r, err := all[name].judge(e.threshold)
-			if err != nil {
-				return fileFailure(file, err)
-			}
-			r.File, r.Series = file, name
-			reports = append(reports, r)
-		}
+		reports = append(reports, of...)
 	}
 	if e.app.json {
 		return writeJSON(e.cmd.OutOrStdout(), object{{"threshold", e.threshold}, {"series", reports}, {"together", together(reports)}})
@@ -358,6 +348,26 @@ func (e *evaluation) labelled(ctx context.Context, args []string) error {
 		return err
 	}
 	return e.writeSum(e.cmd.OutOrStdout(), together(reports), len(reports))
+}
+
+// file judges the series of a file.
+func (e *evaluation) file(ctx context.Context, name string) ([]seriesReport, error) {
+	in, err := openInput(name, e.cmd.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	order, all, err := e.scored(ctx, in, name, e.label, true)
+	if err = errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	reports := make([]seriesReport, len(order))
+	for i, series := range order {
+		if reports[i], err = all[series].judge(e.threshold); err != nil {
+			return nil, fileFailure(name, err)
+		}
+		reports[i].File, reports[i].Series = name, series
+	}
+	return reports, nil
 }
 
 func (e *evaluation) writeSeries(w io.Writer, reports []seriesReport) error {
@@ -518,8 +528,8 @@ func (e *evaluation) nabFile(ctx context.Context, dir, key string, windows [][2]
 	for _, w := range windows {
 		var edges [2]time.Time
 		for i, text := range w {
-			at, err := csvtable.ParseTime(text, csvtable.DateUnknown)
-			if err != nil {
+			var at ledger.Millis
+			if at, err = csvtable.ParseTime(text, csvtable.DateUnknown); err != nil {
 				return nil, seriesReport{}, fileFailure(file, err)
 			}
 			edges[i] = at.Time()

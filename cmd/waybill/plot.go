@@ -131,12 +131,8 @@ func (a *app) plotFile(cmd *cobra.Command, f *plotFlags, file string) error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
-	if info, err := os.Stat(name); err == nil && name != stdinName {
-		if opened, ok := in.(*os.File); ok {
-			if own, err := opened.Stat(); err == nil && os.SameFile(own, info) {
-				return usage("--out names the file that is read")
-			}
-		}
+	if sameFile(in, name) {
+		return usage("--out names the file that is read")
 	}
 	r, err := f.openScored(file, in)
 	if err != nil {
@@ -221,7 +217,7 @@ func newDrawing(f *plotFlags, r *csvtable.Reader, file string) (*drawing, error)
 		return nil, err
 	}
 	d.policy = d.plan.Policy
-	if i, err := r.Label(""); err == nil {
+	if i, none := r.Label(""); none == nil {
 		d.label = i
 	}
 	if len(f.series) > 0 && r.Series() == "" {
@@ -251,24 +247,14 @@ func newDrawing(f *plotFlags, r *csvtable.Reader, file string) (*drawing, error)
 // next gives a row, its score, whether there is one, and whether it raised an alarm.
 func (d *drawing) next() (row *csvtable.Row, score float64, known, alarm bool, err error) {
 	if d.scorer != nil {
-		s, err := d.scorer.Next()
-		if err != nil {
-			return nil, 0, false, false, err
-		}
-		if s.Fault != nil {
-			return nil, 0, false, false, nil
-		}
-		return s.Row, s.Result.Score, s.Known, s.Result.Alarm, nil
+		return d.scored()
 	}
 	row, err = d.reader.Next()
-	if err != nil {
-		if _, ok := errors.AsType[*csvtable.RowError](err); ok && d.plan.KeepGoing {
-			return nil, 0, false, false, nil
-		}
-		return nil, 0, false, false, err
+	if _, refused := errors.AsType[*csvtable.RowError](err); refused && d.plan.KeepGoing {
+		return nil, 0, false, false, nil
 	}
-	if row.Blank {
-		return row, 0, false, false, nil
+	if err != nil || row.Blank {
+		return row, 0, false, false, err
 	}
 	from := row
 	if d.beside != nil {
@@ -283,6 +269,15 @@ func (d *drawing) next() (row *csvtable.Row, score float64, known, alarm bool, e
 	}
 	score, err = strconv.ParseFloat(strings.TrimSpace(string(from.Cells[d.columns[0]])), 64)
 	return row, score, err == nil && score >= 0 && score <= 1, csvtable.IsLabelled(from.Cells[d.columns[1]]), nil
+}
+
+// scored is next of a file that is scored here.
+func (d *drawing) scored() (row *csvtable.Row, score float64, known, alarm bool, err error) {
+	s, err := d.scorer.Next()
+	if err != nil || s.Fault != nil {
+		return nil, 0, false, false, err
+	}
+	return s.Row, s.Result.Score, s.Known, s.Result.Alarm, nil
 }
 
 func (d *drawing) read(ctx context.Context, file string) error {

@@ -123,9 +123,16 @@ func (a *app) listProfiles(cmd *cobra.Command) error {
 	if a.json {
 		for _, p := range profile.All() {
 			if err := writeJSON(cmd.OutOrStdout(), object{
-				{"profile", p.Name}, {"aliases", p.Aliases}, {"goods", p.Goods}, {"source", p.Source}, {"low", milliDegrees(p.Policy.Low)}, {"high", milliDegrees(p.Policy.High)},
-				{"excursion_low", milliDegrees(p.Policy.ExcursionLow)}, {"excursion_high", milliDegrees(p.Policy.ExcursionHigh)},
-				{"excursion_for", millisSpan(p.Policy.ExcursionFor).String()}, {"grace", millisSpan(p.Policy.Grace).String()},
+				{"profile", p.Name},
+				{"aliases", p.Aliases},
+				{"goods", p.Goods},
+				{"source", p.Source},
+				{"low", milliDegrees(p.Policy.Low)},
+				{"high", milliDegrees(p.Policy.High)},
+				{"excursion_low", milliDegrees(p.Policy.ExcursionLow)},
+				{"excursion_high", milliDegrees(p.Policy.ExcursionHigh)},
+				{"excursion_for", millisSpan(p.Policy.ExcursionFor).String()},
+				{"grace", millisSpan(p.Policy.Grace).String()},
 			}); err != nil {
 				return err
 			}
@@ -329,22 +336,22 @@ func (a *app) sayColumns(w io.Writer, file string, r *csvtable.Reader) error {
 	if len(reasons) == 0 && r.Series() == "" && len(r.Times()) > 0 {
 		return nil
 	}
-	text := "scored: " + quotedNames(names(r.Channels()))
+	var text strings.Builder
+	text.WriteString("scored: " + quotedNames(names(r.Channels())))
 	if r.Series() != "" {
-		text += ", a series for each " + strconv.Quote(r.Series())
+		text.WriteString(", a series for each " + strconv.Quote(r.Series()))
 	}
 	for i, why := range reasons {
+		before := ", "
 		if i == 0 {
-			text += "; not scored: "
-		} else {
-			text += ", "
+			before = "; not scored: "
 		}
-		text += fmt.Sprintf("%s (%s)", quotedNames(passed[why]), why)
+		fmt.Fprintf(&text, "%s%s (%s)", before, quotedNames(passed[why]), why)
 	}
 	if len(r.Times()) == 0 {
-		text += fmt.Sprintf("; no column holds times: rows are taken %s apart (--every)", r.Every())
+		fmt.Fprintf(&text, "; no column holds times: rows are taken %s apart (--every)", r.Every())
 	}
-	_, err := fmt.Fprintf(w, "%s: %s\n", file, printable(text))
+	_, err := fmt.Fprintf(w, "%s: %s\n", file, printable(text.String()))
 	return err
 }
 
@@ -493,19 +500,20 @@ func (s *scoring) tell(w io.Writer, sum csvtable.Summary, took time.Duration) er
 	if s.faults > shownFaults {
 		fmt.Fprintf(w, "%s: and %s more\n", s.file, count(s.faults-shownFaults, "row"))
 	}
-	text := fmt.Sprintf("%s: %s scored", s.file, count(sum.Scored, "row"))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %s scored", s.file, count(sum.Scored, "row"))
 	if sum.Series > 1 {
-		text += fmt.Sprintf(" of %d series", sum.Series)
+		fmt.Fprintf(&text, " of %d series", sum.Series)
 	}
 	for _, c := range []struct {
 		n    int64
 		what string
 	}{{sum.Missing, "without a value"}, {sum.Repeated, "with the time of the row before"}} {
 		if c.n > 0 {
-			text += fmt.Sprintf(", %d %s", c.n, c.what)
+			fmt.Fprintf(&text, ", %d %s", c.n, c.what)
 		}
 	}
-	fmt.Fprintf(w, "%s, %s, in %.1f s\n", text, count(sum.Alarms, "alarm"), took.Seconds())
+	fmt.Fprintf(w, "%s, %s, in %.1f s\n", text.String(), count(sum.Alarms, "alarm"), took.Seconds())
 	for _, alarm := range sum.First {
 		series := ""
 		if alarm.Series != "" {
@@ -534,29 +542,38 @@ func createOutput(name string, in io.Reader, stdout io.Writer) (*output, error) 
 		f, ok := stdout.(*os.File)
 		return &output{Writer: stdout, terminal: ok && term.IsTerminal(int(f.Fd()))}, nil
 	}
-	info, err := os.Stat(name)
-	if err == nil {
-		if f, ok := in.(*os.File); ok {
-			if own, err := f.Stat(); err == nil && os.SameFile(own, info) {
-				return nil, usage("--out names the file that is read")
-			}
+	if sameFile(in, name) {
+		return nil, usage("--out names the file that is read")
+	}
+	switch info, err := os.Stat(name); {
+	case err == nil && info.IsDir():
+		return nil, fail(exitRefused, codeFile, "", "%s is a folder", name)
+	case err == nil && !info.Mode().IsRegular(): // a pipe or a device is written as it is
+		f, err := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // the user names the file
+		if err != nil {
+			return nil, fail(exitRefused, codeFile, "", "%w", err)
 		}
-		if info.IsDir() {
-			return nil, fail(exitRefused, codeFile, "", "%s is a folder", name)
-		}
-		if !info.Mode().IsRegular() { // a pipe or a device is written as it is
-			f, err := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // the user names the file
-			if err != nil {
-				return nil, fail(exitRefused, codeFile, "", "%w", err)
-			}
-			return &output{Writer: f, file: f}, nil
-		}
+		return &output{Writer: f, file: f}, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
 		return nil, fail(exitRefused, codeFile, "", "%w", err)
 	}
 	return &output{Writer: f, file: f, name: name}, nil
+}
+
+// sameFile tells whether the name is that of the open file.
+func sameFile(in io.Reader, name string) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	own, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(name)
+	return err == nil && os.SameFile(own, info)
 }
 
 // close gives a whole file its name, and what was written of another one the name with .partial behind it.

@@ -30,14 +30,14 @@ func OfShipment(ctx context.Context, conn grpc.ClientConnInterface, epc, title s
 	id := r.GetShipment().GetId()
 	var s plot.Shipment
 	for _, b := range r.GetShipment().GetBindings() {
-		if err := readings(ctx, conn, b, &s); err != nil {
+		if err = readings(ctx, conn, b, &s); err != nil {
 			return nil, err
 		}
 	}
 	policy := ""
 	for token, more := "", true; more; more = token != "" {
-		page, err := api.ListVerdicts(ctx, &waybillv1.ListVerdictsRequest{Filter: &waybillv1.VerdictFilter{Shipment: id}, PageSize: pageSize, PageToken: token})
-		if err != nil {
+		var page *waybillv1.ListVerdictsResponse
+		if page, err = api.ListVerdicts(ctx, &waybillv1.ListVerdictsRequest{Filter: &waybillv1.VerdictFilter{Shipment: id}, PageSize: pageSize, PageToken: token}); err != nil {
 			return nil, err
 		}
 		for _, v := range page.GetVerdicts() {
