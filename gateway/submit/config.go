@@ -64,6 +64,14 @@ const (
 	KindMaster  Kind = "masterdata"
 	KindReview  Kind = "review"
 	KindElement Kind = "element"
+
+	KindCredits      Kind = "credits"
+	KindCreditMotion Kind = "credit_motion"
+	KindChunk        Kind = "chunk"
+	KindDataset      Kind = "dataset"
+	KindModel        Kind = "model"
+	KindEvaluation   Kind = "evaluation"
+	KindModelMotion  Kind = "model_motion"
 )
 
 // Transaction is one transaction as the submitter saw it.

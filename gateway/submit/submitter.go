@@ -23,6 +23,7 @@ type Submitter struct {
 	master   *lane[ledger.MasterDatum]
 	reviews  *lane[wire.ReviewSubject]
 	elements *lane[wire.ElementEntry]
+	governed
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -42,6 +43,7 @@ func New(l Ledger, cfg Config) *Submitter {
 		master:   newLane(masterData(), l, cfg),
 		reviews:  newLane(reviews(), l, cfg),
 		elements: newLane(elements(), l, cfg),
+		governed: newGoverned(l, cfg),
 		closing:  make(chan struct{}),
 	}
 }
@@ -59,6 +61,7 @@ func (s *Submitter) Close() {
 		s.master.close()
 		s.reviews.close()
 		s.elements.close()
+		s.governed.close()
 	})
 }
 
@@ -93,6 +96,9 @@ func (s *Submitter) Run(ctx context.Context) error {
 	g.Go(func() error { s.master.run(work); return nil })
 	g.Go(func() error { s.reviews.run(work); return nil })
 	g.Go(func() error { s.elements.run(work); return nil })
+	for _, run := range s.runs() {
+		g.Go(func() error { run(work); return nil })
+	}
 	err := g.Wait()
 	close(done)
 	return err
