@@ -24,6 +24,7 @@ type cause struct {
 	counter  string // what would have cleared it
 	count    int64  // readings or events
 	exceeded bool   // of a rule: broken
+	doubted  bool   // of a rule: by readings that are not to be believed
 }
 
 func codeCause(c *canon.Coder, k *cause) {
@@ -145,6 +146,14 @@ func (e *Engine) policyCauses(final bool) []cause {
 			worst = worsened(worst, c)
 		}
 	}
+	// What is not to be believed asks for one inspection, whatever it would have broken.
+	first := true
+	for i := range worst {
+		if worst[i].doubted && !first {
+			worst[i].severity = min(worst[i].severity, e.model.p.Within)
+		}
+		first = first && !worst[i].doubted
+	}
 	return worst
 }
 
@@ -173,8 +182,7 @@ func (e *Engine) ruleCauses(s *instrument, p *ledger.Policy, final bool) []cause
 			continue
 		}
 		if share, why := s.monitor.Doubted(c.from, c.to); share > doubtedMost {
-			own, _ := e.model.p.severity(why)
-			c.severity, c.exceeded = min(c.severity, max(own, e.model.p.InspectAt)), false
+			c.severity, c.exceeded, c.doubted = min(c.severity, e.model.p.InspectAt), false, true
 			c.detail += fmt.Sprintf(" But %s is not to be believed for most of that time (%s).", logger(s.device), strings.ReplaceAll(why, "_", " "))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -431,5 +432,219 @@ func BenchmarkJudge(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		e.Judge(false)
+	}
+}
+
+const device = "https://id.gs1.org/8004/9520002A"
+
+// calibrated is the default model with its stratum of one policy and lane only, so that a test knows
+// what a journey is compared with.
+func calibrated(t testing.TB) (*Model, Stratum) {
+	t.Helper()
+	m := model(t)
+	if len(m.p.Strata) == 0 {
+		t.Fatal("the shipped model has no strata")
+	}
+	for _, s := range m.p.Strata {
+		if s.Name == "refrigerated-medicine|9520001000010>9520003000018" {
+			return m, s
+		}
+	}
+	t.Fatalf("no stratum of refrigerated medicine, %d others", len(m.p.Strata))
+	return nil, Stratum{}
+}
+
+// onLane ships a pallet of refrigerated medicine on the lane of the stratum, with a wave of some height.
+func onLane(values []int32) []feature.Input {
+	p := policy()
+	p.ID, p.Version = "refrigerated-medicine", 1
+	from, to := "https://id.gs1.org/414/9520001000010", "https://id.gs1.org/414/9520003000018"
+	at := start + 30*minute
+	return []feature.Input{
+		{Kind: feature.KindPolicy, Policy: p},
+		{Kind: feature.KindBind, At: start, Event: hash(1), Device: device},
+		{Kind: feature.KindShipped, At: at, Event: hash(2), Origin: from, Places: []string{to}},
+		measured(device, 0, start+minute, values...),
+		{Kind: feature.KindReceived, At: start + ledger.Millis(len(values)+1)*minute, Event: hash(3), Places: []string{to}},
+		{Kind: feature.KindEnded, At: start + ledger.Millis(len(values)+1)*minute, Event: hash(3)},
+	}
+}
+
+func verdictOn(t testing.TB, m *Model, inputs []feature.Input, final bool) ledger.Verdict {
+	t.Helper()
+	e := New(m, pallet, 0)
+	for _, in := range inputs {
+		if err := e.Observe(in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := e.Judge(final)
+	if err := ledger.CheckVerdict(v); err != nil {
+		t.Error(err)
+	}
+	return v
+}
+
+func TestAnUnusualJourneyIsInspectedAndSaysAgainstWhat(t *testing.T) {
+	m, s := calibrated(t)
+	values := wander(540, 5_000, 400)
+	for i := 300; i < 360; i++ {
+		values[i] += 2_500 // warm for an hour, and inside its limits
+	}
+	v := verdictOn(t, m, onLane(values), true)
+	if v.Level != ledger.Inspect || v.Stratum != s.Name || v.References != uint32(s.Table.Joint.N) || v.PValue == 0 || v.PValue > m.p.Alpha || v.Lane != "9520001000010>9520003000018" {
+		t.Fatalf("%s of %q among %d: p %d, lane %q: %+v", v.Level, v.Stratum, v.References, v.PValue, v.Lane, v.Reasons)
+	}
+	r := v.Reasons[0]
+	if !strings.Contains(r.Detail, "accepted shipments of its lane") || !strings.Contains(r.Counterfactual, "would have been usual") || r.Count == 0 {
+		t.Errorf("%+v", r)
+	}
+	if r.From < start+300*minute-hour || r.To > start+362*minute+hour {
+		t.Errorf("the window is %d to %d minutes", (r.From-start)/minute, (r.To-start)/minute)
+	}
+}
+
+func TestStatisticsAloneNeverQuarantine(t *testing.T) {
+	m, _ := calibrated(t)
+	values := wander(540, 5_000, 400)
+	for i := range values {
+		if i%120 < 60 {
+			values[i] += 2_400
+		}
+	}
+	if v := verdictOn(t, m, onLane(values), true); v.Level != ledger.Inspect {
+		t.Errorf("%s: %+v", v.Level, v.Reasons)
+	}
+}
+
+func TestALaneThatNobodyKnowsStatesNoProbability(t *testing.T) {
+	m, _ := calibrated(t)
+	inputs := onLane(wander(540, 5_000, 400))
+	inputs[2].Origin = "https://id.gs1.org/414/9520009999994"
+	if v := verdictOn(t, m, inputs, true); v.Stratum != "" || v.PValue != 0 || v.References != 0 || v.Lane != "9520009999994>9520003000018" {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestALoggerThatIsNotToBeBelievedCondemnsNoGoods(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		values []int32
+		code   string
+	}{
+		{"Fahrenheit after Celsius", append(flat(200, 5_000), flat(200, 41_000)...), "unit_slip"},
+		{"stuck where it is too warm", append(flat(200, 5_000), repeat(400, 16_000)...), "sensor_stuck"},
+		{"on a rail", append(flat(200, 5_000), repeat(60, 85_000)...), "sensor_rail"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := verdictOn(t, model(t), []feature.Input{{Kind: feature.KindPolicy, Policy: policy()}, measured(device, 0, start, c.values...)}, false)
+			if v.Level != ledger.Inspect || !slices.Contains(codes(v, 100_000), c.code) {
+				t.Errorf("%s: %+v", v.Level, v.Reasons)
+			}
+			told := false
+			for _, r := range v.Reasons {
+				told = told || strings.Contains(r.Detail, "is not to be believed")
+			}
+			if !told {
+				t.Errorf("no broken rule says that the logger is not to be believed: %+v", v.Reasons)
+			}
+		})
+	}
+	t.Run("but warmth that a sound logger saw does", func(t *testing.T) {
+		values := append(flat(200, 5_000), flat(60, 16_000)...)
+		values = append(values, repeat(400, 5_000)...)
+		v := verdictOn(t, model(t), []feature.Input{{Kind: feature.KindPolicy, Policy: policy()}, measured(device, 0, start, values...)}, false)
+		if v.Level != ledger.Quarantine {
+			t.Errorf("%s: %+v", v.Level, v.Reasons)
+		}
+	})
+}
+
+func TestWhatWouldHaveClearedABrokenRuleWouldHave(t *testing.T) {
+	v := verdictOn(t, model(t), []feature.Input{{Kind: feature.KindPolicy, Policy: policy()}, measured(device, 0, start, flat(54, 16_000)...)}, false)
+	if want := "Back at 15.0 °C or below 23 min earlier would have kept the allowance."; v.Reasons[0].Counterfactual != want {
+		t.Fatalf("%q, want %q", v.Reasons[0].Counterfactual, want)
+	}
+	values := flat(54, 16_000)
+	for i := 53 - 23; i < 54; i++ {
+		values[i] = 5_000
+	}
+	v = verdictOn(t, model(t), []feature.Input{{Kind: feature.KindPolicy, Policy: policy()}, measured(device, 0, start, values...)}, false)
+	if slices.Contains(codes(v, 100_000), "above_range") {
+		t.Errorf("it was told what would have cleared it, and did not: %+v", v.Reasons)
+	}
+}
+
+func TestAnEventDeclaredInErrorIsTakenBack(t *testing.T) {
+	const home, far = "https://id.gs1.org/414/9520003000018", "https://id.gs1.org/414/9520003000999"
+	base := []feature.Input{
+		{Kind: feature.KindPolicy, Policy: policy()},
+		{Kind: feature.KindBind, At: start, Event: hash(1), Device: device},
+		{Kind: feature.KindShipped, At: start + minute, Event: hash(2), Places: []string{home}},
+		measured(device, 0, start+minute, flat(600, 5_000)...),
+	}
+	mistaken := append(slices.Clone(base), feature.Input{Kind: feature.KindReceived, At: start + 10*hour, Event: hash(3), Places: []string{far}}, feature.Input{Kind: feature.KindEnded, At: start + 10*hour, Event: hash(3)})
+	if v := verdictOn(t, model(t), mistaken, true); !slices.Contains(codes(v, 1), CodeDiverted) {
+		t.Fatalf("%+v", v.Reasons)
+	}
+	righted := append(mistaken, feature.Input{Kind: feature.KindWithdrawn, Event: hash(3)}, feature.Input{Kind: feature.KindReopened, Event: hash(3)},
+		feature.Input{Kind: feature.KindReceived, At: start + 10*hour, Event: hash(4), Places: []string{home}}, feature.Input{Kind: feature.KindEnded, At: start + 10*hour, Event: hash(4)})
+	if v := verdictOn(t, model(t), righted, true); v.Level != ledger.Clear {
+		t.Errorf("%+v", v.Reasons)
+	}
+	f := feature.Input{Kind: feature.KindFinding, Event: hash(5), Finding: ledger.Finding{Code: ledger.FindingShippedByNonHolder, Event: hash(5), Item: "i"}}
+	closed := f
+	closed.Kind = feature.KindClosed
+	if v := verdictOn(t, model(t), append(slices.Clone(base), f), false); v.Level != ledger.Inspect {
+		t.Errorf("%+v", v.Reasons)
+	}
+	if v := verdictOn(t, model(t), append(slices.Clone(base), f, closed), false); v.Level != ledger.Clear {
+		t.Errorf("a finding that is closed still speaks: %+v", v.Reasons)
+	}
+}
+
+func TestJourneysUnderWayAreNoOdderThanTheWhole(t *testing.T) {
+	m, _ := calibrated(t)
+	e := New(m, pallet, 0)
+	inputs := onLane(wander(540, 5_000, 400))
+	last := int64(Million)
+	for _, in := range inputs[:3] {
+		_ = e.Observe(in)
+	}
+	whole := inputs[3]
+	for from := 0; from < len(whole.Times); from += 60 {
+		part := whole
+		part.Seq = uint64(from / 60)
+		part.Times, part.Channels = whole.Times[from:from+60], []ledger.Channel{{Quantity: ledger.Temperature, Values: whole.Channels[0].Values[from : from+60]}}
+		part.At = part.Times[59]
+		_ = e.Observe(part)
+		v := e.Judge(false)
+		if v.PValue == 0 || v.PValue > last {
+			t.Fatalf("p %d after %d", v.PValue, last)
+		}
+		last = v.PValue
+	}
+	for _, in := range inputs[4:] {
+		_ = e.Observe(in)
+	}
+	if v := e.Judge(true); v.PValue == 0 || v.PValue > last {
+		t.Errorf("p %d of the whole, %d under way", v.PValue, last)
+	}
+}
+
+func TestHumidityIsJudgedToo(t *testing.T) {
+	m, _ := calibrated(t)
+	inputs := onLane(wander(540, 5_000, 400))
+	humidity := make([]int32, 540)
+	for i := range humidity {
+		humidity[i] = 50_000 + int32(i%5)*100
+		if i >= 300 {
+			humidity[i] += 30_000
+		}
+	}
+	inputs[3].Channels = append(inputs[3].Channels, ledger.Channel{Quantity: ledger.RelativeHumidity, Values: humidity})
+	v := verdictOn(t, m, inputs, true)
+	if v.Level != ledger.Inspect || !slices.Contains(codes(v, 1), "energy_relative_humidity") {
+		t.Errorf("%s: %+v", v.Level, v.Reasons)
 	}
 }

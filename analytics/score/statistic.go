@@ -255,6 +255,13 @@ func (e *Engine) statistic(s told) cause {
 	default:
 		c.detail = fmt.Sprintf("The %s at %s lay %s from its level for %s.", s.quantity.String(), name, amount(s.quantity, s.Value), length)
 	}
+	if d := e.find(s.device); d != nil && s.Subject == detect.SubjectChain {
+		// Nonsense says nothing of the goods; what speaks of the logger asks for the inspection.
+		if share, why := d.monitor.Doubted(s.From, s.To); share > doubtedMost {
+			c.severity = min(c.severity, e.model.p.Within)
+			c.detail += fmt.Sprintf(" But it is not to be believed for most of that time (%s).", strings.ReplaceAll(why, "_", " "))
+		}
+	}
 	if s.Code == sequence.CodeDwellLong || s.Code == sequence.CodeDwellShort {
 		c.count = 2 // the events at either end
 	}
