@@ -81,6 +81,7 @@ type serveConfig struct {
 	drain     time.Duration
 	partition scorer.Partition
 	takeover  time.Duration
+	model     *score.Model
 	// anchorEvery is how long new leaves of the proof log wait for their root; negative: never.
 	anchorEvery time.Duration
 	log         *slog.Logger
@@ -129,6 +130,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 	f.DurationVar(&c.anchorEvery, "anchor-every", 5*time.Second, "anchor the root of the proof log this often while there is something new; negative for never")
 	location := f.String("store", "", storeHelp)
 	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
+	model := f.String("model", "", "judge by the model artefact `FILE`, as waybill train writes it (default: the one that ships)")
 	format := f.String("log", "text", "form of the log: text, json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var err error
@@ -144,6 +146,9 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 			}
 		}
 		if err = readREST(); err != nil {
+			return err
+		}
+		if c.model, err = readModel(*model); err != nil {
 			return err
 		}
 		if c.drain <= 0 {
@@ -295,12 +300,9 @@ func (s *service) open(ctx context.Context) error {
 }
 
 func (s *service) openScorer() error {
-	model, err := score.Default()
-	if err != nil {
-		return err
-	}
+	var err error
 	s.scorer, err = scorer.New(scorer.Config{
-		Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode), s.stream.Height}, Sink: verdictSink{s.submit}, Model: model,
+		Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode), s.stream.Height}, Sink: verdictSink{s.submit}, Model: s.model,
 		Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
 		Logger: s.log.With("part", roleScorer),
 	})
