@@ -90,7 +90,7 @@ func (r *Report) picture(ctx context.Context, s *stack.Stack, folder string, ver
 }
 
 func causeOf(c *waybillv1.Reason, score int64) Cause {
-	out := Cause{Code: c.GetCode(), Detail: c.GetDetail()}
+	out := Cause{Code: c.GetCode(), Detail: c.GetDetail(), Cleared: c.GetCounterfactual()}
 	if score > 0 {
 		out.Share = float64(c.GetContributionMillionths()) / float64(score)
 	}
