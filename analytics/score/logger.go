@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/waybill-dev/waybill/analytics/coldchain"
+	"github.com/waybill-dev/waybill/analytics/detect/sensor"
 	"github.com/waybill-dev/waybill/analytics/detect/series"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
@@ -16,13 +17,15 @@ const CodeClock = "clock_jump"
 const earliestRow ledger.Millis = -2_208_988_800_000
 
 // Logger scores the rows of one logger as they come: how unlike its own past each row is, and with a
-// policy what it broke. It looks at nothing after the row, and its state does not grow. Without a
+// policy what it broke and whether the thermometer is to be believed. It looks at nothing after the row, and its state does not grow. Without a
 // policy the result is the same for every a·x+b of a channel. It is not safe for concurrent use.
 type Logger struct {
 	model       *Model
 	panel       *series.Panel
 	temperature int
 	evaluator   *coldchain.Evaluator
+	monitor     *sensor.Monitor
+	doubtful    bool
 	broken      uint // bits of the rules that were broken so far, in the order of rules()
 	have        bool
 	last        ledger.Millis
@@ -31,13 +34,14 @@ type Logger struct {
 // RowResult is what a row got.
 type RowResult struct {
 	// Score is in [0,1] and orders rows by how much speaks against them; it is at least the severity
-	// of a rule while the row goes on breaking it.
+	// of a rule while the row goes on breaking it, or of what makes its temperature not to be believed.
 	Score float64
 	// P is how probable a row at least this unusual is within a block of readings of the logger's own past;
 	// 1 where nothing is unusual. Rules have no part in it.
 	P float64
-	// Alarm says that the row is improbable at the model's alarm level, or that a rule is broken from this row on. An
-	// alarm is told once: what goes on being so raises no other.
+	// Alarm says that the row is improbable at the model's alarm level, or that from this row on a rule is
+	// broken or the thermometer not to be believed. An alarm is told once: what goes on being so raises
+	// no other.
 	Alarm  bool
 	Reason string // a code, empty where nothing is to be said
 	// Channel is the index of the channel that Reason speaks of.
@@ -61,6 +65,8 @@ func NewLogger(m *Model, channels int, policy *ledger.Policy, temperature int) (
 	}
 	l.temperature = temperature
 	l.evaluator = coldchain.NewEvaluator(*policy, m.p.Hold)
+	l.monitor = sensor.New(m.p.Sensor)
+	l.monitor.SetRange(policy.Low, policy.High)
 	return l, nil
 }
 
@@ -95,6 +101,19 @@ func (l *Logger) limits(row *RowResult, at ledger.Millis, milli int32) {
 	l.evaluator.Observe(at, milli)
 	p := l.evaluator.Policy()
 	worst := int64(0)
+	speaks := func(code string) {
+		if own, _ := l.model.p.severity(code); own > worst {
+			worst = own
+			row.Reason, row.Channel = code, l.temperature
+		}
+	}
+	l.monitor.Observe(at, milli)
+	before := l.doubtful
+	if l.doubtful = l.monitor.Doubtful(); l.doubtful {
+		_, why := l.monitor.Doubted(at, at)
+		speaks(why)
+		row.Alarm = row.Alarm || !before
+	}
 	for i, rule := range rules() {
 		bit := uint(1) << i
 		if l.broken&bit == 0 {
@@ -102,13 +121,12 @@ func (l *Logger) limits(row *RowResult, at ledger.Millis, milli int32) {
 				continue
 			}
 			l.broken |= bit
-			row.Alarm = true
+			row.Alarm = row.Alarm || !l.doubtful
 		} else if !breaks(rule, &p, milli) {
 			continue
 		}
-		if own, _ := l.model.p.severity(string(rule)); own > worst {
-			worst = own
-			row.Reason, row.Channel = string(rule), l.temperature
+		if !l.doubtful { // what is not to be believed broke no rule
+			speaks(string(rule))
 		}
 	}
 	row.Score = max(row.Score, float64(worst)/Million)

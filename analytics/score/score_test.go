@@ -243,18 +243,27 @@ func inputs() *rapid.Generator[feature.Input] {
 	return rapid.Custom(func(t *rapid.T) feature.Input {
 		at := start + ledger.Millis(rapid.Int64Range(-int64(hour), 100*int64(hour)).Draw(t, "at"))
 		device := rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "device")
-		in := feature.Input{Kind: feature.Kind(rapid.IntRange(0, 9).Draw(t, "kind")), At: at, Device: device, Event: hash(byte(rapid.IntRange(0, 9).Draw(t, "event")))}
+		in := feature.Input{Kind: feature.Kind(rapid.IntRange(0, 13).Draw(t, "kind")), At: at, Device: device, Event: hash(byte(rapid.IntRange(0, 9).Draw(t, "event")))}
 		switch in.Kind {
 		case feature.KindPolicy:
 			p := policy()
 			p.MKTOver = ledger.Millis(rapid.Int64Range(0, int64(48*hour)).Draw(t, "span"))
 			p.High = rapid.Int32Range(2_000, 20_000).Draw(t, "high")
+			if rapid.Bool().Draw(t, "known") {
+				p.ID, p.High = "refrigerated-medicine", 8_000
+			}
 			if rapid.Bool().Draw(t, "thaw") {
 				p.FreezeBelow = nil
 			}
 			in.Policy = p
-		case feature.KindShipped, feature.KindReceived:
+		case feature.KindStep:
+			in.Step = rapid.SampledFrom([]string{"", "storing", "departing"}).Draw(t, "step")
 			in.Places = rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y"}), 0, 2).Draw(t, "places")
+		case feature.KindClosed:
+			in.Finding = ledger.Finding{Code: "other"}
+		case feature.KindShipped, feature.KindReceived:
+			in.Origin = rapid.SampledFrom([]string{"", "z", "https://id.gs1.org/414/9520001000010"}).Draw(t, "origin")
+			in.Places = rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y", "https://id.gs1.org/414/9520003000018"}), 0, 2).Draw(t, "places")
 		case feature.KindFinding:
 			in.Finding = ledger.Finding{Code: ledger.FindingCode(rapid.SampledFrom([]string{"commissioned_twice", "other"}).Draw(t, "code"))}
 		case feature.KindReadings:
