@@ -174,6 +174,7 @@ type projection struct {
 	findingOrder                          []ledger.Naming
 	masterOrder                           []masterKey
 	inForceOrder                          []elementKey
+	governance                            governance
 }
 
 // declaration says that an organisation has declared its event in error.
@@ -202,6 +203,7 @@ func newProjection(s *Store) *projection {
 		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}, words: map[word]bool{},
 		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
 		findings: map[ledger.Naming]*findingChange{}, master: map[masterKey]masterChange{}, inForce: map[elementKey]elementForce{},
+		governance: newGovernance(),
 	}
 }
 
@@ -216,7 +218,7 @@ func (p *projection) add(table int, values ...any) {
 }
 
 func (p *projection) block(b parsedBlock) error {
-	var index, finding uint32
+	var index, finding, receipt uint32
 	next := func(counter *uint32) (int64, error) {
 		if *counter > maxIndex {
 			return 0, fmt.Errorf("%w: more facts in a block than a position can hold", ErrCorrupt)
@@ -268,6 +270,9 @@ func (p *projection) block(b parsedBlock) error {
 			}
 		}
 		if err := p.stateOf(t); err != nil {
+			return err
+		}
+		if err := p.governed(t, func() (int64, error) { return next(&receipt) }); err != nil {
 			return err
 		}
 	}
@@ -442,6 +447,9 @@ func (p *projection) write(w writer, at Progress) error {
 	p.foldLots()
 	p.foldFindings()
 	p.foldElements()
+	if err := p.foldGoverned(); err != nil {
+		return err
+	}
 	for id, t := range p.store.tables {
 		if err := w.insert(t, p.rows[id]); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)

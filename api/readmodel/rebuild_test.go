@@ -39,6 +39,8 @@ func example(t *testing.T, seed byte) *chain {
 		Policies: []ledger.Policy{{ID: "cold", Version: 1, Products: []string{"*"}}},
 		Master:   []ledger.MasterDatum{{Place: &ledger.Place{ID: "https://id.gs1.org/414/9521321000012", Name: "Hall"}}},
 		Elements: []wire.RecordedElement{said(t, "ProducerMSP", "https://id.gs1.org/414/9521321000012", noon, true, map[string]string{"cbvmda:name": "Hall 1"})},
+		Credits:  credits(ledger.Receipt{Kind: ledger.CreditMint, Minted: 5, Created: []ledger.NamedNote{namedNote("v", 0, 1, 5, 0)}, TxID: "v"}).Credits,
+		Votes:    []ledger.Vote{{Subject: ledger.Digest{1}, MSPID: "CarrierMSP"}},
 		Anchors: []ledger.Anchor{{
 			Root:   ledger.Root{Channel: "waybill", Genesis: ledger.Digest{1}, Height: 3, Block: ledger.Digest{2}, Size: 4, Hash: ledger.Digest{3}},
 			Signed: ledger.RootSignature{At: noon, Signature: []byte{4}}, Certificate: []byte{5}, MSPID: "CarrierMSP", TxID: "v", RecordedAt: noon,

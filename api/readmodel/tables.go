@@ -42,6 +42,10 @@ const (
 	tPolicies
 	tVerdicts
 	tShipments
+	tGoverned
+	tNotes
+	tReceipts
+	tReceiptAccounts
 	tAnchors
 	tLogFindings
 	tLogBlocks
@@ -93,6 +97,11 @@ func tables() [tableCount]table {
 		ended_at = COALESCE(shipments.ended_at, excluded.ended_at), verdicts = shipments.verdicts + excluded.verdicts,
 		latest = COALESCE(excluded.latest, shipments.latest), level = CASE WHEN excluded.latest IS NULL THEN shipments.level ELSE excluded.level END,
 		worst = CASE WHEN excluded.worst > shipments.worst THEN excluded.worst ELSE shipments.worst END`)
+	define(tGoverned, "governed", "kind id sub owner tx_id value", 3,
+		`(kind, id, sub) DO UPDATE SET owner = excluded.owner, tx_id = excluded.tx_id, value = excluded.value`)
+	define(tNotes, "notes", "tx_id idx owner amount purpose made spent note", 2, `(tx_id, idx) DO UPDATE SET spent = excluded.spent`)
+	define(tReceipts, "receipts", "pos operation kind receipt", 1, "")
+	define(tReceiptAccounts, "receipt_accounts", "account pos", 2, "")
 	define(tAnchors, "anchors", "height msp_id channel genesis block_hash size root signed_at signature certificate tx_id recorded_at block agrees", 2, "")
 	define(tLogFindings, "log_findings", "leaf fact entry content", 1, "")
 	define(tLogBlocks, "log_blocks", "block hash first facts findings root", 1, "")

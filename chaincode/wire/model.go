@@ -115,7 +115,7 @@ type ModelSummary struct {
 	Chunks      []ledger.Digest        `cbor:"9,keyasint,omitempty"`
 }
 
-// ModelRecords are what a transaction did with models. Chunks are named only; their bytes are in the world state.
+// ModelRecords are what a transaction did with models.
 type ModelRecords struct {
 	Datasets    []ledger.DatasetSnapshot
 	Models      []ledger.ModelVersion
@@ -125,7 +125,7 @@ type ModelRecords struct {
 	Aliases     []ledger.Alias
 	Revocations []ledger.Revocation
 	Policies    []ledger.ModelPolicy
-	Chunks      []ledger.Digest
+	Chunks      []StoredChunk
 }
 
 // modelMessage is a type of the model contract with an encoding.
@@ -133,6 +133,13 @@ type modelMessage interface {
 	ChunkBatch | DatasetBatch | ModelBatch | EvaluationBatch | ModelMotionBatch | StoredModel | StoredChunk |
 		ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Revocation | ledger.Evaluation |
 		ledger.Approval | ledger.Alias | ledger.ModelPolicy | ledger.ModelMotion
+}
+
+// Governed is a type that consumers of the block stream keep as it is encoded: what organisations govern.
+type Governed interface {
+	ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Outcome | ledger.Vote |
+		ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Evaluation | ledger.Approval | ledger.Alias |
+		ledger.Revocation | ledger.ModelPolicy | StoredChunk
 }
 
 // DatasetKey is the key of a snapshot.
@@ -319,14 +326,12 @@ func (r *transactionReader) models(s *ModelSummary) (ModelRecords, error) {
 		}
 	}
 	for _, digest := range s.Chunks {
-		var chunks []StoredChunk
-		if err := add(&chunks, *r, plain(ChunkKey(digest))); err != nil {
+		if err := add(&out.Chunks, *r, plain(ChunkKey(digest))); err != nil {
 			return out, err
 		}
-		if ChunkDigest(chunks[0].Bytes) != digest {
+		if ChunkDigest(out.Chunks[len(out.Chunks)-1].Bytes) != digest {
 			return out, fmt.Errorf("%w: the chunk under %s is another", ledger.ErrMalformed, digest)
 		}
-		out.Chunks = append(out.Chunks, digest)
 	}
 	return out, nil
 }
