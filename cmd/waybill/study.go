@@ -64,14 +64,25 @@ func (e *evaluation) study(ctx context.Context) error {
 		return err
 	}
 	cfg.Seed = e.seed
-	bar := newProgress(e.cmd.ErrOrStderr(), e.app.quiet, "judging", 0, "cases", "done")
-	told := 0
+	var bar *progress
+	var told int
 	s := evaluate.Study{
 		Base: cfg, Clean: e.clean, Each: e.each, Plants: plants, Methods: append([]evaluate.Method{evaluate.Engine(m)}, baselines...),
-		Progress: func(done, _ int) { bar.add(int64(done - told)); told = done },
+		Progress: func(done, all int) {
+			if bar == nil {
+				bar = newProgress(e.cmd.ErrOrStderr(), e.app.quiet, "judging", int64(all), "cases", "shipments")
+				bar.addExtra(int64(e.clean))
+			} else {
+				bar.addExtra(int64(e.each * (done - told)))
+			}
+			bar.add(int64(done - told))
+			told = done
+		},
 	}
 	r, err := s.Run(ctx)
-	bar.finish()
+	if bar != nil {
+		bar.finish()
+	}
 	if err != nil {
 		return err
 	}
