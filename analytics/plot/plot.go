@@ -135,6 +135,15 @@ func (k Kind) colour(alpha uint8) color.Color {
 	return color.NRGBA{90, 90, 90, alpha}
 }
 
+// shade is the colour of a window.
+func (k Kind) shade(i int) color.Color {
+	if k == Note {
+		return k.colour(46)
+	}
+	hues := [...]color.NRGBA{{213, 30, 0, 46}, {230, 150, 0, 60}, {150, 40, 140, 46}, {110, 90, 30, 46}}
+	return hues[i%len(hues)]
+}
+
 // Write draws the chart. It fails with ErrChart if there is nothing to draw.
 func (c *Chart) Write(w io.Writer, f Format) error {
 	if len(c.Panels) == 0 || len(c.Panels) > MaxPanels {
@@ -211,8 +220,12 @@ func (c *Chart) panel(i int, from, to float64) *gonum.Plot {
 			p.Legend.Add(shown(name), t)
 		}
 	}
+	hues := map[string]int{} // windows of one name look alike
 	for _, w := range c.Windows {
-		b := band{float64(w.From) / 1000, float64(w.To) / 1000, w.Kind.colour(46)}
+		if _, ok := hues[w.Name]; !ok {
+			hues[w.Name] = len(hues)
+		}
+		b := band{float64(w.From) / 1000, float64(w.To) / 1000, w.Kind.shade(hues[w.Name])}
 		p.Add(b)
 		if i == 0 {
 			legend(w.Name, b)
