@@ -184,11 +184,18 @@ func temperatures(h *History) []journey.Readings {
 
 // drift fits the detector of slow changes.
 func (f *fit) drift(ctx context.Context) error {
-	var series []journey.Readings
+	var series, rest []journey.Readings
 	for i := range f.histories {
-		if !f.calibrates[i] {
-			series = append(series, temperatures(&f.histories[i])...)
+		own := temperatures(&f.histories[i])
+		if f.calibrates[i] {
+			rest = append(rest, own...)
+		} else {
+			series = append(series, own...)
 		}
+	}
+	if len(series) < leastSeries {
+		// Two numbers that all histories share: calibrating ones among them move no rank to speak of.
+		series = append(series, rest...)
 	}
 	if len(series) < leastSeries {
 		return fmt.Errorf("%w: %d series to fit to, at least %d are needed", ErrHistories, len(series), leastSeries)
