@@ -61,13 +61,14 @@ func arguments(function string) (int, bool) {
 		wire.FnTransact, wire.FnGovernCredits, wire.FnGetNote, wire.FnGetCreditAccount, wire.FnGetStake, wire.FnGetCreditPolicy,
 		wire.FnGetReceipt, wire.FnGetCreditSums,
 		wire.FnStoreChunks, wire.FnSnapshotDatasets, wire.FnSubmitModels, wire.FnEvaluateModels, wire.FnGovernModels,
-		wire.FnGetChunk, wire.FnGetDataset, wire.FnGetModel, wire.FnGetAlias, wire.FnGetModelPolicy:
+		wire.FnGetChunk, wire.FnGetDataset, wire.FnGetModel, wire.FnGetAlias, wire.FnGetModelPolicy,
+		wire.FnScore, wire.FnGovernScoring, wire.FnGetTask, wire.FnGetScoringPolicy:
 		return 1, true
 	case wire.FnGetSegment, wire.FnGetAnchor:
 		return 2, true
-	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster, wire.FnGetElement, wire.FnGetEvaluation:
+	case wire.FnGetVerdict, wire.FnGetFinding, wire.FnGetMaster, wire.FnGetElement, wire.FnGetEvaluation, wire.FnGetFinal:
 		return 3, true
-	case fnMetadata:
+	case fnMetadata, wire.FnGetScorers:
 		return 0, true
 	}
 	return 0, false

@@ -155,7 +155,7 @@ func events(t fatal, entries ...wire.EventEntry) []byte {
 	return data
 }
 
-func encode[T wire.ChunkBatch | wire.DatasetBatch | wire.ModelBatch | wire.EvaluationBatch | wire.ModelMotionBatch | wire.CreditBatch | wire.MotionBatch | wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
+func encode[T wire.TaskBatch | wire.ScoringPolicyBatch | wire.ChunkBatch | wire.DatasetBatch | wire.ModelBatch | wire.EvaluationBatch | wire.ModelMotionBatch | wire.CreditBatch | wire.MotionBatch | wire.MasterBatch | wire.ReviewBatch | wire.DeviceBatch | wire.SegmentBatch | wire.PolicyBatch | wire.VerdictBatch | wire.RootBatch](t fatal, v T) []byte {
 	t.Helper()
 	data, err := wire.Encode(v)
 	if err != nil {
@@ -215,8 +215,10 @@ func TestExportedMethodsAreTheTransactionFunctions(t *testing.T) {
 		"Traceability": {"GetEvent", "GetFinding", "GetItem", "RecordEvents", "Review"},
 		"MasterData":   {"Get", "GetElement", "RecordElements", "Register"},
 		"Telemetry":    {"GetDevice", "GetSegment", "RecordSegments", "RegisterDevices"},
-		"Scoring":      {"GetPolicy", "GetVerdict", "RecordVerdicts", "SetPolicies"},
-		"Anchor":       {"AnchorRoots", "GetAnchor", "GetAnchorHead"},
+		"Scoring": {
+			"GetFinal", "GetPolicy", "GetScorers", "GetScoringPolicy", "GetTask", "GetVerdict", "Govern", "RecordVerdicts", "Score", "SetPolicies",
+		},
+		"Anchor": {"AnchorRoots", "GetAnchor", "GetAnchorHead"},
 		"Model": {
 			"Evaluate", "GetAlias", "GetChunk", "GetDataset", "GetEvaluation", "GetModel", "GetPolicy", "Govern", "SnapshotDatasets", "StoreChunks", "Submit",
 		},
@@ -268,7 +270,7 @@ func TestMetadataTellsWritesFromReads(t *testing.T) {
 			}
 		}
 	}
-	if seen != 39 {
+	if seen != 45 {
 		t.Errorf("%d functions", seen)
 	}
 }
@@ -319,6 +321,8 @@ func writers(t fatal) map[string]struct {
 		wire.FnRecordElements:   {"recorder", elements(t, "", place("Plant"))},
 		wire.FnSetPolicies:      {"registrar", encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}})},
 		wire.FnRecordVerdicts:   {"scorer", encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{{Shipment: pallet}}})},
+		wire.FnScore:            {"scorer", encode(t, wire.TaskBatch{Operations: []ledger.TaskOperation{{Register: &ledger.RegisterScorer{}}}})},
+		wire.FnGovernScoring:    {"steward", encode(t, wire.ScoringPolicyBatch{Policies: []ledger.ScoringPolicy{scoringPolicy()}})},
 		wire.FnTransact:         {"holder", encode(t, wire.CreditBatch{Operations: []ledger.CreditOperation{{Open: &ledger.OpenAccount{}}}})},
 		wire.FnGovernCredits:    {"steward", encode(t, wire.MotionBatch{Motions: []ledger.CreditMotion{{Recover: &ledger.RecoverAccount{Account: ledger.Digest{1}}}}})},
 		wire.FnStoreChunks:      {"modeller", encode(t, wire.ChunkBatch{Chunks: [][]byte{{1}}})},
@@ -994,6 +998,7 @@ func FuzzInvoke(f *testing.F) {
 	names := []string{
 		wire.FnRecordEvents, wire.FnRegisterDevices, wire.FnRecordSegments, wire.FnSetPolicies, wire.FnRecordVerdicts, wire.FnTransact, wire.FnGovernCredits,
 		wire.FnStoreChunks, wire.FnSnapshotDatasets, wire.FnSubmitModels, wire.FnEvaluateModels, wire.FnGovernModels,
+		wire.FnScore, wire.FnGovernScoring,
 	}
 	for i, name := range names {
 		f.Add(uint8(i), writers(f)[name].batch)

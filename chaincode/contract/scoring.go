@@ -9,15 +9,17 @@ import (
 	"github.com/hyperledger/fabric-contract-api-go/v2/metadata"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/referee"
 	"github.com/waybill-dev/waybill/chaincode/state"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
-// Scoring holds policies and verdicts.
+// Scoring holds policies, verdicts, and the tasks in which several organisations reach one.
 type Scoring struct {
 	contractapi.Contract
 
-	clock func() time.Time
+	clock  func() time.Time
+	models referee.Models
 }
 
 func newScoring(clock func() time.Time) *Scoring {
@@ -31,7 +33,9 @@ func newScoring(clock func() time.Time) *Scoring {
 }
 
 // GetEvaluateTransactions names the functions that only read.
-func (*Scoring) GetEvaluateTransactions() []string { return []string{"GetPolicy", "GetVerdict"} }
+func (*Scoring) GetEvaluateTransactions() []string {
+	return []string{"GetFinal", "GetPolicy", "GetScorers", "GetScoringPolicy", "GetTask", "GetVerdict"}
+}
 
 // SetPolicies sets a wire.PolicyBatch and answers each policy for itself. It needs the role
 // registrar; a policy belongs to the organisation that set its first version.

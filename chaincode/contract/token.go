@@ -382,7 +382,7 @@ func (*Token) GetReceipt(ctx contractapi.TransactionContextInterface, operation 
 // readable is what the functions that read a single value give.
 type readable interface {
 	ledger.Note | ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Receipt |
-		ledger.DatasetSnapshot | ledger.Evaluation | ledger.Alias | ledger.ModelPolicy
+		ledger.DatasetSnapshot | ledger.Evaluation | ledger.Alias | ledger.ModelPolicy | ledger.FinalVerdict | ledger.ScoringPolicy
 }
 
 // one encodes what was found.

@@ -47,10 +47,16 @@ const (
 	CodeModelGate    = "WB_MODEL_GATE"
 	CodeApproval     = "WB_MODEL_APPROVAL"
 	CodeArtefact     = "WB_MODEL_ARTEFACT"
+
+	CodeNoScoringPolicy = "WB_NO_SCORING_POLICY"
+	CodeScorer          = "WB_NOT_SCORER"
+	CodeTaskState       = "WB_TASK_STATE"
+	CodeTaskTime        = "WB_TASK_TIME"
+	CodeCommitment      = "WB_COMMITMENT"
 )
 
 // coded pairs a refusal with its code; the first match counts.
-func coded() [32]struct {
+func coded() [37]struct {
 	err  error
 	code string
 } {
@@ -89,6 +95,11 @@ func coded() [32]struct {
 		{ErrGate, CodeModelGate},
 		{ErrApproval, CodeApproval},
 		{ErrArtefact, CodeArtefact},
+		{ErrNoScoringPolicy, CodeNoScoringPolicy},
+		{ErrScorer, CodeScorer},
+		{ErrTaskState, CodeTaskState},
+		{ErrTaskTime, CodeTaskTime},
+		{ErrCommitment, CodeCommitment},
 		{ErrMalformed, CodeMalformed},
 	}
 }

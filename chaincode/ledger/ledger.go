@@ -102,6 +102,12 @@ var (
 	ErrGate         = errors.New("the model does not pass the gate")
 	ErrApproval     = errors.New("not an organisation that may approve the model")
 	ErrArtefact     = errors.New("the artefact is not what the model says")
+
+	ErrNoScoringPolicy = errors.New("no scoring policy is in force")
+	ErrScorer          = errors.New("not a scorer of this task")
+	ErrTaskState       = errors.New("the task's state does not allow this")
+	ErrTaskTime        = errors.New("not the time for this")
+	ErrCommitment      = errors.New("not what was committed to")
 )
 
 // Status answers one input of a batch.

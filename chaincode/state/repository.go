@@ -316,7 +316,7 @@ func (r *Repository) HasPolicy(id string, version uint32) (bool, error) {
 type stored interface {
 	ledger.EventRecord | ledger.SegmentRecord | ledger.Device | ledger.Policy | ledger.Verdict | ledger.Finding | wire.PolicyRef | wire.EventClaim |
 		ledger.Anchor | ledger.AnchorHead | ledger.Account | ledger.Rulebook | ledger.MasterDatum | ledger.ElementRecord |
-		storedCredit | storedModel
+		storedCredit | storedModel | storedTask
 }
 
 func named[T stored](r *Repository, name func() (string, error)) (*T, error) {

@@ -57,7 +57,7 @@ type message interface {
 		RootBatch | rootStatement | ledger.Anchor | ledger.AnchorHead |
 		MasterBatch | ReviewBatch | ledger.MasterDatum | ledger.Rulebook | ledger.Account |
 		RecordedElement | ledger.ElementRecord |
-		creditMessage | modelMessage
+		creditMessage | modelMessage | taskMessage
 }
 
 // Encode gives the one encoding of a value: the version byte and its CBOR.

@@ -177,6 +177,9 @@ func (r *transactionReader) governed(tx *Transaction, summary Summary) (err erro
 	if tx.Models, err = r.models(summary.Models); err != nil {
 		return err
 	}
+	if tx.Scoring, err = r.scoring(summary.Scoring); err != nil {
+		return err
+	}
 	for _, ref := range summary.Votes {
 		if err = add(&tx.Votes, *r, func() (string, error) { return VoteKey(ref.Subject, ref.MSPID) }); err != nil {
 			return err

@@ -137,6 +137,8 @@ type Summary struct {
 	Credits *CreditSummary `cbor:"10,keyasint,omitempty"`
 	Votes   []VoteRef      `cbor:"11,keyasint,omitempty"`
 	Models  *ModelSummary  `cbor:"12,keyasint,omitempty"`
+
+	Scoring *ScoringSummary `cbor:"13,keyasint,omitempty"`
 }
 
 // ElementRef names a recorded statement on a vocabulary element.
@@ -201,6 +203,7 @@ type Transaction struct {
 	Credits  CreditRecords
 	Votes    []ledger.Vote
 	Models   ModelRecords
+	Scoring  ScoringRecords
 }
 
 // RecordedElement is an organisation's statement on a vocabulary element with its text.

@@ -1,0 +1,192 @@
+package ledger
+
+import (
+	"slices"
+)
+
+// Scorer is an account that scores. Its stake is weighed when a task opens.
+type Scorer struct {
+	Account Digest `cbor:"1,keyasint"` // credit account
+	MSPID   string `cbor:"2,keyasint"`
+	Active  bool   `cbor:"3,keyasint,omitempty"` // false: it takes no part in tasks that open
+	Since   Millis `cbor:"4,keyasint"`           // when it became so
+	TxID    string `cbor:"5,keyasint"`
+}
+
+// ScoringPolicy says how several scorers reach a final verdict, what it pays and what a fault costs. A majority
+// of the keepers of the network's rules sets each version; a task goes by the version it opened under.
+type ScoringPolicy struct {
+	Version  uint32  `cbor:"1,keyasint"` // from 1 without gaps
+	MinStake Credits `cbor:"2,keyasint"` // bonded, of a scorer
+	// CommitFor is how long a task waits for commitments of all its panel.
+	CommitFor Millis `cbor:"3,keyasint"`
+	// RevealFor and ChallengeFor outlast what a submitter can gain by its choice of time: see MinPhase.
+	RevealFor    Millis `cbor:"4,keyasint"`
+	ChallengeFor Millis `cbor:"5,keyasint"`
+	// Reward is shared by the stake of those who committed; who was right gets its share. Jackpot likewise, of a
+	// task that the draw had re-executed.
+	Reward  Credits `cbor:"6,keyasint,omitempty"`
+	Jackpot Credits `cbor:"7,keyasint,omitempty"`
+	// Canary is the share of tasks, in millionths, that the draw has re-executed.
+	Canary uint64 `cbor:"8,keyasint,omitempty"`
+	// Wrong is what a wrong answer or a second commitment costs, Silent what a commitment costs that is not
+	// revealed, in millionths of the stake that the task weighed.
+	Wrong  uint64 `cbor:"9,keyasint"`
+	Silent uint64 `cbor:"10,keyasint"`
+	// Bond is what a challenge costs that proves nothing.
+	Bond Credits `cbor:"11,keyasint"`
+	// Finder is what who proves a fault gets of what it cost, in millionths; the rest is burned.
+	Finder uint64 `cbor:"12,keyasint"`
+	// Blend says how answers of different models are joined.
+	Blend BlendPolicy `cbor:"13,keyasint"`
+	// What follows is set by the contract.
+	Votes []string `cbor:"14,keyasint,omitempty"`
+	At    Millis   `cbor:"15,keyasint,omitempty"`
+	TxID  string   `cbor:"16,keyasint,omitempty"`
+}
+
+// Stated drops what the contract sets.
+func (p ScoringPolicy) Stated() ScoringPolicy {
+	p.Votes, p.At, p.TxID = nil, 0, ""
+	return p
+}
+
+// Bounds of scoring by several organisations.
+const (
+	MaxScorers = 64
+	// MinPhase is the least time to reveal and to challenge. Times are the submitters', within MaxSkew of the
+	// peers' clocks, so that two of them move a phase by at most twice that; half of the least phase is real.
+	MinPhase = Millis(4 * 5 * 60_000)
+	maxPhase = Millis(30 * 24 * 3_600_000)
+	// maxFinder keeps a scorer from losing nothing by proving its own fault.
+	maxFinder = million / 2
+)
+
+// CheckScoringPolicy holds what can be said of a policy by itself.
+func CheckScoringPolicy(p ScoringPolicy) error {
+	switch {
+	case p.Version == 0:
+		return refuse(ErrSchema, "versions begin at 1")
+	case p.MinStake == 0 || p.MinStake > MaxCredits || p.Bond == 0 || p.Bond > p.MinStake:
+		return refuse(ErrSchema, "a scorer's stake is from 1 to %d credits, a challenge's bond from 1 to that", MaxCredits)
+	case p.CommitFor < 0 || p.CommitFor > maxPhase || p.RevealFor < MinPhase || p.RevealFor > maxPhase || p.ChallengeFor < MinPhase || p.ChallengeFor > maxPhase:
+		return refuse(ErrSchema, "phases to reveal and to challenge are from %d to %d ms", MinPhase, maxPhase)
+	case p.Reward > MaxCredits/2 || p.Jackpot > MaxCredits/2:
+		return refuse(ErrSchema, "a reward and a jackpot of at most %d credits", MaxCredits/2)
+	case p.Canary > million || p.Wrong == 0 || p.Wrong > million || p.Silent == 0 || p.Silent > p.Wrong:
+		return refuse(ErrSchema, "shares in millionths; a wrong answer and silence cost something, silence no more than a wrong answer")
+	case p.Finder == 0 || p.Finder > maxFinder:
+		return refuse(ErrSchema, "who proves a fault gets a part of it, at most half")
+	}
+	return p.Blend.check()
+}
+
+// sameScoringPolicy compares what is stated.
+func sameScoringPolicy(a, b ScoringPolicy) bool {
+	a, b = a.Stated(), b.Stated()
+	a.Votes, b.Votes = nil, nil
+	return a.Version == b.Version && a.MinStake == b.MinStake && a.CommitFor == b.CommitFor && a.RevealFor == b.RevealFor &&
+		a.ChallengeFor == b.ChallengeFor && a.Reward == b.Reward && a.Jackpot == b.Jackpot && a.Canary == b.Canary &&
+		a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond && a.Finder == b.Finder && a.Blend == b.Blend
+}
+
+// ScoringMotion is what becomes of a policy that a steward asks for.
+type ScoringMotion struct {
+	Status Status
+	In     string // transaction in which it became so
+	Tally  *Tally
+	Policy *ScoringPolicy // to be written as the one in force
+}
+
+// DecideScoringPolicy decides on a policy that CheckScoringPolicy passed; subject is its digest. What is unbonded must
+// stay at risk for as long as a fault may take to be proven.
+func DecideScoringPolicy(p ScoringPolicy, subject Digest, l ScoringLedger, tx Tx) (ScoringMotion, error) {
+	p = p.Stated()
+	latest, err := l.ScoringPolicy()
+	if err != nil {
+		return ScoringMotion{}, err
+	}
+	next := uint32(1)
+	if latest != nil {
+		if sameScoringPolicy(*latest, p) {
+			return ScoringMotion{Status: StatusDuplicate, In: latest.TxID}, nil
+		}
+		next = latest.Version + 1
+	}
+	if p.Version != next {
+		return ScoringMotion{}, refuse(ErrConflict, "the next version of the scoring policy is %d, not %d", next, p.Version)
+	}
+	credit, err := l.CreditPolicy()
+	switch {
+	case err != nil:
+		return ScoringMotion{}, err
+	case credit == nil:
+		return ScoringMotion{}, refuse(ErrNoCreditPolicy, "the keepers of the network's rules set one first")
+	case credit.UnbondDelay < p.CommitFor+p.RevealFor+p.ChallengeFor:
+		return ScoringMotion{}, refuse(ErrStake, "a stake is free %d ms after it is unbonded; a task takes up to %d", credit.UnbondDelay, p.CommitFor+p.RevealFor+p.ChallengeFor)
+	case credit.MinStake > p.MinStake:
+		return ScoringMotion{}, refuse(ErrStake, "stakes are at least %d credits", credit.MinStake)
+	case credit.TaskMint < p.Reward+p.Jackpot:
+		return ScoringMotion{}, refuse(ErrAllowance, "a task may mint %d credits, reward and jackpot are %d", credit.TaskMint, p.Reward+p.Jackpot)
+	}
+	tally, err := CastVote(subject, "scoring policy", l, tx)
+	if err != nil {
+		return ScoringMotion{}, err
+	}
+	d := ScoringMotion{Status: voted(tally).Status, Tally: &tally}
+	if tally.Carried {
+		p.Votes, p.At, p.TxID = tally.For, tx.Time, tx.ID
+		d.Policy = &p
+	}
+	return d, nil
+}
+
+// DecideScorer decides on joining the scorers, or leaving them. all are those that are registered.
+func DecideScorer(join bool, all []Scorer, l ScoringLedger, tx Tx) (Scorer, Status, error) {
+	account, err := callersAccount(l, tx)
+	if err != nil {
+		return Scorer{}, 0, err
+	}
+	i := slices.IndexFunc(all, func(s Scorer) bool { return s.Account == account.ID })
+	switch {
+	case i >= 0 && all[i].Active == join:
+		return all[i], StatusDuplicate, nil
+	case i < 0 && !join:
+		return Scorer{}, 0, refuse(ErrScorer, "account %s is not registered", account.ID)
+	case i < 0 && len(all) >= MaxScorers:
+		return Scorer{}, 0, refuse(ErrTooLarge, "%d scorers are registered, at most %d are allowed", len(all), MaxScorers)
+	}
+	if join {
+		policy, err := scoringPolicy(l)
+		if err != nil {
+			return Scorer{}, 0, err
+		}
+		bonded, err := bondedOf(account.ID, l)
+		if err != nil {
+			return Scorer{}, 0, err
+		}
+		if bonded < policy.MinStake {
+			return Scorer{}, 0, refuse(ErrStake, "account %s has %d credits bonded, a scorer at least %d", account.ID, bonded, policy.MinStake)
+		}
+	}
+	return Scorer{Account: account.ID, MSPID: account.MSPID, Active: join, Since: tx.Time, TxID: tx.ID}, StatusRecorded, nil
+}
+
+func scoringPolicy(l ScoringLedger) (ScoringPolicy, error) {
+	p, err := l.ScoringPolicy()
+	if err == nil && p == nil {
+		err = refuse(ErrNoScoringPolicy, "the keepers of the network's rules set one")
+	}
+	if err != nil {
+		return ScoringPolicy{}, err
+	}
+	return *p, nil
+}
+
+func bondedOf(account Digest, l CreditLedger) (Credits, error) {
+	stake, err := l.Stake(account)
+	if err != nil || stake == nil {
+		return 0, err
+	}
+	return stake.Bonded, nil
+}

@@ -1,0 +1,356 @@
+package ledger
+
+import "slices"
+
+// tally is how the revealed stake is parted among answers.
+type tally struct {
+	answer TaskAnswer // that of the most stake
+	weight Credits    // of it
+	of     Credits    // revealed
+	all    bool       // every seat of the panel revealed it
+}
+
+func (t tally) quorum() bool {
+	// More than two thirds: 3·weight > 2·of, without overflow.
+	return t.of > 0 && t.weight > t.of-t.weight && t.weight-(t.of-t.weight) > t.of-t.weight
+}
+
+// tallyOf sums the stake of each answer. Of answers with equal stake, which are no quorum, the first revealer's
+// by account is named.
+func tallyOf(v TaskView) (tally, error) {
+	var t tally
+	sums := map[TaskAnswer]Credits{}
+	for _, r := range v.Reveals {
+		seat, _ := v.Task.Seat(r.Account)
+		var err error
+		if t.of, err = t.of.Plus(seat.Weight); err != nil {
+			return t, err
+		}
+		if sums[r.Answer], err = sums[r.Answer].Plus(seat.Weight); err != nil {
+			return t, err
+		}
+	}
+	for _, r := range v.Reveals {
+		if sums[r.Answer] > t.weight {
+			t.answer, t.weight = r.Answer, sums[r.Answer]
+		}
+	}
+	t.all = len(v.Reveals) == len(v.Task.Panel) && t.weight == t.of
+	return t, nil
+}
+
+// SettleTaskOf decides on bringing a task to its end. verdict is the digest of op.Verdict.
+//
+//	nobody revealed in time                         void
+//	no answer has two thirds of the revealed stake  the referee decides
+//	the draw, or a commitment that is not revealed  the referee decides
+//	the whole panel revealed one answer             final at once
+//	otherwise                                       provisional, and final when its time to be challenged is over
+func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
+	account, err := seated(v, l, tx)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if v.Settlement != nil {
+		return TaskDecision{Status: StatusDuplicate, In: v.Settlement.TxID}, nil
+	}
+	if v.Closing == nil {
+		return TaskDecision{}, wrongPhase(v, "has nothing to settle")
+	}
+	late := tx.Time >= v.Closing.RevealBy
+	if len(v.Reveals) < len(v.Closing.Committed) && !late {
+		return TaskDecision{}, refuse(ErrTaskTime, "%d of %d commitments are revealed; reveals end at %s", len(v.Reveals), len(v.Closing.Committed), stamp(v.Closing.RevealBy))
+	}
+	policy, err := policyOf(v, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if len(v.Reveals) == 0 {
+		return v.void(SettledNobody, nil, nil, tx), nil
+	}
+	if over, err := superseded(v, l); err != nil || over {
+		return v.void(SettledSuperseded, nil, nil, tx), err
+	}
+	if v.Task.Statement.Model == "" {
+		return settleBlend(v, policy, tx)
+	}
+	t, err := tallyOf(v)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	switch {
+	case !t.quorum():
+		return execute(v, SettledSplit, account, policy, referee, l, tx)
+	case drawn(v, policy):
+		return execute(v, SettledDraw, account, policy, referee, l, tx)
+	case !t.all && v.Provisional == nil:
+		p := Provisional{Task: v.Task.ID, Answer: t.answer, Weight: t.weight, Of: t.of, At: tx.Time, TxID: tx.ID}
+		return TaskDecision{Status: StatusRecorded, Provisional: &p}, nil
+	case !t.all && tx.Time < v.Provisional.At+policy.ChallengeFor:
+		return TaskDecision{}, refuse(ErrTaskTime, "the answer is provisional and may be challenged until %s", stamp(v.Provisional.At+policy.ChallengeFor))
+	}
+	if op.Verdict == nil || verdict != t.answer.Verdict || !t.answer.isOf(*op.Verdict, v.Task.Statement) {
+		return TaskDecision{}, refuse(ErrCommitment, "the verdict is not the one that the scorers agree on, %s", t.answer.Verdict)
+	}
+	if err = ModelBlocked(v.Task.Statement.Model, l); err != nil {
+		return TaskDecision{}, err
+	}
+	if err = CheckEvidence(*op.Verdict, l); err != nil {
+		return TaskDecision{}, err
+	}
+	by := SettledWindow
+	if t.all {
+		by = SettledUnanimous
+	}
+	return v.final(by, t.answer, *op.Verdict, false, nil, nil, policy, l, tx)
+}
+
+// isOf reports whether the answer says of a verdict what the verdict says of the task.
+func (a TaskAnswer) isOf(v Verdict, s TaskStatement) bool {
+	return v.Shipment == s.Shipment && v.Window == s.Window && v.Model == a.Model && v.Level == a.Level && v.Score == a.Score &&
+		v.PValue == a.PValue && v.Trace == a.Trace && v.Inputs == s.Inputs
+}
+
+// AnswerOf is the answer that a verdict with this digest gives.
+func AnswerOf(v Verdict, digest Digest) TaskAnswer {
+	return TaskAnswer{Model: v.Model, Level: v.Level, Score: v.Score, PValue: v.PValue, Trace: v.Trace, Verdict: digest}
+}
+
+func superseded(v TaskView, l ScoringLedger) (bool, error) {
+	s := v.Task.Statement
+	final, err := l.FinalVerdict(s.Shipment, s.Window, s.Model)
+	return final != nil && final.Task != v.Task.ID, err
+}
+
+// execute has the referee rule: who revealed another answer than the engine's loses a part of its stake, and who
+// revealed the engine's is paid.
+func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
+	if err := ModelBlocked(v.Task.Statement.Model, l); err != nil {
+		return TaskDecision{}, err
+	}
+	ruling, err := referee(v.Task.Statement)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if ruling.Fault == "" && ruling.Inputs != v.Task.Statement.Inputs {
+		ruling.Fault, ruling.Blame = "the references give other inputs than the task says", true
+	}
+	var liars []Digest
+	for _, r := range v.Reveals {
+		if ruling.Fault != "" && ruling.Blame || ruling.Fault == "" && r.Answer != ruling.Answer {
+			liars = append(liars, r.Account)
+		}
+	}
+	slashes, err := wrong(v, liars, p, &prover)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if ruling.Fault != "" {
+		d := v.void(SettledNoWindow, liars, &prover, tx)
+		d.Slashes = slashes
+		return d, nil
+	}
+	pot := by == SettledDraw || drawn(v, p) && len(v.Reveals) == len(v.Closing.Committed)
+	d, err := v.final(by, ruling.Answer, ruling.Verdict, pot, liars, &prover, p, l, tx)
+	d.Slashes = slashes
+	return d, err
+}
+
+// void ends a task without a verdict.
+func (v TaskView) void(by SettledBy, liars []Digest, prover *Digest, tx Tx) TaskDecision {
+	return TaskDecision{Status: StatusRecorded, Settlement: &Settlement{
+		Task: v.Task.ID, By: by, Wrong: liars, Prover: prover, MSPID: tx.Actor.MSPID, At: tx.Time, TxID: tx.ID,
+	}}
+}
+
+// final ends a task with an answer and pays who gave it.
+func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpot bool, liars []Digest, prover *Digest, p ScoringPolicy, l ScoringLedger, tx Tx) (TaskDecision, error) {
+	s := v.Task.Statement
+	settlement := Settlement{
+		Task: v.Task.ID, By: by, Answer: &answer, Drawn: jackpot, Wrong: liars, Prover: prover, MSPID: tx.Actor.MSPID, At: tx.Time, TxID: tx.ID,
+	}
+	d := TaskDecision{
+		Status: StatusRecorded, Settlement: &settlement, Verdict: &verdict,
+		Final: &FinalVerdict{Shipment: s.Shipment, Window: s.Window, Model: s.Model, Task: v.Task.ID, Answer: answer, By: by, At: tx.Time, TxID: tx.ID},
+	}
+	total := p.Reward
+	if jackpot {
+		total += p.Jackpot
+	}
+	credit, err := l.CreditPolicy()
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if credit != nil {
+		total = min(total, credit.TaskMint) // it may have been lowered since
+	}
+	var payments []Payment
+	for _, r := range v.Reveals {
+		if r.Answer != answer {
+			continue
+		}
+		settlement.Right = append(settlement.Right, r.Account)
+		seat, _ := v.Task.Seat(r.Account)
+		pay, err := shareOf(total, seat.Weight, v.Closing.Weight)
+		if err != nil {
+			return TaskDecision{}, err
+		}
+		if pay > 0 {
+			payments = append(payments, Payment{To: r.Account, Amount: pay})
+		}
+	}
+	if len(payments) > 0 {
+		d.Reward = &Reward{Task: v.Task.ID.String(), Payments: payments}
+	}
+	return d, nil
+}
+
+// ChallengeTaskOf decides on a challenge. Whoever has the bond at risk may have a closed task re-executed: if it
+// proves an answer wrong it gets a part of what that costs, else it loses the bond. A segment that is left out, and
+// that the chain of its device shows to be earlier than one that is named, voids the task; inserted holds the task
+// with it.
+func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
+	account, err := callersAccount(l, tx)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	switch {
+	case v.Phase() == TaskAbsent:
+		return TaskDecision{}, refuse(ErrUnknown, "the task was not opened")
+	case v.Settlement != nil:
+		return TaskDecision{}, wrongPhase(v, "cannot be challenged")
+	case v.Task.Statement.Model == "":
+		return TaskDecision{}, wrongPhase(v, "is of several models; the inspection decides")
+	case v.Closing == nil || len(v.Reveals) == 0:
+		return TaskDecision{}, wrongPhase(v, "has no answer to challenge")
+	}
+	policy, err := policyOf(v, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	stake, err := l.Stake(account.ID)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if stake == nil || stake.Bonded < policy.Bond {
+		return TaskDecision{}, refuse(ErrStake, "a challenge takes %d credits bonded", policy.Bond)
+	}
+	if over, err := superseded(v, l); err != nil || over {
+		return v.void(SettledSuperseded, nil, nil, tx), err
+	}
+	lost := []Slash{{Account: account.ID, Fault: "challenge/" + v.Task.ID.String(), Amount: policy.Bond}}
+	if op.Omitted == nil {
+		d, err := execute(v, SettledChallenge, account.ID, policy, referee, l, tx)
+		if err == nil && len(d.Slashes) == 0 {
+			d.Slashes = lost
+		}
+		return d, err
+	}
+	inserted, err := v.Task.Statement.with(*op.Omitted, op.At)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if _, err = recorded([]Reference{*op.Omitted}, l); err != nil {
+		return TaskDecision{}, err
+	}
+	ruling, err := referee(inserted)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if ruling.Fault == "" && ruling.Inputs == v.Task.Statement.Inputs {
+		return TaskDecision{}, refuse(ErrCommitment, "segment %d of %s changes nothing that is judged", op.Omitted.First, op.Omitted.ID)
+	}
+	return v.void(SettledOmission, nil, &account.ID, tx), nil
+}
+
+// with gives the statement with a segment that it leaves out put before a later one of its device.
+func (s TaskStatement) with(omitted Reference, at uint32) (TaskStatement, error) {
+	if uint64(at) >= uint64(len(s.References)) {
+		return s, refuse(ErrSchema, "the task has %d references", len(s.References))
+	}
+	later := false
+	for i, r := range s.References {
+		if r.Kind != RefSegments || r.ID != omitted.ID {
+			continue
+		}
+		switch {
+		case r.First <= omitted.First && omitted.First <= r.Last:
+			return s, refuse(ErrConflict, "segment %d of %s is not left out", omitted.First, omitted.ID)
+		case r.First > omitted.First && uint32(i) >= at: //nolint:gosec // a task has few references
+			later = true
+		case r.First > omitted.First, uint32(i) >= at: //nolint:gosec // a task has few references
+			return s, refuse(ErrSchema, "segment %d of %s does not belong before reference %d", omitted.First, omitted.ID, at)
+		}
+	}
+	if !later {
+		return s, refuse(ErrCommitment, "nothing shows that segment %d of %s was recorded before the window closed", omitted.First, omitted.ID)
+	}
+	s.References = slices.Insert(slices.Clone(s.References), int(at), omitted)
+	return s, nil
+}
+
+// ExpireTask decides on the commitments that nobody revealed. It waits for twice the skew of clocks, so that no choice
+// of times makes a reveal late that was not.
+func ExpireTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
+	account, err := callersAccount(l, tx)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	switch {
+	case v.Phase() == TaskAbsent:
+		return TaskDecision{}, refuse(ErrUnknown, "the task was not opened")
+	case v.Closing == nil:
+		return TaskDecision{}, wrongPhase(v, "has nothing to expire")
+	case tx.Time < v.Closing.RevealBy+2*Millis(MaxSkew.Milliseconds()):
+		return TaskDecision{}, refuse(ErrTaskTime, "silence costs from %s on", stamp(v.Closing.RevealBy+2*Millis(MaxSkew.Milliseconds())))
+	}
+	policy, err := policyOf(v, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	var silent []Digest
+	for _, a := range v.Closing.Committed {
+		if !slices.ContainsFunc(v.Reveals, func(r Reveal) bool { return r.Account == a }) {
+			silent = append(silent, a)
+		}
+	}
+	if len(silent) == 0 {
+		return TaskDecision{}, refuse(ErrTaskState, "every commitment to task %s is revealed", v.Task.ID)
+	}
+	d := TaskDecision{Status: StatusRecorded}
+	d.Slashes, err = faults(v, "silent", silent, policy.Silent, policy.Finder, &account.ID)
+	return d, err
+}
+
+// ExposeScorer decides on a commitment that a scorer signed beside the one that it recorded; statement is what is
+// signed.
+func ExposeScorer(op SignedCommitment, statement []byte, v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
+	account, err := callersAccount(l, tx)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if v.Phase() == TaskAbsent {
+		return TaskDecision{}, refuse(ErrUnknown, "the task was not opened")
+	}
+	i := slices.IndexFunc(v.Commitments, func(c Commitment) bool { return c.Account == op.Account })
+	if i < 0 || v.Commitments[i].Commitment == op.Commitment {
+		return TaskDecision{}, refuse(ErrCommitment, "account %s recorded no other commitment", op.Account)
+	}
+	accused, err := l.CreditAccount(op.Account)
+	switch {
+	case err != nil:
+		return TaskDecision{}, err
+	case accused == nil:
+		return TaskDecision{}, refuse(ErrNoAccount, "account %s", op.Account)
+	}
+	if err = op.Verify(*accused, statement); err != nil {
+		return TaskDecision{}, err
+	}
+	policy, err := policyOf(v, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	d := TaskDecision{Status: StatusRecorded}
+	d.Slashes, err = faults(v, "equivocation", []Digest{op.Account}, policy.Wrong, policy.Finder, &account.ID)
+	return d, err
+}

@@ -1,0 +1,237 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+// A Repository is a ledger.ScoringLedger.
+var _ ledger.ScoringLedger = (*Repository)(nil)
+
+// storedTask is a type of scoring by several organisations that lies under a key as it is.
+type storedTask interface {
+	ledger.Scorer | ledger.ScoringTask | ledger.Commitment | ledger.Closing | ledger.Reveal | ledger.Provisional |
+		ledger.Settlement | ledger.FinalVerdict | ledger.Inspection | ledger.ScoringPolicy
+}
+
+// ScoringPolicy gives the scoring policy in force, nil if none is.
+func (r *Repository) ScoringPolicy() (*ledger.ScoringPolicy, error) {
+	return load[ledger.ScoringPolicy](r, wire.ScoringPolicyKey())
+}
+
+// ScoringPolicyVersion gives a version of the scoring policy, nil if it never came in force.
+func (r *Repository) ScoringPolicyVersion(version uint32) (*ledger.ScoringPolicy, error) {
+	return load[ledger.ScoringPolicy](r, wire.ScoringPolicyVersionKey(version))
+}
+
+// PutScoringPolicy puts a version of the scoring policy in force.
+func (r *Repository) PutScoringPolicy(p ledger.ScoringPolicy) error {
+	if err := store(r, wire.ScoringPolicyVersionKey(p.Version), p); err != nil {
+		return err
+	}
+	return replace(r, wire.ScoringPolicyKey(), p)
+}
+
+// PutScorer writes that an account scores, or does no longer.
+func (r *Repository) PutScorer(s ledger.Scorer) error {
+	return replace(r, wire.ScorerKey(s.Account), s)
+}
+
+// FinalVerdict gives what stands for a window, nil if nothing does.
+func (r *Repository) FinalVerdict(shipment string, window uint32, model string) (*ledger.FinalVerdict, error) {
+	return named[ledger.FinalVerdict](r, func() (string, error) { return wire.FinalKey(shipment, window, model) })
+}
+
+// Inspection gives what an inspection said of a task, nil if none did.
+func (r *Repository) Inspection(task ledger.Digest) (*ledger.Inspection, error) {
+	return load[ledger.Inspection](r, wire.InspectionKey(task))
+}
+
+// Task gives a task with all that was done to it; one that was not opened is empty. It reads the keys of the panel's
+// seats and no range, so that two scorers' transactions meet only where they must.
+func (r *Repository) Task(id ledger.Digest) (ledger.TaskView, error) {
+	var v ledger.TaskView
+	single := []string{wire.TaskKey(id), wire.ClosingKey(id), wire.ProvisionalKey(id), wire.SettledKey(id)}
+	if err := r.Prefetch(single); err != nil {
+		return v, err
+	}
+	task, err := load[ledger.ScoringTask](r, single[0])
+	if err != nil || task == nil {
+		return v, err
+	}
+	v.Task = *task
+	if v.Closing, err = load[ledger.Closing](r, single[1]); err != nil {
+		return v, err
+	}
+	if v.Provisional, err = load[ledger.Provisional](r, single[2]); err != nil {
+		return v, err
+	}
+	if v.Settlement, err = load[ledger.Settlement](r, single[3]); err != nil {
+		return v, err
+	}
+	var keys []string
+	for _, seat := range task.Panel {
+		keys = append(keys, wire.CommitKey(id, seat.Account), wire.RevealKey(id, seat.Account))
+	}
+	if err = r.Prefetch(keys); err != nil {
+		return v, err
+	}
+	for _, seat := range task.Panel {
+		commitment, err := load[ledger.Commitment](r, wire.CommitKey(id, seat.Account))
+		if err != nil {
+			return v, err
+		}
+		if commitment != nil {
+			v.Commitments = append(v.Commitments, *commitment)
+		}
+		reveal, err := load[ledger.Reveal](r, wire.RevealKey(id, seat.Account))
+		if err != nil {
+			return v, err
+		}
+		if reveal != nil {
+			v.Reveals = append(v.Reveals, *reveal)
+		}
+	}
+	return v, nil
+}
+
+// ApplyTask writes what a decision on a task changed, but for credits and the verdict.
+func (r *Repository) ApplyTask(d ledger.TaskDecision) error {
+	if d.Scorer != nil {
+		if err := r.PutScorer(*d.Scorer); err != nil {
+			return err
+		}
+	}
+	if d.Final != nil {
+		f := *d.Final
+		if err := create(r, f, func() (string, error) { return wire.FinalKey(f.Shipment, f.Window, f.Model) }); err != nil {
+			return err
+		}
+	}
+	return first(
+		fact(r, d.Task, func(t ledger.ScoringTask) string { return wire.TaskKey(t.ID) }),
+		fact(r, d.Commitment, func(c ledger.Commitment) string { return wire.CommitKey(c.Task, c.Account) }),
+		fact(r, d.Closing, func(c ledger.Closing) string { return wire.ClosingKey(c.Task) }),
+		fact(r, d.Reveal, func(v ledger.Reveal) string { return wire.RevealKey(v.Task, v.Account) }),
+		fact(r, d.Provisional, func(p ledger.Provisional) string { return wire.ProvisionalKey(p.Task) }),
+		fact(r, d.Settlement, func(s ledger.Settlement) string { return wire.SettledKey(s.Task) }),
+		fact(r, d.Inspection, func(i ledger.Inspection) string { return wire.InspectionKey(i.Task) }),
+	)
+}
+
+// fact writes what is not nil, once.
+func fact[T storedTask](r *Repository, v *T, key func(T) string) error {
+	if v == nil {
+		return nil
+	}
+	name := key(*v)
+	if before, err := r.keys.get(name); err != nil {
+		return err
+	} else if before != nil {
+		return fmt.Errorf("%w: %q", ErrExists, name)
+	}
+	return store(r, name, *v)
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Packs reads recorded texts and readings back, each pack once and up to a bound in all.
+type Packs struct {
+	r        *Repository
+	left     int
+	events   map[string][]wire.EventEntry
+	segments map[string]wire.SegmentBatch
+}
+
+// NewPacks reads packs of at most so many bytes in all.
+func NewPacks(r *Repository, limit int) *Packs {
+	return &Packs{r: r, left: limit, events: map[string][]wire.EventEntry{}, segments: map[string]wire.SegmentBatch{}}
+}
+
+func (p *Packs) take(txID string) ([]byte, string, error) {
+	value, key, err := p.r.pack(txID)
+	if err == nil && len(value) > p.left {
+		err = fmt.Errorf("%w: the packs hold more than may be read back", ledger.ErrTooLarge)
+	}
+	p.left -= len(value)
+	return value, key, err
+}
+
+// RecordedEvent gives an event with its text.
+func (p *Packs) RecordedEvent(hash ledger.Digest) (wire.RecordedEvent, error) {
+	record, err := p.r.Event(hash)
+	if err != nil {
+		return wire.RecordedEvent{}, err
+	}
+	if record == nil {
+		return wire.RecordedEvent{}, fmt.Errorf("%w: event %s", ledger.ErrUnknown, hash)
+	}
+	entries, ok := p.events[record.TxID]
+	if !ok {
+		value, key, err := p.take(record.TxID)
+		if err != nil {
+			return wire.RecordedEvent{}, err
+		}
+		if entries, err = wire.DecodeEventBatch(value); err != nil {
+			return wire.RecordedEvent{}, damaged(key, err)
+		}
+		p.events[record.TxID] = entries
+	}
+	if record.Index < 0 || record.Index >= len(entries) || entries[record.Index].Digest() != record.BodyDigest {
+		return wire.RecordedEvent{}, fmt.Errorf("the text of event %s is damaged", hash)
+	}
+	entry := entries[record.Index]
+	return wire.RecordedEvent{Hash: hash, Context: entry.Context, Body: entry.Body, Record: *record}, nil
+}
+
+// RecordedSegment gives a segment with its readings.
+func (p *Packs) RecordedSegment(device string, seq uint64) (wire.RecordedSegment, error) {
+	record, err := p.r.Segment(device, seq)
+	if err != nil {
+		return wire.RecordedSegment{}, err
+	}
+	if record == nil {
+		return wire.RecordedSegment{}, fmt.Errorf("%w: segment %d of %s", ledger.ErrUnknown, seq, device)
+	}
+	batch, ok := p.segments[record.TxID]
+	if !ok {
+		value, key, err := p.take(record.TxID)
+		if err != nil {
+			return wire.RecordedSegment{}, err
+		}
+		if batch, err = wire.DecodeSegmentBatch(value); err != nil {
+			return wire.RecordedSegment{}, damaged(key, err)
+		}
+		p.segments[record.TxID] = batch
+	}
+	if record.Index < 0 || record.Index >= len(batch.Segments) || wire.SegmentDigest(batch.Segments[record.Index].Payload) != record.Digest {
+		return wire.RecordedSegment{}, fmt.Errorf("the payload of segment %d of %s is damaged", seq, device)
+	}
+	signed := batch.Segments[record.Index]
+	segment, err := wire.DecodeSegment(signed.Payload)
+	if err != nil {
+		return wire.RecordedSegment{}, fmt.Errorf("the payload of segment %d of %s is damaged: %s", seq, device, ledger.ErrorText(err))
+	}
+	return wire.RecordedSegment{Segment: segment, Digest: record.Digest, Payload: signed.Payload, Signature: signed.Signature, Record: *record}, nil
+}
+
+// RecordedPolicy gives a version of a policy.
+func (p *Packs) RecordedPolicy(id string, version uint32) (ledger.Policy, error) {
+	policy, err := p.r.Policy(id, version)
+	if err == nil && policy == nil {
+		err = fmt.Errorf("%w: policy %s/%d", ledger.ErrUnknown, id, version)
+	}
+	if err != nil {
+		return ledger.Policy{}, err
+	}
+	return *policy, nil
+}
