@@ -77,7 +77,7 @@ func (a *app) newTrainCommand() *cobra.Command {
 	flags.Float64Var(&f.alpha, "alpha", 0.01, "share of shipments like the accepted ones that may be inspected for being unusual")
 	flags.Float64Var(&f.poison, "poison", 0.1, "largest share of the histories that may be bad ones")
 	flags.IntVar(&f.simulated, "simulated", 0, "learn from so many simulated clean journeys")
-	flags.Uint64Var(&f.seed, "seed", 1_000_001, "seed of the simulated journeys, and of what calibrates")
+	flags.Uint64Var(&f.seed, "seed", 1_000_001, "seed of the simulated journeys")
 	flags.BoolVar(&f.ledger, "ledger", false, "learn from the ledger")
 	if err := cmd.MarkFlagRequired("out"); err != nil {
 		panic(err) // the flag is defined above
@@ -101,7 +101,7 @@ func (a *app) train(ctx context.Context, cmd *cobra.Command, f *trainFlags, args
 	if f.simulated < 0 || f.simulated > simulate.MaxShipments {
 		return usage("--simulated %d: from 1 to %d", f.simulated, simulate.MaxShipments)
 	}
-	cfg := train.Config{ID: f.id, Alpha: int64(math.Round(f.alpha * score.Million)), Poison: int64(math.Round(f.poison * score.Million)), Seed: f.seed, Source: f.source}
+	cfg := train.Config{ID: f.id, Alpha: int64(math.Round(f.alpha * score.Million)), Poison: int64(math.Round(f.poison * score.Million)), Source: f.source}
 	if cfg.Poison == 0 {
 		cfg.Poison = -1 // none, where 0 is the default
 	}
