@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/waybill-dev/waybill/analytics/canon"
 	"github.com/waybill-dev/waybill/analytics/feature"
@@ -21,7 +24,8 @@ import (
 //
 //	"WBSCORE\x02" | SHA-256 of the rest | model digest | position | pending verdicts | docket
 //
-// and is replaced as a whole: written beside, synced, renamed, and the folder synced.
+// and is replaced as a whole: written beside, synced, renamed, and the folder synced. Only shipments that
+// changed since the last are encoded anew, which blocks wait for; the writing goes on beside them.
 const checkpointMagic = "WBSCORE\x02"
 
 const (
@@ -33,12 +37,10 @@ var errNoCheckpoint = errors.New("no checkpoint")
 
 var errCheckpoint = errors.New("WB_CHECKPOINT: damaged checkpoint")
 
-// encodeCheckpoint writes the state down; size is about how large it was the last time. It writes it
-// once, since of ten thousand shipments it is hundreds of megabytes.
-func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending []ledger.Verdict, size int) ([]byte, error) {
-	c := canon.Writer(make([]byte, 0, size+size/8+len(pending)*1024+4096))
-	c.Raw([]byte(checkpointMagic))
-	c.Raw(make([]byte, sha256.Size))
+// encodeCheckpoint gives the parts of a checkpoint, but for magic and checksum, in their order. Nobody may change
+// them: what did not change since the last checkpoint is shared with it.
+func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending []ledger.Verdict) ([][]byte, error) {
+	c := canon.Writer(nil)
 	c.Raw(model[:])
 	canon.Uint(c, &position)
 	texts := make([]string, len(pending))
@@ -50,15 +52,8 @@ func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending [
 		texts[i] = string(text)
 	}
 	canon.Slice(c, &texts, maxPendingSaved, func(c *canon.Coder, s *string) { canon.String(c, s, maxVerdictSaved) })
-	d.code(c)
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	data := c.Bytes()
-	head := len(checkpointMagic) + sha256.Size
-	sum := sha256.Sum256(data[head:])
-	copy(data[len(checkpointMagic):], sum[:])
-	return data, nil
+	engines, err := d.save(c)
+	return append([][]byte{c.Bytes()}, engines...), err
 }
 
 func readCheckpoint(path string, m *score.Model, limits feature.Limits) (*state, []ledger.Verdict, error) {
@@ -90,7 +85,7 @@ func decodeCheckpoint(data []byte, m *score.Model, limits feature.Limits) (*stat
 	if c.Err() == nil && model != m.Digest() {
 		return nil, nil, fmt.Errorf("%w: it is of another model", errCheckpoint)
 	}
-	st.docket.code(c)
+	st.docket.read(c)
 	if err := c.Done(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errCheckpoint, err)
 	}
@@ -106,15 +101,23 @@ func decodeCheckpoint(data []byte, m *score.Model, limits feature.Limits) (*stat
 }
 
 // writeFile replaces a file so that a crash leaves the old one or the new one.
-func writeFile(path string, data []byte) error {
+func writeFile(path string, parts [][]byte) error {
 	folder := filepath.Dir(path)
 	temporary := path + ".tmp"                                                  // one name, so that crashes leave one file at most
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write(part)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	_, err = w.Write(sum.Sum([]byte(checkpointMagic)))
+	for i := 0; i < len(parts) && err == nil; i++ {
+		_, err = w.Write(parts[i])
+	}
+	err = errors.Join(err, w.Flush(), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(temporary, path)
 	}
@@ -133,6 +136,7 @@ type saver struct {
 	path string
 	busy sync.Mutex
 	runs sync.WaitGroup
+	took atomic.Int64
 }
 
 func newSaver(path string) *saver { return &saver{path: path} }
@@ -146,14 +150,19 @@ func (s *saver) idle() bool {
 	return true
 }
 
-func (s *saver) save(data []byte, failed func(error)) {
+func (s *saver) save(parts [][]byte, failed func(error)) {
 	s.busy.Lock()
 	s.runs.Go(func() {
 		defer s.busy.Unlock()
-		if err := writeFile(s.path, data); err != nil {
+		begun := time.Now()
+		if err := writeFile(s.path, parts); err != nil {
 			failed(err)
 		}
+		s.took.Store(int64(time.Since(begun)))
 	})
 }
+
+// last is how long the last checkpoint took to write.
+func (s *saver) last() time.Duration { return time.Duration(s.took.Load()) }
 
 func (s *saver) wait() { s.runs.Wait() }

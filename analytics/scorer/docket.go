@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/waybill-dev/waybill/analytics/canon"
@@ -24,11 +25,23 @@ type Docket struct {
 	engines map[string]*score.Engine
 	windows *canon.Recent[uint32] // next window of containers whose journeys are over
 	refused uint64                // inputs that an engine refused
+	only    string                // the one shipment to judge; empty: all
+
+	// written holds what each engine was saved as, while nothing has reached it since: of thousands of
+	// shipments few change between two checkpoints. What it holds is never written to.
+	written map[string][]byte
 }
 
 // NewDocket starts at an empty ledger.
 func NewDocket(m *score.Model, limits feature.Limits) *Docket {
-	return &Docket{model: m, tracker: feature.NewTracker(limits), engines: map[string]*score.Engine{}, windows: canon.NewRecent[uint32]()}
+	return &Docket{model: m, tracker: feature.NewTracker(limits), engines: map[string]*score.Engine{}, windows: canon.NewRecent[uint32](), written: map[string][]byte{}}
+}
+
+// NewDocketOf starts at an empty ledger and judges one shipment only, as NewDocket's judges it among all.
+func NewDocketOf(m *score.Model, limits feature.Limits, shipment string) *Docket {
+	d := NewDocket(m, limits)
+	d.only = shipment
+	return d
 }
 
 // Apply takes what a valid transaction of a block recorded and gives the verdicts that it makes due.
@@ -38,7 +51,11 @@ func (d *Docket) Apply(block uint64, tx wire.Transaction) []ledger.Verdict {
 	}
 	var verdicts []ledger.Verdict
 	for _, step := range d.tracker.Apply(block, tx) {
+		if d.only != "" && step.Shipment != d.only {
+			continue
+		}
 		e := d.engines[step.Shipment]
+		delete(d.written, step.Shipment)
 		switch step.Kind {
 		case feature.StepOpen:
 			window, _ := d.windows.Get(step.Shipment)
@@ -81,20 +98,23 @@ func (d *Docket) Overflow() uint64 { return d.tracker.Overflow() }
 // MarshalBinary gives the state.
 func (d *Docket) MarshalBinary() ([]byte, error) {
 	c := canon.Writer(nil)
-	d.code(c)
-	return c.Bytes(), c.Err()
+	engines, err := d.save(c)
+	return slices.Concat(append([][]byte{c.Bytes()}, engines...)...), err
 }
 
 // UnmarshalBinary reads a state that a docket of the same model gave. After an error the docket is
 // as good as none.
 func (d *Docket) UnmarshalBinary(data []byte) error {
 	c := canon.Reader(data)
-	d.code(c)
+	d.read(c)
 	return c.Done()
 }
 
-func (d *Docket) code(c *canon.Coder) {
-	const version, most = 1, 1 << 24
+const mostShipments = 1 << 24
+
+// head is the state but for the engines.
+func (d *Docket) head(c *canon.Coder) {
+	const version = 2
 	v := uint32(version)
 	canon.Uint(c, &v)
 	if v != version {
@@ -102,31 +122,46 @@ func (d *Docket) code(c *canon.Coder) {
 		return
 	}
 	d.tracker.Code(c)
-	d.windows.Code(c, most, func(c *canon.Coder, w *uint32) { canon.Uint(c, w) })
+	d.windows.Code(c, mostShipments, func(c *canon.Coder, w *uint32) { canon.Uint(c, w) })
 	canon.Uint(c, &d.refused)
-	var names []string
-	for name := range d.engines {
-		names = append(names, name)
+}
+
+// save writes the state: what stands before the engines to c, and gives each engine, which nobody may change.
+func (d *Docket) save(c *canon.Coder) ([][]byte, error) {
+	d.head(c)
+	names := slices.Sorted(maps.Keys(d.engines))
+	c.Len(len(names), mostShipments)
+	engines := make([][]byte, len(names))
+	scratch := canon.Writer(nil)
+	for i, name := range names {
+		if engines[i] = d.written[name]; engines[i] != nil {
+			continue
+		}
+		scratch.Reset()
+		canon.String(scratch, &name, feature.MaxText)
+		d.engines[name].Code(scratch)
+		if err := scratch.Err(); err != nil {
+			return nil, err
+		}
+		engines[i] = slices.Clone(scratch.Bytes())
+		d.written[name] = engines[i]
 	}
-	slices.Sort(names)
-	n := c.Len(len(names), most)
-	if c.Reading() {
-		d.engines = map[string]*score.Engine{}
-		names = nil
-	}
+	return engines, c.Err()
+}
+
+func (d *Docket) read(c *canon.Coder) {
+	d.head(c)
+	n := c.Len(0, mostShipments)
+	d.engines, d.written = map[string]*score.Engine{}, map[string][]byte{}
 	last := ""
 	for i := range n {
 		name, e := "", score.Blank(d.model)
-		if !c.Reading() {
-			name = names[i]
-			e = d.engines[name]
-		}
 		canon.String(c, &name, feature.MaxText)
 		e.Code(c)
 		if c.Err() != nil {
 			return
 		}
-		if c.Reading() && i > 0 && name <= last {
+		if i > 0 && name <= last {
 			c.Fail("shipments out of order")
 			return
 		}

@@ -154,7 +154,7 @@ func (s *Service) Run(ctx context.Context) error {
 	writeErr := <-writer
 	saver.wait()
 	if s.cfg.Checkpoint != "" {
-		if data, saveErr := encodeCheckpoint(s.cfg.Model.Digest(), state.position, state.docket, s.queue.unconfirmed(), state.saved); saveErr != nil {
+		if data, saveErr := encodeCheckpoint(s.cfg.Model.Digest(), state.position, state.docket, s.queue.unconfirmed()); saveErr != nil {
 			s.log.Error("last checkpoint", "error", saveErr)
 		} else if saveErr = writeFile(s.cfg.Checkpoint, data); saveErr != nil {
 			s.log.Error("last checkpoint", "error", saveErr)
@@ -178,7 +178,6 @@ func stopped(ctx context.Context, err error) error {
 type state struct {
 	docket   *Docket
 	position uint64 // the next block to read
-	saved    int    // bytes of the last checkpoint
 }
 
 // start gives the state of the checkpoint, or an empty one.
@@ -275,15 +274,15 @@ func (s *Service) read(ctx context.Context, st *state, height uint64, saver *sav
 			}
 			if s.cfg.Checkpoint != "" && time.Since(saved) >= every && saver.idle() {
 				begun := time.Now()
-				data, err := encodeCheckpoint(s.cfg.Model.Digest(), st.position, st.docket, s.queue.unconfirmed(), st.saved)
+				data, err := encodeCheckpoint(s.cfg.Model.Digest(), st.position, st.docket, s.queue.unconfirmed())
 				if err != nil {
 					return progress, fmt.Errorf("checkpoint: %w", err)
 				}
-				st.saved = len(data)
 				saver.save(data, func(err error) { s.log.Error("checkpoint", "error", err) })
 				saved = time.Now()
-				// A large state takes a while to write down; blocks wait for at most a twentieth of the time.
-				every = max(s.cfg.CheckpointEvery, 20*saved.Sub(begun))
+				// A large state takes a while: blocks wait for it for at most a twentieth of the time, and a
+				// fifth goes to writing it.
+				every = max(s.cfg.CheckpointEvery, 20*saved.Sub(begun), 5*saver.last())
 			}
 			if err := s.queue.room(ctx, s.cfg.MaxPending); err != nil {
 				return progress, err
