@@ -64,6 +64,9 @@ func (b *Builder) follows() bool { return b.histories || !b.of.Query.IsZero() }
 // First is the block to begin with.
 func (b *Builder) First() uint64 { return b.next }
 
+// To is the first block that does not belong to it.
+func (b *Builder) To() uint64 { return b.of.To }
+
 // Done reports whether all blocks were taken.
 func (b *Builder) Done() bool { return b.next >= b.of.To }
 
