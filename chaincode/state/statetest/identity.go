@@ -23,6 +23,11 @@ func Creator(mspID, name string, attributes map[string]string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return CreatorOf(key, mspID, name, attributes)
+}
+
+// CreatorOf makes the serialised identity of a submitter with a key.
+func CreatorOf(key *ecdsa.PrivateKey, mspID, name string, attributes map[string]string) ([]byte, error) {
 	value, err := json.Marshal(map[string]any{"attrs": attributes})
 	if err != nil {
 		return nil, err

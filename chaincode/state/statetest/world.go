@@ -45,6 +45,13 @@ func NewWorld() *World {
 	return &World{state: map[string]entry{}, seen: map[string]struct{}{}}
 }
 
+// Clone gives a world with the same state, which goes its own way from here.
+func (w *World) Clone() *World {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return &World{height: w.height, state: maps.Clone(w.state), seen: maps.Clone(w.seen)}
+}
+
 // State gives a copy of the committed keys and values.
 func (w *World) State() map[string][]byte {
 	w.mu.Lock()

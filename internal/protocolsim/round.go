@@ -1,0 +1,410 @@
+package protocolsim
+
+import (
+	"crypto/ecdsa"
+	crand "crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/epcis"
+)
+
+func canonical(pallet, logger string) (shipment, device string, err error) {
+	if shipment, err = epcis.CanonicalEPC(pallet); err != nil {
+		return "", "", err
+	}
+	device, err = epcis.CanonicalEPC(logger)
+	return shipment, device, err
+}
+
+// Strategy is how a scorer plays.
+type Strategy string
+
+// The strategies.
+const (
+	Honest       Strategy = "honest"       // runs the engine, reveals, challenges what differs
+	Copycat      Strategy = "copycat"      // sends another's commitment as its own
+	Latecomer    Strategy = "latecomer"    // waits for others' answers and commits to those
+	Lazy         Strategy = "lazy"         // always says clear, without running the engine
+	Random       Strategy = "random"       // says something
+	Silent       Strategy = "silent"       // commits to the right answer and reveals nothing
+	Equivocating Strategy = "equivocating" // commits to the right answer and signs another for others
+	Cartel       Strategy = "cartel"       // all of its members give one wrong answer
+)
+
+// Strategies lists the dishonest ones.
+func Strategies() []Strategy {
+	return []Strategy{Copycat, Latecomer, Lazy, Random, Silent, Equivocating, Cartel}
+}
+
+// Player is a scorer with its strategy.
+type Player struct {
+	Name     string
+	Strategy Strategy
+}
+
+// runsEngine tells which strategies pay for computing.
+func (s Strategy) runsEngine() bool { return s == Honest || s == Silent || s == Equivocating }
+
+// digest draws 32 bytes.
+func digest(r *rand.Rand) ledger.Digest {
+	var d ledger.Digest
+	for i := 0; i < len(d); i += 8 {
+		binary.BigEndian.PutUint64(d[i:], r.Uint64())
+	}
+	return d
+}
+
+// lie makes a verdict that is well formed, rests on what is recorded, and is not the engine's.
+func lie(truth ledger.Verdict, r *rand.Rand) (ledger.Verdict, ledger.TaskAnswer, error) {
+	v := truth
+	v.Trace = digest(r)
+	v.Stratum, v.References, v.Tail, v.PValue = "", 0, false, 0
+	if truth.Level == ledger.Clear {
+		v.Level, v.Score = ledger.Quarantine, 900_000
+		v.Reasons = []ledger.Reason{{Code: "above_range", Contribution: v.Score, Detail: "It was too warm."}}
+	} else {
+		v.Level, v.Score, v.Reasons = ledger.Clear, 0, nil
+	}
+	id, err := wire.VerdictDigest(v)
+	return v, ledger.AnswerOf(v, id), err
+}
+
+// part is what a player does in a round.
+type part struct {
+	player   Player
+	answer   ledger.TaskAnswer
+	verdict  *ledger.Verdict
+	nonce    ledger.Digest
+	commits  bool
+	copied   *ledger.Digest // the commitment it sends, where it is none of its own
+	reveals  bool
+	revealed bool
+}
+
+// Watch is the chance, from 0 to 1, that an honest player looks at what others revealed.
+type Watch float64
+
+// Outcome is what a round came to.
+type Outcome struct {
+	Final *ledger.FinalVerdict // nil: none
+	Wrong bool                 // another answer than the engine's is final
+	By    ledger.SettledBy
+	Delta map[string]int64 // credits won and lost by each player, stakes included
+	Sent  map[string]int   // transactions of each player
+	Sums  ledger.CreditSums
+}
+
+// Play plays one task to its end.
+func (w *World) Play(task Task, players []Player, watch Watch, r *rand.Rand) (Outcome, error) {
+	before, _, err := w.Holdings()
+	if err != nil {
+		return Outcome{}, err
+	}
+	g := game{w: w, task: task, watch: watch, r: r}
+	if g.id, err = wire.TaskDigest(task.Statement); err != nil {
+		return Outcome{}, err
+	}
+	if err = g.parts(players); err == nil {
+		err = g.play()
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	final, err := w.Final(task.Statement)
+	if err != nil {
+		return Outcome{}, err
+	}
+	view, err := w.View(g.id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	after, sums, err := w.Holdings()
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Final: final, Wrong: final != nil && final.Answer != task.Truth.Answer, Delta: map[string]int64{}, Sent: w.sent, Sums: sums}
+	if view.Settlement != nil {
+		out.By = view.Settlement.By
+	}
+	for _, p := range players {
+		out.Delta[p.Name] = int64(after[w.Account(p.Name)]) - int64(before[w.Account(p.Name)]) //nolint:gosec // far below 2^63
+	}
+	return out, nil
+}
+
+type game struct {
+	w     *World
+	task  Task
+	id    ledger.Digest
+	watch Watch
+	r     *rand.Rand
+	all   []*part
+}
+
+// parts decides what everybody will say.
+func (g *game) parts(players []Player) error {
+	truth := g.task.Truth
+	cartel, shared, err := lie(truth.Verdict, g.r)
+	if err != nil {
+		return err
+	}
+	for _, p := range players {
+		one := &part{player: p, answer: truth.Answer, verdict: &truth.Verdict, nonce: digest(g.r), commits: true, reveals: true}
+		switch p.Strategy {
+		case Silent:
+			one.reveals = false
+		case Lazy:
+			one.answer = ledger.TaskAnswer{Model: truth.Answer.Model, Level: ledger.Clear, Trace: ledger.Digest{1}, Verdict: ledger.Digest{1}}
+			one.verdict = nil
+		case Random:
+			one.answer = ledger.TaskAnswer{
+				Model: truth.Answer.Model, Level: ledger.VerdictLevel(1 + g.r.IntN(3)), Score: g.r.Int64N(1_000_001), Trace: digest(g.r), Verdict: digest(g.r),
+			}
+			one.verdict = nil
+		case Cartel:
+			one.answer, one.verdict = shared, &cartel
+		case Latecomer:
+			one.commits = false
+		case Honest, Copycat, Equivocating:
+		}
+		g.all = append(g.all, one)
+	}
+	return nil
+}
+
+// try submits an operation; a refusal is no error, since players try what they may not.
+func (g *game) try(who string, op ledger.TaskOperation) (wire.Answer, error) {
+	answers, err := g.w.Score(who, op)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	return answers[0], nil
+}
+
+// must submits an operation that the protocol lets everybody do.
+func (g *game) must(who string, op ledger.TaskOperation) (wire.Answer, error) {
+	a, err := g.try(who, op)
+	if err == nil && a.Status == ledger.StatusRefused {
+		err = fmt.Errorf("%w: %s %s: %s: %s", ErrRefused, who, op.TaskKind(), a.Code, a.Message)
+	}
+	return a, err
+}
+
+func (g *game) play() error {
+	opener := g.all[0].player.Name
+	if honest := g.honest(); len(honest) > 0 {
+		opener = honest[0].player.Name
+	}
+	if _, err := g.must(opener, ledger.TaskOperation{Open: &g.task.Statement}); err != nil {
+		return err
+	}
+	if err := g.commit(); err != nil {
+		return err
+	}
+	if _, err := g.must(opener, ledger.TaskOperation{Close: &g.id}); err != nil {
+		return err
+	}
+	if err := g.reveal(); err != nil {
+		return err
+	}
+	if err := g.expose(); err != nil {
+		return err
+	}
+	if err := g.settle(opener); err != nil {
+		return err
+	}
+	return g.expire(opener)
+}
+
+func (g *game) honest() []*part {
+	var out []*part
+	for _, p := range g.all {
+		if p.player.Strategy == Honest {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (g *game) commit() error {
+	missing := false
+	var first *ledger.Digest
+	for _, p := range g.all {
+		if !p.commits {
+			missing = true
+			continue
+		}
+		own, err := wire.CommitmentOf(g.id, g.w.Account(p.player.Name), p.answer, p.nonce)
+		if err != nil {
+			return err
+		}
+		if p.player.Strategy == Copycat && first != nil {
+			own = *first
+		}
+		if first == nil {
+			first = &own
+		}
+		if _, err = g.must(p.player.Name, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: g.id, Commitment: own}}); err != nil {
+			return err
+		}
+		p.copied = &own
+	}
+	if missing {
+		g.w.Advance(g.w.Policy.CommitFor)
+	}
+	return nil
+}
+
+func (g *game) reveal() error {
+	for _, p := range g.all {
+		switch p.player.Strategy {
+		case Latecomer:
+			// Now that an answer is known, it commits to it: too late.
+			own, err := wire.CommitmentOf(g.id, g.w.Account(p.player.Name), p.answer, p.nonce)
+			if err != nil {
+				return err
+			}
+			if _, err = g.try(p.player.Name, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: g.id, Commitment: own}}); err != nil {
+				return err
+			}
+			continue
+		case Silent:
+			continue
+		default:
+		}
+		a, err := g.try(p.player.Name, ledger.TaskOperation{Reveal: &ledger.RevealAnswer{Task: g.id, Answer: p.answer, Nonce: p.nonce}})
+		if err != nil {
+			return err
+		}
+		p.revealed = a.Status == ledger.StatusRecorded
+		if !p.revealed && p.player.Strategy != Copycat {
+			return fmt.Errorf("%w: %s reveals: %s: %s", ErrRefused, p.player.Name, a.Code, a.Message)
+		}
+	}
+	return nil
+}
+
+// expose shows the second commitments that were signed outside the ledger.
+func (g *game) expose() error {
+	for _, p := range g.all {
+		if p.player.Strategy != Equivocating {
+			continue
+		}
+		watcher := g.watcher()
+		if watcher == nil {
+			continue
+		}
+		signed, err := g.w.SignCommitment(p.player.Name, g.id, digest(g.r))
+		if err != nil {
+			return err
+		}
+		if _, err = g.must(watcher.player.Name, ledger.TaskOperation{Expose: &signed}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SignCommitment signs a commitment outside the ledger.
+func (w *World) SignCommitment(who string, task, commitment ledger.Digest) (ledger.SignedCommitment, error) {
+	id := w.ids[who]
+	message, err := wire.CommitmentMessage(task, id.account, commitment)
+	if err != nil {
+		return ledger.SignedCommitment{}, err
+	}
+	sum := sha256.Sum256(message)
+	signature, err := ecdsa.SignASN1(crand.Reader, id.key, sum[:])
+	return ledger.SignedCommitment{Task: task, Account: id.account, Commitment: commitment, PublicKey: id.public, Signature: signature}, err
+}
+
+// watcher is an honest player that looks, one of them at random; nil if nobody does.
+func (g *game) watcher() *part {
+	var awake []*part
+	for _, p := range g.honest() {
+		if g.r.Float64() < float64(g.watch) {
+			awake = append(awake, p)
+		}
+	}
+	if len(awake) == 0 {
+		return nil
+	}
+	return awake[g.r.IntN(len(awake))]
+}
+
+func (g *game) settle(opener string) error {
+	view, err := g.w.View(g.id)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(view.Reveals, func(r ledger.Reveal) bool { return r.Answer != g.task.Truth.Answer }) {
+		if watcher := g.watcher(); watcher != nil {
+			_, err = g.must(watcher.player.Name, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: g.id}})
+			return err
+		}
+	}
+	if len(view.Reveals) < len(view.Closing.Committed) {
+		g.w.Advance(g.w.Policy.RevealFor)
+	}
+	op := ledger.SettleTask{Task: g.id}
+	if answer := most(view); answer != nil {
+		for _, p := range g.all {
+			if p.verdict != nil && p.answer == *answer {
+				op.Verdict = p.verdict
+			}
+		}
+	}
+	a, err := g.try(opener, ledger.TaskOperation{Settle: &op})
+	if err != nil {
+		return err
+	}
+	if view, err = g.w.View(g.id); err != nil {
+		return err
+	}
+	if view.Phase() == ledger.TaskProvisional {
+		g.w.Advance(g.w.Policy.ChallengeFor)
+		a, err = g.try(opener, ledger.TaskOperation{Settle: &op})
+	}
+	if err == nil && a.Status == ledger.StatusRefused && op.Verdict != nil {
+		err = fmt.Errorf("%w: settle: %s: %s", ErrRefused, a.Code, a.Message)
+	}
+	return err
+}
+
+// most is the answer of the most revealed stake, nil if nobody revealed.
+func most(v ledger.TaskView) *ledger.TaskAnswer {
+	sums := map[ledger.TaskAnswer]ledger.Credits{}
+	var best *ledger.TaskAnswer
+	for _, r := range v.Reveals {
+		seat, _ := v.Task.Seat(r.Account)
+		sums[r.Answer] += seat.Weight
+		if best == nil || sums[r.Answer] > sums[*best] {
+			best = &r.Answer
+		}
+	}
+	return best
+}
+
+func (g *game) expire(opener string) error {
+	view, err := g.w.View(g.id)
+	if err != nil {
+		return err
+	}
+	if len(view.Reveals) == len(view.Closing.Committed) {
+		return nil
+	}
+	if until := view.Closing.RevealBy + 2*ledger.Millis(ledger.MaxSkew.Milliseconds()) - g.w.Now(); until > 0 {
+		g.w.Advance(until)
+	}
+	who := opener
+	if watcher := g.watcher(); watcher != nil {
+		who = watcher.player.Name
+	}
+	_, err = g.must(who, ledger.TaskOperation{Expire: &g.id})
+	return err
+}

@@ -1,0 +1,444 @@
+// Package protocolsim plays rounds of scoring by several organisations in memory: the chaincode's own contracts over a
+// world state that keeps Fabric's rules, the scoring engine itself, and scorers that follow a strategy. It measures
+// what strategies earn and whether a wrong verdict ever became final. It may import the chaincode's packages; it is
+// no part of what runs on a peer.
+package protocolsim
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/waybill-dev/waybill/analytics/score"
+	"github.com/waybill-dev/waybill/chaincode/contract"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/referee"
+	"github.com/waybill-dev/waybill/chaincode/state"
+	"github.com/waybill-dev/waybill/chaincode/state/statetest"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+// ErrRefused says that the ledger refused a set-up that it should take.
+var ErrRefused = errors.New("refused")
+
+// begin is the time of the simulated ledger.
+func begin() time.Time { return time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC) }
+
+// World is a channel with scorers that have stakes, and shipments whose windows are to be judged.
+type World struct {
+	state *statetest.World
+	code  shim.Chaincode
+	clock *time.Time // of peers and submitters
+	ids   map[string]*identity
+	txs   int
+	sent  map[string]int // transactions, by who sent them
+
+	Model  *score.Model
+	Policy ledger.ScoringPolicy
+	Tasks  []Task
+}
+
+// identity is who submits.
+type identity struct {
+	creator []byte
+	key     *ecdsa.PrivateKey
+	public  []byte
+	account ledger.Digest
+}
+
+// Task is a window to be judged, with the engine's ruling.
+type Task struct {
+	Statement ledger.TaskStatement
+	Truth     ledger.Ruling
+}
+
+// Member is a scorer to be set up: its name, its organisation and its stake.
+type Member struct {
+	Name, MSPID string
+	Stake       ledger.Credits
+}
+
+// keepers are the organisations that keep the rules.
+func keepers() []string { return []string{"A", "B", "C"} }
+
+// NewWorld makes a channel: rules, policies, scorers with their stakes, and so many shipments with two windows each.
+func NewWorld(policy ledger.ScoringPolicy, members []Member, shipments int) (*World, error) {
+	now := begin().Add(48 * time.Hour)
+	w := &World{
+		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, Policy: policy,
+	}
+	var err error
+	if w.Model, err = score.Default(); err != nil {
+		return nil, err
+	}
+	if w.code, err = contract.New(func() time.Time { return *w.clock }, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
+	for _, msp := range keepers() {
+		if err = w.Identity("root"+msp, msp, "registrar,steward,recorder,gateway,holder"); err != nil {
+			return nil, err
+		}
+	}
+	if err = w.rules(); err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		if err = w.member(m); err != nil {
+			return nil, fmt.Errorf("scorer %s: %w", m.Name, err)
+		}
+	}
+	if err = w.shipments(shipments); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Clone gives a world with the same state, which goes its own way from here. The clock is set back for both, so that
+// one world at a time is played on.
+func (w *World) Clone() *World {
+	c := *w
+	c.state = w.state.Clone()
+	c.sent = map[string]int{}
+	*c.clock = begin().Add(72 * time.Hour)
+	return &c
+}
+
+// Identity makes who submits, with roles.
+func (w *World) Identity(name, mspID, roles string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	creator, err := statetest.CreatorOf(key, mspID, name, map[string]string{contract.RoleAttribute: roles})
+	if err != nil {
+		return err
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return err
+	}
+	w.ids[name] = &identity{creator: creator, key: key, public: public, account: ledger.CreditBinding(mspID, sha256.Sum256(public))}
+	return nil
+}
+
+// Account is the credit account of an identity.
+func (w *World) Account(who string) ledger.Digest { return w.ids[who].account }
+
+// Now is the time of the simulated ledger.
+func (w *World) Now() ledger.Millis { return ledger.MillisOf(*w.clock) }
+
+// Advance lets time pass.
+func (w *World) Advance(by ledger.Millis) {
+	*w.clock = w.clock.Add(time.Duration(by) * time.Millisecond)
+}
+
+// Invoke simulates a function at a time that the submitter says, skew from the peers' clock, without committing it.
+func (w *World) Invoke(who, function string, argument []byte, skew time.Duration) (*statetest.Stub, []wire.Answer, error) {
+	w.txs++
+	stub := w.state.Simulate(statetest.Proposal{
+		TxID: fmt.Sprintf("tx%d", w.txs), Args: [][]byte{[]byte(function), argument}, Creator: w.ids[who].creator, Time: timestamppb.New(w.clock.Add(skew)),
+	})
+	response := w.code.Invoke(stub)
+	if response.GetStatus() != shim.OK {
+		code, rest := ledger.ParseCode(response.GetMessage())
+		return stub, nil, fmt.Errorf("%w: %s: %s: %s", ErrRefused, function, code, rest)
+	}
+	answers, err := wire.DecodeAnswers(response.GetPayload())
+	return stub, answers.Answers, err
+}
+
+// submit runs a function and commits it.
+func (w *World) submit(who, function string, argument []byte, skew time.Duration) ([]wire.Answer, error) {
+	stub, answers, err := w.Invoke(who, function, argument, skew)
+	if err != nil {
+		return nil, err
+	}
+	w.sent[who]++
+	for _, code := range w.state.Commit(stub) {
+		if code != 0 {
+			return nil, fmt.Errorf("%w: %s: %s", ErrRefused, function, code)
+		}
+	}
+	return answers, nil
+}
+
+// Score submits operations on tasks and gives the answers.
+func (w *World) Score(who string, operations ...ledger.TaskOperation) ([]wire.Answer, error) {
+	return w.ScoreAt(who, 0, operations...)
+}
+
+// ScoreAt submits operations at a time that the submitter says, skew from the peers' clock.
+func (w *World) ScoreAt(who string, skew time.Duration, operations ...ledger.TaskOperation) ([]wire.Answer, error) {
+	argument, err := wire.Encode(wire.TaskBatch{Operations: operations})
+	if err != nil {
+		return nil, err
+	}
+	return w.submit(who, wire.FnScore, argument, skew)
+}
+
+// Transact submits operations on credits and gives the answers.
+func (w *World) Transact(who string, operations ...ledger.CreditOperation) ([]wire.Answer, error) {
+	argument, err := wire.Encode(wire.CreditBatch{Operations: operations})
+	if err != nil {
+		return nil, err
+	}
+	return w.submit(who, wire.FnTransact, argument, 0)
+}
+
+// repository reads the committed state.
+func (w *World) repository() *state.Repository {
+	return state.New(w.state.Simulate(statetest.Proposal{TxID: "read"}))
+}
+
+// View gives a task as it stands.
+func (w *World) View(id ledger.Digest) (ledger.TaskView, error) { return w.repository().Task(id) }
+
+// Final gives what stands for a window, nil if nothing does.
+func (w *World) Final(s ledger.TaskStatement) (*ledger.FinalVerdict, error) {
+	return w.repository().FinalVerdict(s.Shipment, s.Window, s.Model)
+}
+
+// Stake gives an account's stake, nil if it never bonded.
+func (w *World) Stake(who string) (*ledger.Stake, error) {
+	return w.repository().Stake(w.Account(who))
+}
+
+// Judge has the engine rule on a statement.
+func (w *World) Judge(s ledger.TaskStatement) (ledger.Ruling, error) {
+	return referee.Judge(w.Model, s, state.NewPacks(w.repository(), ledger.MaxTaskPackBytes))
+}
+
+// Holdings sums the notes of each account, locked ones with them, and holds that credits balance.
+func (w *World) Holdings() (map[ledger.Digest]ledger.Credits, ledger.CreditSums, error) {
+	holdings, sums := map[ledger.Digest]ledger.Credits{}, ledger.CreditSums{}
+	for key, value := range w.state.State() {
+		kind, _, err := wire.ParseKey(key)
+		if err != nil {
+			return nil, sums, err
+		}
+		switch kind {
+		case wire.KindNote:
+			note, err := wire.Decode[ledger.Note](value, wire.MaxStoredBytes)
+			if err != nil {
+				return nil, sums, err
+			}
+			holdings[note.Owner] += note.Amount
+			if note.Lock != nil {
+				sums.Locked += note.Amount
+			} else {
+				sums.Unspent += note.Amount
+			}
+		case wire.KindMint, wire.KindBurn:
+			supply, err := wire.Decode[ledger.Supply](value, wire.MaxStoredBytes)
+			if err != nil {
+				return nil, sums, err
+			}
+			if kind == wire.KindMint {
+				sums.Minted += supply.Amount
+			} else {
+				sums.Burned += supply.Amount
+			}
+		default:
+		}
+	}
+	return holdings, sums, sums.Check()
+}
+
+// recorded holds that every answer says so.
+func recorded(answers []wire.Answer, err error) ([]wire.Answer, error) {
+	for _, a := range answers {
+		if err == nil && a.Status == ledger.StatusRefused {
+			err = fmt.Errorf("%w: %s: %s", ErrRefused, a.Code, a.Message)
+		}
+	}
+	return answers, err
+}
+
+// all submits the same argument as every keeper.
+func (w *World) all(function string, argument []byte, err error) ([]wire.Answer, error) {
+	var answers []wire.Answer
+	for _, msp := range keepers()[:2] {
+		if err == nil {
+			answers, err = recorded(w.submit("root"+msp, function, argument, 0))
+		}
+	}
+	return answers, err
+}
+
+func (w *World) rules() error {
+	argument, err := wire.Encode(wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Rules: &ledger.Rules{Keepers: keepers()}}}})
+	if err == nil {
+		_, err = recorded(w.submit("rootA", wire.FnRegisterMaster, argument, 0))
+	}
+	if err != nil {
+		return err
+	}
+	argument, err = wire.Encode(wire.MotionBatch{Motions: []ledger.CreditMotion{{Policy: &ledger.CreditPolicy{
+		Version: 1, TaskMint: max(w.Policy.Reward+w.Policy.Jackpot, w.Policy.Blend.Truth), MinStake: 1,
+		UnbondDelay: w.Policy.CommitFor + w.Policy.RevealFor + w.Policy.ChallengeFor,
+	}}}})
+	if _, err = w.all(wire.FnGovernCredits, argument, err); err != nil {
+		return err
+	}
+	argument, err = wire.Encode(wire.ScoringPolicyBatch{Policies: []ledger.ScoringPolicy{w.Policy}})
+	_, err = w.all(wire.FnGovernScoring, argument, err)
+	return err
+}
+
+// member opens an account, mints and bonds a stake, and registers a scorer.
+func (w *World) member(m Member) error {
+	if err := w.Identity(m.Name, m.MSPID, "scorer,holder"); err != nil {
+		return err
+	}
+	if _, err := recorded(w.Transact(m.Name, ledger.CreditOperation{Open: &ledger.OpenAccount{}})); err != nil || m.Stake == 0 {
+		return err
+	}
+	argument, err := wire.Encode(wire.MotionBatch{Motions: []ledger.CreditMotion{{Mint: &ledger.Mint{
+		Serial: "stake-" + m.Name, Payments: []ledger.Payment{{To: w.Account(m.Name), Amount: m.Stake}},
+	}}}})
+	if _, err = w.all(wire.FnGovernCredits, argument, err); err != nil {
+		return err
+	}
+	note := ledger.NoteID{TxID: fmt.Sprintf("tx%d", w.txs)}
+	if _, err = recorded(w.Transact(m.Name, ledger.CreditOperation{Bond: &ledger.BondStake{Inputs: []ledger.NoteID{note}, Amount: m.Stake}})); err != nil {
+		return err
+	}
+	if m.Stake < w.Policy.MinStake {
+		return nil
+	}
+	_, err = recorded(w.Score(m.Name, ledger.TaskOperation{Register: &ledger.RegisterScorer{}}))
+	return err
+}
+
+// readings of a segment, a minute apart: two segments make the two windows of a shipment.
+const readings = 20
+
+// shipments records what the windows rest on: every second shipment is too warm.
+func (w *World) shipments(n int) error {
+	freeze := int32(-500)
+	const hour = ledger.Millis(3_600_000)
+	policy := ledger.Policy{
+		ID: "refrigerated", Version: 1, Products: []string{ledger.AnyProduct}, Low: 2_000, High: 8_000, ExcursionLow: 0, ExcursionHigh: 15_000,
+		ExcursionFor: 4 * hour, Grace: 5 * 60_000, MKTMax: 8_000, MKTOver: 24 * hour, FreezeBelow: &freeze, FreezeFor: hour,
+	}
+	argument, err := wire.Encode(wire.PolicyBatch{Policies: []ledger.Policy{policy}})
+	if err == nil {
+		_, err = recorded(w.submit("rootA", wire.FnSetPolicies, argument, 0))
+	}
+	for i := range n {
+		if err == nil {
+			err = w.shipment(i)
+		}
+	}
+	return err
+}
+
+func (w *World) shipment(i int) error {
+	pallet, logger := fmt.Sprintf("urn:epc:id:sscc:9520001.3%09d", i), fmt.Sprintf("urn:epc:id:giai:9520002.L%d", i)
+	var entries []wire.EventEntry
+	for k, fields := range []map[string]any{
+		{"type": "AssociationEvent", "action": "ADD", "parentID": pallet, "childEPCs": []string{logger}},
+		{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{pallet}, "bizStep": "shipping"},
+	} {
+		fields["eventTime"], fields["eventTimeZoneOffset"] = begin().Add(time.Duration(k)*time.Minute).Format(time.RFC3339), "+00:00"
+		body, err := json.Marshal(fields)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, wire.EventEntry{Body: body})
+	}
+	argument, err := wire.EncodeEventBatch(entries)
+	if err != nil {
+		return err
+	}
+	answers, err := recorded(w.submit("rootA", wire.FnRecordEvents, argument, 0))
+	if err != nil {
+		return err
+	}
+	shipment, device, err := canonical(pallet, logger)
+	if err != nil {
+		return err
+	}
+	digests, err := w.segments(i, device)
+	if err != nil {
+		return err
+	}
+	for window := range 2 {
+		s := ledger.TaskStatement{
+			Shipment: shipment, Window: uint32(window), Model: w.Model.Name(),
+			References: []ledger.Reference{
+				{Kind: ledger.RefPolicy, ID: "refrigerated", First: 1},
+				{Kind: ledger.RefEvent, Digest: answers[0].Digest}, {Kind: ledger.RefEvent, Digest: answers[1].Digest},
+				{Kind: ledger.RefSegments, ID: device, First: 0, Last: uint64(window), Digest: digests[window]},
+			},
+		}
+		ruling, err := w.Judge(s)
+		if err == nil && ruling.Fault != "" {
+			err = fmt.Errorf("%w: window %d: %s", ErrRefused, window, ruling.Fault)
+		}
+		if err != nil {
+			return err
+		}
+		s.Inputs = ruling.Inputs
+		w.Tasks = append(w.Tasks, Task{Statement: s, Truth: ruling})
+	}
+	return nil
+}
+
+// segments records two segments of a logger and gives their digests.
+func (w *World) segments(i int, device string) ([]ledger.Digest, error) {
+	seed := sha256.Sum256([]byte(device))
+	key := ed25519.NewKeyFromSeed(seed[:])
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	argument, err := wire.Encode(wire.DeviceBatch{Devices: []ledger.Device{{ID: device, Algorithm: ledger.KeyEd25519, PublicKey: public}}})
+	if err == nil {
+		_, err = recorded(w.submit("rootA", wire.FnRegisterDevices, argument, 0))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var batch wire.SegmentBatch
+	var digests []ledger.Digest
+	var previous ledger.Digest
+	for seq := range 2 {
+		s := ledger.Segment{Device: device, Seq: uint64(seq), Previous: previous, Channels: []ledger.Channel{{Quantity: ledger.Temperature}}}
+		for k := range readings {
+			minute := 2 + seq*readings + k
+			s.Times = append(s.Times, ledger.MillisOf(begin().Add(time.Duration(minute)*time.Minute)))
+			value := int32(4_800 + 37*((minute*minute+i)%11))
+			if i%2 == 1 && k > 2 {
+				value += 12_000
+			}
+			s.Channels[0].Values = append(s.Channels[0].Values, value)
+		}
+		payload, err := wire.EncodeSegment(s)
+		if err != nil {
+			return nil, err
+		}
+		signature, err := wire.SignSegment(key, payload)
+		if err != nil {
+			return nil, err
+		}
+		previous = wire.SegmentDigest(payload)
+		digests = append(digests, previous)
+		batch.Segments = append(batch.Segments, wire.SignedSegment{Payload: payload, Signature: signature})
+	}
+	if argument, err = wire.Encode(batch); err == nil {
+		_, err = recorded(w.submit("rootA", wire.FnRecordSegments, argument, 0))
+	}
+	return digests, err
+}
