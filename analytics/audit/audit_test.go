@@ -348,7 +348,7 @@ func TestALieThatWasSignedIsFound(t *testing.T) {
 		"source":     func(r *rig) { r.model.Code.Source[0] ^= 1 },
 		"go":         func(r *rig) { r.model.Code.Go = "go1.1" },
 		"score":      func(r *rig) { r.verdict.Score++ },
-		"level":      func(r *rig) { r.verdict.Level = ledger.Quarantine },
+		"level":      func(r *rig) { r.verdict.Level ^= 1 },
 		"trace":      func(r *rig) { r.verdict.Trace[0] ^= 1 },
 		"evidence":   func(r *rig) { r.verdict.Events = r.verdict.Events[1:] },
 	} {
