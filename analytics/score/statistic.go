@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -41,7 +42,7 @@ func (e *Engine) statistics(final bool, steps *sequence.Sequence, stratum *Strat
 		}
 		energy := told{Signal: detect.Signal{Code: detect.CodeEnergy}}
 		for _, g := range s.energy.Signals(final) {
-			energy.Signal = g
+			energy.Signal = root(g)
 		}
 		own := []told{drift, energy, s.unusual(&e.model.p)}
 		for _, c := range s.channels {
@@ -51,7 +52,7 @@ func (e *Engine) statistics(final bool, steps *sequence.Sequence, stratum *Strat
 			t := told{Signal: detect.Signal{Code: energyCode(c.quantity)}, quantity: c.quantity}
 			for _, g := range c.energy.Signals(final) {
 				g.Code = t.Code
-				t.Signal = g
+				t.Signal = root(g)
 			}
 			own = append(own, t)
 		}
@@ -68,6 +69,13 @@ func (e *Engine) statistics(final bool, steps *sequence.Sequence, stratum *Strat
 		all = append(all, told{Signal: g})
 	}
 	return all
+}
+
+// root takes an energy's ratio from squares to amplitudes: the tail of squares is too heavy for few
+// references to tell.
+func root(g detect.Signal) detect.Signal {
+	g.Ratio = int64(math.Sqrt(float64(g.Ratio) * Million))
+	return g
 }
 
 // unusual is the most unusual step of a device's channels.

@@ -26,7 +26,7 @@ var day = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // every policy and lane about as many. Tests of detection use other seeds.
 func shippedHistories(t testing.TB) []History {
 	t.Helper()
-	histories, err := Simulated(simulate.Config{Now: day, Shipments: 4_000, Items: 1, Faults: []simulate.Fault{}}, 1_000_001)
+	histories, err := Simulated(simulate.Config{Now: day, Shipments: 8_000, Items: 1, Faults: []simulate.Fault{}}, 1_000_001)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func shippedHistories(t testing.TB) []History {
 
 func TestTheShippedModelIsWhatTrainingGives(t *testing.T) {
 	if testing.Short() && !*update {
-		t.Skip("trains on 4,000 journeys")
+		t.Skip("trains on 8,000 journeys")
 	}
 	m, err := Fit(t.Context(), Config{ID: "coldchain-2", Source: "simulated clean journeys, not field data"}, shippedHistories(t))
 	if err != nil {
