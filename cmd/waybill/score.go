@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -388,6 +389,9 @@ func (a *app) scoreFile(cmd *cobra.Command, f *scoreFlags, file string) (err err
 	}
 	defer in.Close() //nolint:errcheck // read only, nothing to lose
 	counted := &countingReader{r: in}
+	if file == stdinName {
+		counted.r = newPatientReader(ctx, in)
+	}
 	r, err := a.openTable(cmd, f, file, counted)
 	if err != nil {
 		return err
@@ -417,6 +421,63 @@ func (a *app) scoreFile(cmd *cobra.Command, f *scoreFlags, file string) (err err
 		return fileFailure(file, err)
 	}
 	return run.end(time.Since(began))
+}
+
+// patientReader reads what may be long in coming, and ends with its context.
+type patientReader struct {
+	ctx  context.Context //nolint:containedctx // it is of this reader's life
+	r    io.Reader
+	more chan struct{} // asks for the next piece
+	got  chan piece
+	rest []byte
+	err  error
+}
+
+type piece struct {
+	data []byte
+	err  error
+}
+
+func newPatientReader(ctx context.Context, r io.Reader) *patientReader {
+	p := &patientReader{ctx: ctx, r: r, more: make(chan struct{}), got: make(chan piece, 1)}
+	go func() { // a read that never returns ends with the process
+		buffer := make([]byte, 64<<10)
+		for {
+			select {
+			case <-p.more:
+			case <-ctx.Done():
+				return
+			}
+			n, err := r.Read(buffer)
+			p.got <- piece{buffer[:n], err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// Read gives what came, or the context's end.
+func (p *patientReader) Read(to []byte) (int, error) {
+	if len(p.rest) == 0 && p.err == nil {
+		select {
+		case p.more <- struct{}{}:
+		case <-p.ctx.Done():
+			return 0, p.ctx.Err()
+		}
+		select {
+		case got := <-p.got:
+			p.rest, p.err = got.data, got.err
+		case <-p.ctx.Done():
+			return 0, p.ctx.Err()
+		}
+	}
+	n := copy(to, p.rest)
+	if p.rest = p.rest[n:]; len(p.rest) == 0 && p.err != nil {
+		return n, p.err
+	}
+	return n, nil
 }
 
 // scoring follows what becomes of a file's rows.
@@ -557,7 +618,10 @@ func createOutput(name string, in io.Reader, stdout io.Writer) (*output, error) 
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
-		return nil, fail(exitRefused, codeFile, "", "%w", err)
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			err = path.Err // the name of the temporary file is nobody's business
+		}
+		return nil, fail(exitRefused, codeFile, "", "%s cannot be written: %w", name, err)
 	}
 	return &output{Writer: f, file: f, name: name}, nil
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -122,6 +124,32 @@ func TestScoringEndsWithItsContext(t *testing.T) {
 	cancel()
 	var out, errs bytes.Buffer
 	if code := run(ctx, []string{"score", written(t, fridge("value", 50, plainly))}, strings.NewReader(""), &out, &errs); code != exitInterrupted {
+		t.Errorf("%d\n%s", code, errs.String())
+	}
+}
+
+func TestWaitingForRowsEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	in, out := io.Pipe()
+	defer out.Close()
+	rows, seen := io.Pipe()
+	ended := make(chan int)
+	var errs bytes.Buffer
+	go func() {
+		ended <- run(ctx, []string{"score", "-", "-q"}, in, seen, &errs)
+		seen.Close()
+	}()
+	if _, err := io.WriteString(out, "timestamp,value\n2026-01-01 00:00:00,5\n"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(rows)
+	for _, want := range []string{"timestamp,value,anomaly_score,p_value,alarm,reason\n", "2026-01-01 00:00:00,5,0,1,0,\n"} {
+		if got, err := lines.ReadString('\n'); err != nil || got != want {
+			t.Fatalf("%q, %v: what is scored waits for more", got, err)
+		}
+	}
+	cancel()
+	if code := <-ended; code != exitInterrupted {
 		t.Errorf("%d\n%s", code, errs.String())
 	}
 }
