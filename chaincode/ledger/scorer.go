@@ -39,10 +39,13 @@ type ScoringPolicy struct {
 	Finder uint64 `cbor:"12,keyasint"`
 	// Blend says how answers of different models are joined.
 	Blend BlendPolicy `cbor:"13,keyasint"`
+	// AtOnce lets an answer be final before its time to be challenged is over, if the whole panel committed to the
+	// task, and with that said that it is the window, and either agrees or was ruled upon.
+	AtOnce bool `cbor:"14,keyasint,omitempty"`
 	// What follows is set by the contract.
-	Votes []string `cbor:"14,keyasint,omitempty"`
-	At    Millis   `cbor:"15,keyasint,omitempty"`
-	TxID  string   `cbor:"16,keyasint,omitempty"`
+	Votes []string `cbor:"15,keyasint,omitempty"`
+	At    Millis   `cbor:"16,keyasint,omitempty"`
+	TxID  string   `cbor:"17,keyasint,omitempty"`
 }
 
 // Stated drops what the contract sets.
@@ -83,11 +86,9 @@ func CheckScoringPolicy(p ScoringPolicy) error {
 
 // sameScoringPolicy compares what is stated.
 func sameScoringPolicy(a, b ScoringPolicy) bool {
-	a, b = a.Stated(), b.Stated()
-	a.Votes, b.Votes = nil, nil
 	return a.Version == b.Version && a.MinStake == b.MinStake && a.CommitFor == b.CommitFor && a.RevealFor == b.RevealFor &&
 		a.ChallengeFor == b.ChallengeFor && a.Reward == b.Reward && a.Jackpot == b.Jackpot && a.Canary == b.Canary &&
-		a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond && a.Finder == b.Finder && a.Blend == b.Blend
+		a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond && a.Finder == b.Finder && a.Blend == b.Blend && a.AtOnce == b.AtOnce
 }
 
 // ScoringMotion is what becomes of a policy that a steward asks for.

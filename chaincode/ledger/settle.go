@@ -7,7 +7,7 @@ type tally struct {
 	answer TaskAnswer // that of the most stake
 	weight Credits    // of it
 	of     Credits    // revealed
-	all    bool       // every seat of the panel revealed it
+	one    bool       // whoever revealed, revealed it
 }
 
 func (t tally) quorum() bool {
@@ -35,17 +35,17 @@ func tallyOf(v TaskView) (tally, error) {
 			t.answer, t.weight = r.Answer, sums[r.Answer]
 		}
 	}
-	t.all = len(v.Reveals) == len(v.Task.Panel) && t.weight == t.of
+	t.one = t.weight == t.of
 	return t, nil
 }
 
 // SettleTaskOf decides on bringing a task to its end. verdict is the digest of op.Verdict.
 //
-//	nobody revealed in time                         void
-//	no answer has two thirds of the revealed stake  the referee decides
-//	the draw, or a commitment that is not revealed  the referee decides
-//	the whole panel revealed one answer             final at once
-//	otherwise                                       provisional, and final when its time to be challenged is over
+//	nobody revealed in time                            void
+//	no answer has two thirds of the revealed stake     the referee rules
+//	the draw, or a commitment that is not revealed     the referee rules
+//	the whole panel revealed one answer, and AtOnce    final
+//	otherwise                                          provisional, and final when its time to be challenged is over
 func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	account, err := seated(v, l, tx)
 	if err != nil {
@@ -57,8 +57,8 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	if v.Closing == nil {
 		return TaskDecision{}, wrongPhase(v, "has nothing to settle")
 	}
-	late := tx.Time >= v.Closing.RevealBy
-	if len(v.Reveals) < len(v.Closing.Committed) && !late {
+	ruled := v.Provisional != nil && v.Provisional.By != 0
+	if len(v.Reveals) < len(v.Closing.Committed) && tx.Time < v.Closing.RevealBy && !ruled {
 		return TaskDecision{}, refuse(ErrTaskTime, "%d of %d commitments are revealed; reveals end at %s", len(v.Reveals), len(v.Closing.Committed), stamp(v.Closing.RevealBy))
 	}
 	policy, err := policyOf(v, l)
@@ -78,19 +78,26 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	if err != nil {
 		return TaskDecision{}, err
 	}
+	by, answer := SettledWindow, t.answer
 	switch {
+	case ruled:
+		by, answer = v.Provisional.By, v.Provisional.Answer
 	case !t.quorum():
 		return execute(v, SettledSplit, account, policy, referee, l, tx)
 	case drawn(v, policy):
 		return execute(v, SettledDraw, account, policy, referee, l, tx)
-	case !t.all && v.Provisional == nil:
-		p := Provisional{Task: v.Task.ID, Answer: t.answer, Weight: t.weight, Of: t.of, At: tx.Time, TxID: tx.ID}
+	case t.one && len(v.Reveals) == len(v.Task.Panel) && policy.AtOnce:
+		by = SettledUnanimous
+	}
+	switch {
+	case by != SettledUnanimous && v.Provisional == nil:
+		p := Provisional{Task: v.Task.ID, Answer: answer, Weight: t.weight, Of: t.of, At: tx.Time, TxID: tx.ID}
 		return TaskDecision{Status: StatusRecorded, Provisional: &p}, nil
-	case !t.all && tx.Time < v.Provisional.At+policy.ChallengeFor:
+	case by != SettledUnanimous && tx.Time < v.Provisional.At+policy.ChallengeFor:
 		return TaskDecision{}, refuse(ErrTaskTime, "the answer is provisional and may be challenged until %s", stamp(v.Provisional.At+policy.ChallengeFor))
 	}
-	if op.Verdict == nil || verdict != t.answer.Verdict || !t.answer.isOf(*op.Verdict, v.Task.Statement) {
-		return TaskDecision{}, refuse(ErrCommitment, "the verdict is not the one that the scorers agree on, %s", t.answer.Verdict)
+	if op.Verdict == nil || verdict != answer.Verdict || !answer.isOf(*op.Verdict, v.Task.Statement) {
+		return TaskDecision{}, refuse(ErrCommitment, "the verdict is not the one that is to be final, %s", answer.Verdict)
 	}
 	if err = ModelBlocked(v.Task.Statement.Model, l); err != nil {
 		return TaskDecision{}, err
@@ -98,11 +105,15 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	if err = CheckEvidence(*op.Verdict, l); err != nil {
 		return TaskDecision{}, err
 	}
-	by := SettledWindow
-	if t.all {
-		by = SettledUnanimous
+	if !ruled {
+		return v.final(by, answer, *op.Verdict, false, nil, policy, l, tx)
 	}
-	return v.final(by, t.answer, *op.Verdict, false, nil, nil, policy, l, tx)
+	d, err := v.final(by, answer, *op.Verdict, v.Provisional.Drawn, v.Provisional.Prover, policy, l, tx)
+	if err == nil {
+		// Those who revealed after the ruling; what the others did has been dealt with.
+		d.Slashes, err = wrong(v, d.Settlement.Wrong, policy, nil)
+	}
+	return d, err
 }
 
 // isOf reports whether the answer says of a verdict what the verdict says of the task.
@@ -123,7 +134,8 @@ func superseded(v TaskView, l ScoringLedger) (bool, error) {
 }
 
 // execute has the referee rule: who revealed another answer than the engine's loses a part of its stake, and who
-// revealed the engine's is paid.
+// revealed the engine's is paid. The ruling is on what the task refers to; that this is all there is, the commitments of
+// the whole panel say, or the time to challenge it shows.
 func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	if err := ModelBlocked(v.Task.Statement.Model, l); err != nil {
 		return TaskDecision{}, err
@@ -135,24 +147,41 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 	if ruling.Fault == "" && ruling.Inputs != v.Task.Statement.Inputs {
 		ruling.Fault, ruling.Blame = "the references give other inputs than the task says", true
 	}
-	var liars []Digest
-	for _, r := range v.Reveals {
-		if ruling.Fault != "" && ruling.Blame || ruling.Fault == "" && r.Answer != ruling.Answer {
-			liars = append(liars, r.Account)
+	if ruling.Fault != "" {
+		var all []Digest
+		for _, r := range v.Reveals {
+			if ruling.Blame {
+				all = append(all, r.Account)
+			}
 		}
+		d := v.void(SettledNoWindow, all, &prover, tx)
+		d.Slashes, err = wrong(v, all, p, &prover)
+		return d, err
 	}
-	slashes, err := wrong(v, liars, p, &prover)
+	pot := by == SettledDraw || len(v.Reveals) == len(v.Closing.Committed) && drawn(v, p)
+	if p.AtOnce && len(v.Closing.Committed) == len(v.Task.Panel) {
+		d, err := v.final(by, ruling.Answer, ruling.Verdict, pot, &prover, p, l, tx)
+		if err == nil {
+			d.Slashes, err = wrong(v, d.Settlement.Wrong, p, &prover)
+		}
+		return d, err
+	}
+	t, err := tallyOf(v)
 	if err != nil {
 		return TaskDecision{}, err
 	}
-	if ruling.Fault != "" {
-		d := v.void(SettledNoWindow, liars, &prover, tx)
-		d.Slashes = slashes
-		return d, nil
+	provisional := Provisional{Task: v.Task.ID, Answer: ruling.Answer, Of: t.of, By: by, Drawn: pot, Prover: &prover, At: tx.Time, TxID: tx.ID}
+	var liars []Digest
+	for _, r := range v.Reveals {
+		if r.Answer != ruling.Answer {
+			liars = append(liars, r.Account)
+			continue
+		}
+		seat, _ := v.Task.Seat(r.Account)
+		provisional.Weight += seat.Weight
 	}
-	pot := by == SettledDraw || drawn(v, p) && len(v.Reveals) == len(v.Closing.Committed)
-	d, err := v.final(by, ruling.Answer, ruling.Verdict, pot, liars, &prover, p, l, tx)
-	d.Slashes = slashes
+	d := TaskDecision{Status: StatusRecorded, Provisional: &provisional}
+	d.Slashes, err = wrong(v, liars, p, &prover)
 	return d, err
 }
 
@@ -163,11 +192,11 @@ func (v TaskView) void(by SettledBy, liars []Digest, prover *Digest, tx Tx) Task
 	}}
 }
 
-// final ends a task with an answer and pays who gave it.
-func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpot bool, liars []Digest, prover *Digest, p ScoringPolicy, l ScoringLedger, tx Tx) (TaskDecision, error) {
+// final ends a task with an answer and pays who gave it. With a prover the answer is the referee's, and others are wrong.
+func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpot bool, prover *Digest, p ScoringPolicy, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	s := v.Task.Statement
 	settlement := Settlement{
-		Task: v.Task.ID, By: by, Answer: &answer, Drawn: jackpot, Wrong: liars, Prover: prover, MSPID: tx.Actor.MSPID, At: tx.Time, TxID: tx.ID,
+		Task: v.Task.ID, By: by, Answer: &answer, Drawn: jackpot, Prover: prover, MSPID: tx.Actor.MSPID, At: tx.Time, TxID: tx.ID,
 	}
 	d := TaskDecision{
 		Status: StatusRecorded, Settlement: &settlement, Verdict: &verdict,
@@ -187,6 +216,9 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 	var payments []Payment
 	for _, r := range v.Reveals {
 		if r.Answer != answer {
+			if prover != nil {
+				settlement.Wrong = append(settlement.Wrong, r.Account)
+			}
 			continue
 		}
 		settlement.Right = append(settlement.Right, r.Account)
@@ -221,6 +253,8 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 		return TaskDecision{}, wrongPhase(v, "cannot be challenged")
 	case v.Task.Statement.Model == "":
 		return TaskDecision{}, wrongPhase(v, "is of several models; the inspection decides")
+	case op.Omitted == nil && v.Provisional != nil && v.Provisional.By != 0:
+		return TaskDecision{}, wrongPhase(v, "was ruled upon")
 	case v.Closing == nil || len(v.Reveals) == 0:
 		return TaskDecision{}, wrongPhase(v, "has no answer to challenge")
 	}

@@ -122,15 +122,19 @@ type Reveal struct {
 	TxID    string     `cbor:"6,keyasint"`
 }
 
-// Provisional is an answer that more than two thirds of the revealed stake gave. It becomes final if nobody
-// proves it wrong.
+// Provisional is an answer that more than two thirds of the revealed stake gave, or that the referee found. It becomes
+// final if nobody proves it wrong, or what it rests on incomplete.
 type Provisional struct {
 	Task   Digest     `cbor:"1,keyasint"`
 	Answer TaskAnswer `cbor:"2,keyasint"`
 	Weight Credits    `cbor:"3,keyasint"` // that agrees
 	Of     Credits    `cbor:"4,keyasint"` // revealed
-	At     Millis     `cbor:"5,keyasint"`
-	TxID   string     `cbor:"6,keyasint"`
+	// By is how the referee came to rule, 0: it did not. Drawn and Prover are then the settlement's.
+	By     SettledBy `cbor:"5,keyasint,omitempty"`
+	Drawn  bool      `cbor:"6,keyasint,omitempty"`
+	Prover *Digest   `cbor:"7,keyasint,omitempty"`
+	At     Millis    `cbor:"8,keyasint"`
+	TxID   string    `cbor:"9,keyasint"`
 }
 
 // SettledBy is what made an answer final, or voided a task.

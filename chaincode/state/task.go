@@ -104,6 +104,12 @@ func (r *Repository) ApplyTask(d ledger.TaskDecision) error {
 			return err
 		}
 	}
+	if d.Provisional != nil {
+		// What the referee finds takes the place of what most said.
+		if err := replace(r, wire.ProvisionalKey(d.Provisional.Task), *d.Provisional); err != nil {
+			return err
+		}
+	}
 	if d.Final != nil {
 		f := *d.Final
 		if err := create(r, f, func() (string, error) { return wire.FinalKey(f.Shipment, f.Window, f.Model) }); err != nil {
@@ -115,7 +121,6 @@ func (r *Repository) ApplyTask(d ledger.TaskDecision) error {
 		fact(r, d.Commitment, func(c ledger.Commitment) string { return wire.CommitKey(c.Task, c.Account) }),
 		fact(r, d.Closing, func(c ledger.Closing) string { return wire.ClosingKey(c.Task) }),
 		fact(r, d.Reveal, func(v ledger.Reveal) string { return wire.RevealKey(v.Task, v.Account) }),
-		fact(r, d.Provisional, func(p ledger.Provisional) string { return wire.ProvisionalKey(p.Task) }),
 		fact(r, d.Settlement, func(s ledger.Settlement) string { return wire.SettledKey(s.Task) }),
 		fact(r, d.Inspection, func(i ledger.Inspection) string { return wire.InspectionKey(i.Task) }),
 	)

@@ -342,38 +342,44 @@ func (g *game) settle(opener string) error {
 	if err != nil {
 		return err
 	}
+	op := ledger.TaskOperation{}
+	who := opener
 	if slices.ContainsFunc(view.Reveals, func(r ledger.Reveal) bool { return r.Answer != g.task.Truth.Answer }) {
 		if watcher := g.watcher(); watcher != nil {
-			_, err = g.must(watcher.player.Name, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: g.id}})
-			return err
+			who, op.Challenge = watcher.player.Name, &ledger.ChallengeTask{Task: g.id}
 		}
 	}
-	if len(view.Reveals) < len(view.Closing.Committed) {
-		g.w.Advance(g.w.Policy.RevealFor)
-	}
-	op := ledger.SettleTask{Task: g.id}
-	if answer := most(view); answer != nil {
-		for _, p := range g.all {
-			if p.verdict != nil && p.answer == *answer {
-				op.Verdict = p.verdict
-			}
+	if op.Challenge == nil {
+		if len(view.Reveals) < len(view.Closing.Committed) {
+			g.w.Advance(g.w.Policy.RevealFor)
 		}
+		op.Settle = &ledger.SettleTask{Task: g.id, Verdict: g.verdictOf(most(view))}
 	}
-	a, err := g.try(opener, ledger.TaskOperation{Settle: &op})
-	if err != nil {
+	if _, err = g.must(who, op); err != nil {
 		return err
 	}
-	if view, err = g.w.View(g.id); err != nil {
+	if view, err = g.w.View(g.id); err != nil || view.Phase() != ledger.TaskProvisional {
 		return err
 	}
-	if view.Phase() == ledger.TaskProvisional {
-		g.w.Advance(g.w.Policy.ChallengeFor)
-		a, err = g.try(opener, ledger.TaskOperation{Settle: &op})
-	}
-	if err == nil && a.Status == ledger.StatusRefused && op.Verdict != nil {
-		err = fmt.Errorf("%w: settle: %s: %s", ErrRefused, a.Code, a.Message)
-	}
+	g.w.Advance(g.w.Policy.ChallengeFor)
+	_, err = g.must(opener, ledger.TaskOperation{Settle: &ledger.SettleTask{Task: g.id, Verdict: g.verdictOf(&view.Provisional.Answer)}})
 	return err
+}
+
+// verdictOf is the whole of a verdict that gives an answer, nil if nobody has it.
+func (g *game) verdictOf(answer *ledger.TaskAnswer) *ledger.Verdict {
+	if answer == nil {
+		return nil
+	}
+	if *answer == g.task.Truth.Answer {
+		return &g.task.Truth.Verdict
+	}
+	for _, p := range g.all {
+		if p.verdict != nil && p.answer == *answer {
+			return p.verdict
+		}
+	}
+	return nil
 }
 
 // most is the answer of the most revealed stake, nil if nobody revealed.
