@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/waybill-dev/waybill/analytics/dataset"
@@ -155,17 +156,24 @@ type auditor struct {
 	chunks   map[ledger.Digest]uint64 // the block that stored it
 }
 
-// Verdict audits a verdict. The error says that it could not be audited; what differs is in the report.
-func Verdict(ctx context.Context, source Source, program Program, name Name) (*Report, error) {
+func newAuditor(ctx context.Context, source Source, program Program) (*auditor, error) {
 	a := &auditor{
-		source: source, program: program, name: name, report: &Report{},
+		source: source, program: program, report: &Report{},
 		models: map[ledger.Digest]record[ledger.ModelVersion]{}, datasets: map[string]record[ledger.DatasetSnapshot]{},
 		statuses: map[ledger.Digest]ledger.ModelStatus{}, revoked: map[ledger.Digest]ledger.Revocation{}, chunks: map[ledger.Digest]uint64{},
 	}
 	var err error
-	if a.height, err = source.Height(ctx); err != nil {
+	a.height, err = source.Height(ctx)
+	return a, err
+}
+
+// Verdict audits a verdict. The error says that it could not be audited; what differs is in the report.
+func Verdict(ctx context.Context, source Source, program Program, name Name) (*Report, error) {
+	a, err := newAuditor(ctx, source, program)
+	if err != nil {
 		return nil, err
 	}
+	a.name = name
 	if err = a.find(ctx); err != nil {
 		return nil, err
 	}
@@ -177,6 +185,74 @@ func Verdict(ctx context.Context, source Source, program Program, name Name) (*R
 		return nil, err
 	}
 	return a.report, nil
+}
+
+// Snapshots reads the ledger's recorded snapshots by their names, "id/version", rebuilds them and compares;
+// none named: all of them. The results are the rebuilt snapshots in the order of the report's data sets, nil
+// where one cannot be rebuilt; with histories they hold the journeys to learn from.
+func Snapshots(ctx context.Context, source Source, program Program, histories bool, names ...string) (*Report, []*dataset.Result, error) {
+	a, err := newAuditor(ctx, source, program)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = a.scan(ctx); err != nil {
+		return nil, nil, err
+	}
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(a.datasets))
+	}
+	refs := make([]ledger.DatasetRef, len(names))
+	for i, name := range names {
+		d, ok := a.datasets[name]
+		if !ok {
+			return nil, nil, fmt.Errorf("%w: data set %s is not frozen on this ledger", ledger.ErrUnknown, name)
+		}
+		refs[i] = d.value.Ref()
+	}
+	snapshots, builders, err := a.snapshots("snapshots asked for", refs, histories)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(builders) < len(names) { // what cannot be rebuilt is in the report
+		return a.report, make([]*dataset.Result, len(names)), nil
+	}
+	results, err := a.rebuild(ctx, snapshots, builders, 0, func(Block) error { return nil })
+	return a.report, results, err
+}
+
+// rebuild feeds the ledger's blocks to the builders and compares what they made.
+func (a *auditor) rebuild(ctx context.Context, snapshots []record[ledger.DatasetSnapshot], builders []*dataset.Builder, last uint64, also func(Block) error) ([]*dataset.Result, error) {
+	for _, b := range builders {
+		last = max(last, b.To())
+	}
+	err := a.each(ctx, "rebuilding", 0, min(last, a.height), func(b Block) (bool, error) {
+		if err := also(b); err != nil {
+			return false, err
+		}
+		block := dataset.Block{Number: b.Number, Hash: b.Hash, Transactions: make([]wire.Transaction, len(b.Transactions))}
+		for i := range b.Transactions {
+			block.Transactions[i] = b.Transactions[i].Transaction
+		}
+		for _, builder := range builders {
+			if b.Number < builder.First() {
+				continue
+			}
+			if err := builder.Apply(block); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	results := make([]*dataset.Result, len(builders))
+	for i, b := range builders {
+		if results[i], err = a.snapshot(snapshots[i], b); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
 }
 
 // each reads the blocks from one to before another.
@@ -213,15 +289,7 @@ func (a *auditor) each(ctx context.Context, stage string, from, to uint64, do fu
 
 // find reads the whole ledger for the verdict and what it rests on: a model may have been revoked since.
 func (a *auditor) find(ctx context.Context) error {
-	err := a.each(ctx, "finding", 0, a.height, func(b Block) (bool, error) {
-		for _, tx := range b.Transactions {
-			if err := a.take(b.Number, tx); err != nil {
-				return false, err
-			}
-		}
-		return true, nil
-	})
-	if err != nil {
+	if err := a.scan(ctx); err != nil {
 		return err
 	}
 	if a.verdict == nil {
@@ -229,6 +297,18 @@ func (a *auditor) find(ctx context.Context) error {
 	}
 	a.report.Verdict, a.report.Block = a.verdict.value, a.verdict.block
 	return nil
+}
+
+// scan takes in what the whole ledger says of models.
+func (a *auditor) scan(ctx context.Context) error {
+	return a.each(ctx, "finding", 0, a.height, func(b Block) (bool, error) {
+		for _, tx := range b.Transactions {
+			if err := a.take(b.Number, tx); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
 }
 
 func orAny(model string) string {
@@ -333,7 +413,7 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 	if err := a.signed("verdict", a.verdict.tx, recorded); err != nil {
 		return err
 	}
-	snapshots, builders, err := a.snapshots()
+	snapshots, builders, err := a.training()
 	if err != nil {
 		return err
 	}
@@ -342,39 +422,26 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 		docket = scorer.NewDocketOf(model, feature.DefaultLimits(), recorded.Shipment)
 	}
 	var judged *ledger.Verdict
-	last := a.verdict.block + 1
-	for _, b := range builders {
-		last = max(last, b.To())
-	}
-	err = a.each(ctx, "rebuilding", 0, min(last, a.height), func(b Block) (bool, error) {
-		block := dataset.Block{Number: b.Number, Hash: b.Hash, Transactions: make([]wire.Transaction, len(b.Transactions))}
-		for i, tx := range b.Transactions {
-			block.Transactions[i] = tx.Transaction
+	results, err := a.rebuild(ctx, snapshots, builders, a.verdict.block+1, func(b Block) error {
+		if b.Number > a.verdict.block {
+			return nil
+		}
+		for i := range b.Transactions {
+			tx := b.Transactions[i].Transaction
 			a.report.Readings += readings(recorded, tx.Segments)
-			if docket == nil || b.Number > a.verdict.block {
+			if docket == nil {
 				continue
 			}
-			for _, v := range docket.Apply(b.Number, tx.Transaction) {
+			for _, v := range docket.Apply(b.Number, tx) {
 				if v.Window == recorded.Window && judged == nil {
 					judged = &v
 				}
 			}
 		}
-		for _, builder := range builders {
-			if err := builder.Apply(block); err != nil {
-				return false, err
-			}
-		}
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		return err
-	}
-	results := make([]*dataset.Result, len(builders))
-	for i, b := range builders {
-		if results[i], err = a.snapshot(snapshots[i], b); err != nil {
-			return err
-		}
 	}
 	if a.report.Model != nil {
 		if err := a.retrain(ctx, results); err != nil {
@@ -404,8 +471,8 @@ func readings(v ledger.Verdict, segments []wire.RecordedSegment) (n uint64) {
 	return n
 }
 
-// snapshots makes a builder for each snapshot that the model was fitted to.
-func (a *auditor) snapshots() ([]record[ledger.DatasetSnapshot], []*dataset.Builder, error) {
+// training makes a builder for each snapshot that the model was fitted to.
+func (a *auditor) training() ([]record[ledger.DatasetSnapshot], []*dataset.Builder, error) {
 	if a.report.Model == nil {
 		return nil, nil, nil
 	}
@@ -417,9 +484,14 @@ func (a *auditor) snapshots() ([]record[ledger.DatasetSnapshot], []*dataset.Buil
 	if err := a.signed(subject, m.tx, m.value); err != nil {
 		return nil, nil, err
 	}
+	return a.snapshots(subject, m.value.Training, true)
+}
+
+// snapshots makes a builder for each snapshot that a subject names, unless there is none to make.
+func (a *auditor) snapshots(subject string, refs []ledger.DatasetRef, histories bool) ([]record[ledger.DatasetSnapshot], []*dataset.Builder, error) {
 	var snapshots []record[ledger.DatasetSnapshot]
 	var builders []*dataset.Builder
-	for _, ref := range m.value.Training {
+	for _, ref := range refs {
 		d, ok := a.datasets[nameOf(ref.ID, ref.Version)]
 		if !ok {
 			a.differs(subject, "training", Recomputed, nameOf(ref.ID, ref.Version), "no such snapshot is on the ledger")
@@ -440,7 +512,7 @@ func (a *auditor) snapshots() ([]record[ledger.DatasetSnapshot], []*dataset.Buil
 		}
 		var b *dataset.Builder
 		if err == nil {
-			b, err = dataset.NewBuilder(of, true)
+			b, err = dataset.NewBuilder(of, histories)
 		}
 		if err != nil {
 			a.differs(name, "range", Recomputed, fmt.Sprintf("blocks %d to before %d, query %q", d.value.From, d.value.To, d.value.Query), err.Error())
