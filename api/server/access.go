@@ -35,6 +35,9 @@ func rules() map[string]rule {
 	record := []ledger.Role{ledger.RoleRecorder}
 	push := []ledger.Role{ledger.RoleGateway}
 	register := []ledger.Role{ledger.RoleRegistrar}
+	hold := []ledger.Role{ledger.RoleHolder}
+	model := []ledger.Role{ledger.RoleModeller}
+	steward := []ledger.Role{ledger.RoleSteward}
 	return map[string]rule{
 		waybillv1.CaptureService_CaptureEvents_FullMethodName: {writes, record},
 		waybillv1.CaptureService_StreamEvents_FullMethodName:  {pushes, record},
@@ -73,6 +76,26 @@ func rules() map[string]rule {
 
 		waybillv1.MasterDataService_RegisterMasterData_FullMethodName: {writes, register},
 		waybillv1.MasterDataService_ListMasterData_FullMethodName:     {asks, readers},
+
+		waybillv1.CreditService_Transact_FullMethodName:           {writes, hold},
+		waybillv1.CreditService_GovernCredits_FullMethodName:      {writes, steward},
+		waybillv1.CreditService_GetCreditAccount_FullMethodName:   {asks, readers},
+		waybillv1.CreditService_ListCreditAccounts_FullMethodName: {asks, readers},
+		waybillv1.CreditService_ListNotes_FullMethodName:          {asks, readers},
+		waybillv1.CreditService_ListReceipts_FullMethodName:       {asks, readers},
+		waybillv1.CreditService_GetCreditSums_FullMethodName:      {asks, readers},
+
+		waybillv1.ModelService_StoreChunks_FullMethodName:      {writes, model},
+		waybillv1.ModelService_SnapshotDatasets_FullMethodName: {writes, model},
+		waybillv1.ModelService_SubmitModels_FullMethodName:     {writes, model},
+		waybillv1.ModelService_EvaluateModels_FullMethodName:   {writes, model},
+		waybillv1.ModelService_GovernModels_FullMethodName:     {writes, steward},
+		waybillv1.ModelService_ListDatasets_FullMethodName:     {asks, readers},
+		waybillv1.ModelService_ListModels_FullMethodName:       {asks, readers},
+		waybillv1.ModelService_GetModel_FullMethodName:         {asks, readers},
+		waybillv1.ModelService_GetArtefact_FullMethodName:      {answers, readers},
+		waybillv1.ModelService_ListAliases_FullMethodName:      {asks, readers},
+		waybillv1.ModelService_GetModelPolicy_FullMethodName:   {asks, readers},
 
 		waybillv1.AdminService_GetStatus_FullMethodName: {asks, readers},
 

@@ -70,8 +70,16 @@ func TestOnlyTheRightRoleMayWrite(t *testing.T) {
 
 		"/waybill.v1.MasterDataService/RegisterMasterData": ledger.RoleRegistrar,
 		"/waybill.v1.FindingService/ReviewFindings":        ledger.RoleRecorder,
+
+		"/waybill.v1.CreditService/Transact":        ledger.RoleHolder,
+		"/waybill.v1.CreditService/GovernCredits":   ledger.RoleSteward,
+		"/waybill.v1.ModelService/StoreChunks":      ledger.RoleModeller,
+		"/waybill.v1.ModelService/SnapshotDatasets": ledger.RoleModeller,
+		"/waybill.v1.ModelService/SubmitModels":     ledger.RoleModeller,
+		"/waybill.v1.ModelService/EvaluateModels":   ledger.RoleModeller,
+		"/waybill.v1.ModelService/GovernModels":     ledger.RoleSteward,
 	}
-	all := []ledger.Role{ledger.RoleRecorder, ledger.RoleGateway, ledger.RoleScorer, ledger.RoleRegistrar, ledger.RoleReader, ""}
+	all := []ledger.Role{ledger.RoleRecorder, ledger.RoleGateway, ledger.RoleScorer, ledger.RoleRegistrar, ledger.RoleReader, ledger.RoleHolder, ledger.RoleModeller, ledger.RoleSteward, ""}
 	for _, role := range all {
 		var conn *grpc.ClientConn
 		if role == "" {

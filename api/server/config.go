@@ -65,6 +65,12 @@ type Config struct {
 	MasterData report.MasterData
 	// Prover gives proofs; api/anchor implements it. Nil, and there are none.
 	Prover Prover
+	// Governor and Books serve credits and models; nil, and there are none.
+	Governor Governor
+	Books    Books
+	// CreditKey is the binding of the key that signs this service's transactions (ledger.CreditBinding): its
+	// account is the organisation's.
+	CreditKey ledger.Digest
 	// Height asks for the number of blocks on the ledger; nil if that is not known.
 	Height func(context.Context) (uint64, error)
 	About  About

@@ -45,6 +45,12 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.Governor == nil {
+		cfg.Governor = ungoverned{}
+	}
+	if cfg.Books == nil {
+		cfg.Books = ungoverned{}
+	}
 	limits := cfg.Limits.withDefaults()
 	s := &Server{
 		cfg: cfg, limits: limits, log: cfg.Logger, certificates: cfg.TLS, rules: rules(), metrics: newMetrics(cfg.Metrics),
@@ -74,6 +80,8 @@ func New(cfg Config) (*Server, error) {
 	waybillv1.RegisterPolicyServiceServer(s.grpc, &policyService{Server: s})
 	waybillv1.RegisterFindingServiceServer(s.grpc, &findingService{Server: s})
 	waybillv1.RegisterMasterDataServiceServer(s.grpc, &masterDataService{Server: s})
+	waybillv1.RegisterCreditServiceServer(s.grpc, &creditService{Server: s})
+	waybillv1.RegisterModelServiceServer(s.grpc, &modelService{Server: s})
 	waybillv1.RegisterAdminServiceServer(s.grpc, &adminService{Server: s})
 	waybillv1.RegisterReportServiceServer(s.grpc, &reportService{Server: s})
 	healthpb.RegisterHealthServer(s.grpc, s.health)

@@ -325,8 +325,13 @@ func (s *service) openAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	creditKey, err := creditKeyOf(s.profile, s.identity)
+	if err != nil {
+		return err
+	}
 	if s.api, err = server.New(server.Config{
 		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height, Prover: s.anchor, Reports: s.store.Reports(), MasterData: s.store.Reports(),
+		Governor: s.submit, Books: s.store, CreditKey: creditKey,
 		About: server.About{
 			Version: version(), Organisation: s.profile.Organisation, MSPID: s.profile.MSPID,
 			Network: s.profile.Name, Channel: s.profile.Channel, Chaincode: s.profile.Chaincode,
@@ -476,6 +481,8 @@ func (s *service) tellHealth(works map[string]bool) {
 
 		waybillv1.FindingService_ServiceDesc.ServiceName:    reading,
 		waybillv1.MasterDataService_ServiceDesc.ServiceName: works[partLedger],
+		waybillv1.CreditService_ServiceDesc.ServiceName:     works[partLedger],
+		waybillv1.ModelService_ServiceDesc.ServiceName:      works[partLedger],
 		waybillv1.AdminService_ServiceDesc.ServiceName:      true,
 	} {
 		s.api.SetServing(service, serving)
