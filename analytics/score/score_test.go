@@ -596,7 +596,7 @@ func TestAnEventDeclaredInErrorIsTakenBack(t *testing.T) {
 	if v := verdictOn(t, model(t), mistaken, true); !slices.Contains(codes(v, 1), CodeDiverted) {
 		t.Fatalf("%+v", v.Reasons)
 	}
-	righted := append(mistaken, feature.Input{Kind: feature.KindWithdrawn, Event: hash(3)}, feature.Input{Kind: feature.KindReopened, Event: hash(3)},
+	righted := append(slices.Clone(mistaken), feature.Input{Kind: feature.KindWithdrawn, Event: hash(3)}, feature.Input{Kind: feature.KindReopened, Event: hash(3)},
 		feature.Input{Kind: feature.KindReceived, At: start + 10*hour, Event: hash(4), Places: []string{home}}, feature.Input{Kind: feature.KindEnded, At: start + 10*hour, Event: hash(4)})
 	if v := verdictOn(t, model(t), righted, true); v.Level != ledger.Clear {
 		t.Errorf("%+v", v.Reasons)

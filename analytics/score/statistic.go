@@ -143,8 +143,8 @@ func (e *Engine) statisticCauses(j *judgement) []cause {
 		s := j.signals[at]
 		c := e.statistic(s)
 		own := c.severity
-		clear, known := t.Clear(e.model.p.Alpha, name)
-		alone := known && s.Ratio > clear
+		most, known := t.Clear(e.model.p.Alpha, name)
+		alone := known && s.Ratio > most
 		switch {
 		case j.result.P <= e.model.p.Alpha && part.Index == j.result.Component:
 			c.detail += " " + e.compared(j)
@@ -157,7 +157,7 @@ func (e *Engine) statisticCauses(j *judgement) []cause {
 			continue
 		}
 		if alone {
-			c.counter = usual(s, clear)
+			c.counter = usual(s, most)
 		}
 		causes = append(causes, c)
 	}
@@ -277,14 +277,14 @@ func (e *Engine) statistic(s told) cause {
 }
 
 // usual is the largest value of a statistic that would have been clear, in words.
-func usual(s told, clear int64) string {
+func usual(s told, most int64) string {
 	switch s.Code {
 	case journey.WindowEnergy, journey.Discord, journey.WindowResidual, journey.ReferenceDistance:
 		// The ratio is a straight line of the value's size: through its own point and, at one, the limit.
 		size := max(s.Value, -s.Value)
 		if s.Ratio != Million && size < 1<<40 && s.Limit < 1<<40 {
 			allowed := float64(size-s.Limit) / float64(s.Ratio-Million)
-			bound := float64(s.Limit) + float64(allowed*float64(clear-Million))
+			bound := float64(s.Limit) + float64(allowed*float64(most-Million))
 			if bound > 0 {
 				return fmt.Sprintf("Up to %s would have been usual.", degrees(clipped(int64(bound))))
 			}
@@ -292,14 +292,14 @@ func usual(s told, clear int64) string {
 	case sequence.CodeDwellLong, sequence.CodeDwellShort:
 		// The ratio counts in logarithms: ln(1 + minutes) lies so many spreads from its centre, and the
 		// limit one.
-		return fmt.Sprintf("%s of what lies between the usual time and the bound of %s would have been usual.", percent(clear, Million), span(s.Limit))
+		return fmt.Sprintf("%s of what lies between the usual time and the bound of %s would have been usual.", percent(most, Million), span(s.Limit))
 	case sequence.CodeTransition:
 		return "A step that accepted shipments of the lane took would have cleared it."
 	case sequence.CodeRoute:
 		return "A place where accepted shipments of the lane were would have cleared it."
 	default:
 	}
-	return fmt.Sprintf("Up to %s of it would have been usual.", percent(clear, max(1, s.Ratio)))
+	return fmt.Sprintf("Up to %s of it would have been usual.", percent(most, max(1, s.Ratio)))
 }
 
 // amount writes thousandths of a quantity's unit.

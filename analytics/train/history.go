@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -132,12 +133,14 @@ func told(j *simulate.Journey) (History, error) {
 			}
 			tx.Events = []wire.RecordedEvent{{Hash: in.Hash, Context: a.Event.Context, Body: a.Event.Body}}
 		case a.Segment != nil:
-			s := a.Segment.Readings
-			tx.Segments = []wire.RecordedSegment{{Segment: s, Digest: ledger.Digest{1, byte(s.Seq), byte(s.Seq >> 8)}}}
+			// Not a recorded segment's digest, but another for each, as engines want it.
+			s, digest := a.Segment.Readings, ledger.Digest{1}
+			binary.BigEndian.PutUint64(digest[1:], s.Seq)
+			tx.Segments = []wire.RecordedSegment{{Segment: s, Digest: digest}}
 		default:
 			continue
 		}
-		c.Apply(uint64(i+1), tx) //nolint:gosec // an index
+		c.Apply(uint64(i+1), tx)
 	}
 	for _, h := range c.Histories(ledger.Quarantine + 1) {
 		if h.Shipment == j.Truth.Shipment {

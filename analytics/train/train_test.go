@@ -164,8 +164,14 @@ func TestATenthOfPoisonedHistoriesIsSurvived(t *testing.T) {
 	for name, plants := range map[string][]simulate.Plant{
 		"one fault": {excursion},
 		"many faults": {
-			excursion, {Fault: simulate.FaultFreeze, Size: 4}, {Fault: simulate.FaultDrift, Size: 8}, {Fault: simulate.FaultLevelStep, Size: 2},
-			{Fault: simulate.FaultDefrost, Size: 4}, {Fault: simulate.FaultStuck, Size: 4}, {Fault: simulate.FaultUnitSlip, Size: 3}, {Fault: simulate.FaultDwell, Size: 15},
+			excursion,
+			{Fault: simulate.FaultFreeze, Size: 4},
+			{Fault: simulate.FaultDrift, Size: 8},
+			{Fault: simulate.FaultLevelStep, Size: 2},
+			{Fault: simulate.FaultDefrost, Size: 4},
+			{Fault: simulate.FaultStuck, Size: 4},
+			{Fault: simulate.FaultUnitSlip, Size: 3},
+			{Fault: simulate.FaultDwell, Size: 15},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,7 @@ func (a *app) discover(cmd *cobra.Command, rate float64, method string, filter *
 	if err != nil {
 		return err
 	}
-	if _, err := calibrate.NewStream(calibrate.Method(method), alpha); err != nil {
+	if _, err = calibrate.NewStream(calibrate.Method(method), alpha); err != nil {
 		return usage("--fdr-method: there is no method %q; lond, lord++, saffron or e-lord", method)
 	}
 	shipment := filter.GetShipment()
@@ -235,8 +235,9 @@ func laneRows(ctx context.Context, api waybillv1.VerdictServiceClient, params fl
 			keys = append(keys, key{fleet.Supplier, from})
 		}
 		for _, k := range keys {
-			if _, _, err := f.Verdict(k.kind, k.name, v.GetShipment(), ledger.MillisOf(v.GetTo().AsTime()), p, int(n)); err != nil {
-				return fmt.Errorf("the verdict on %s: %w", v.GetShipment(), err)
+			_, _, failed := f.Verdict(k.kind, k.name, v.GetShipment(), ledger.MillisOf(v.GetTo().AsTime()), p, int(n))
+			if failed != nil {
+				return fmt.Errorf("the verdict on %s: %w", v.GetShipment(), failed)
 			}
 			if !known[k] {
 				if len(known) >= params.Keys {
