@@ -1,9 +1,11 @@
 package proof_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -377,6 +379,52 @@ func encodedAnyway(t fatal, p proof.Proof) []byte {
 		return nil
 	}
 	return file
+}
+
+func TestAViewSaysWhatItsProofSays(t *testing.T) {
+	c := three(t)
+	store, l := grown(t, 1000, 0)
+	p := included(t, c.sign(t, rootAt(l, t), "CarrierMSP", "RetailerMSP"), store, 617)
+	view, err := proof.NewView(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := json.Marshal(view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spaced bytes.Buffer
+	if err := json.Indent(&spaced, good, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range [][]byte{good, spaced.Bytes(), append(slices.Clone(good), '\n')} {
+		got, err := proof.DecodeView(same)
+		if err != nil || !bytes.Equal(encoded(t, got), encoded(t, p)) {
+			t.Fatalf("%s: %v", same, err)
+		}
+	}
+	refused := func(what string, forged []byte) {
+		t.Helper()
+		got, err := proof.DecodeView(forged)
+		if err == nil {
+			_, err = c.roots.Verify(got)
+		}
+		if !errors.Is(err, proof.ErrContent) && !errors.Is(err, proof.ErrMalformed) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for i := range good {
+		forged := slices.Clone(good)
+		forged[i]++
+		refused(fmt.Sprintf("byte %d", i), forged)
+	}
+	refused("a member twice", bytes.Replace(good, []byte(`"facts":`), []byte(`"facts":[],"facts":`), 1))
+	refused("a member more", bytes.Replace(good, []byte(`{`), []byte(`{"by":"x",`), 1))
+	refused("a member in capitals", bytes.Replace(good, []byte(`"proof"`), []byte(`"PROOF"`), 1))
+	refused("a second view", append(slices.Clone(good), good...))
+	refused("a part", good[:len(good)-1])
+	refused("no proof", []byte(`{"kind":"inclusion"}`))
+	refused("no JSON", []byte(`{`))
 }
 
 func TestOnlyAMajorityOfTheGivenOrganisationsCounts(t *testing.T) {

@@ -1,14 +1,19 @@
 package proof
 
 import (
+	"bytes"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
 // View is a proof for people and for programs that read JSON. File is the proof itself; what stands
-// beside it is its content and is not what is verified.
+// beside it is its content, and DecodeView refuses a view where it is anything else.
 type View struct {
 	File   []byte     `json:"proof"`
 	Kind   string     `json:"kind"`
@@ -67,6 +72,45 @@ func NewView(p Proof) (View, error) {
 		v.Hashes = append(v.Hashes, hex.EncodeToString(h[:]))
 	}
 	return v, nil
+}
+
+// DecodeView reads a view from JSON and gives the proof in it, once all that stands beside the proof is
+// what the proof says: a reader of the view must not be told otherwise than a reader of the proof. Spaces
+// and escapes may differ, a member more, twice or in another place may not. It verifies nothing else.
+func DecodeView(data []byte) (Proof, error) {
+	var given View
+	if err := json.Unmarshal(data, &given); err != nil || len(given.File) == 0 {
+		return Proof{}, errors.Join(fmt.Errorf("%w: JSON without the member proof", ErrMalformed), err)
+	}
+	p, err := Decode(given.File)
+	if err != nil {
+		return Proof{}, err
+	}
+	view, err := NewView(p)
+	if err != nil {
+		return Proof{}, err
+	}
+	want, err := json.Marshal(view)
+	if err != nil {
+		return Proof{}, err
+	}
+	// Tokens, not values: decoding into a value keeps the last of two members of one name.
+	a, b := json.NewDecoder(bytes.NewReader(data)), json.NewDecoder(bytes.NewReader(want))
+	a.UseNumber()
+	b.UseNumber()
+	for {
+		said, end := a.Token()
+		proven, err := b.Token()
+		if said != proven {
+			return Proof{}, fmt.Errorf("%w: the JSON beside the proof says other than the proof", ErrContent)
+		}
+		if end != nil || err != nil {
+			if errors.Is(end, io.EOF) && errors.Is(err, io.EOF) {
+				return p, nil
+			}
+			return Proof{}, errors.Join(ErrMalformed, end, err)
+		}
+	}
 }
 
 // ViewRoot gives the view of a root.

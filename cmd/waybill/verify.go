@@ -47,11 +47,7 @@ Exit code 0 means that everything printed is proven; 1, with a code WB_PROOF_…
 		if err != nil {
 			return err
 		}
-		file, err := readProof(args[0], cmd.InOrStdin())
-		if err != nil {
-			return err
-		}
-		p, err := proof.Decode(file)
+		p, err := readProof(args[0], cmd.InOrStdin())
 		if err != nil {
 			return err
 		}
