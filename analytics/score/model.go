@@ -387,7 +387,7 @@ func BaseParameters(id string) Parameters {
 	p.Other.SpreadFloor = 500 // half a percent of humidity, half a g, half a lux
 	for i := range p.Alarms {
 		for _, l := range p.Alarms[i].Levels {
-			p.Severities = append(p.Severities, Severity{l.Code, 900_000})
+			p.Severities = append(p.Severities, Severity{l.Code, 350_000})
 		}
 	}
 	slices.SortFunc(p.Severities, func(a, b Severity) int { return cmp.Compare(a.Code, b.Code) })

@@ -222,7 +222,8 @@ func (e *Engine) used(u coldchain.Use, p *ledger.Policy) (cause, bool) {
 	return c, true
 }
 
-// alarmed grades an alarm of the model's, which counts like a rule.
+// alarmed grades an alarm of the model's. It asks for an inspection however long it is: what the goods bear is the
+// policy's to say.
 func (e *Engine) alarmed(u coldchain.AlarmUse) (cause, bool) {
 	own, ok := e.model.p.severity(u.Level.Code)
 	c := cause{code: u.Level.Code, from: u.From, to: u.To, count: u.Readings, exceeded: u.Exceeded}
@@ -236,7 +237,7 @@ func (e *Engine) alarmed(u coldchain.AlarmUse) (cause, bool) {
 	}
 	c.detail = fmt.Sprintf("%s %s for %s %s, furthest %s; an alarm of this kind is %s.", side, degrees(u.Level.At), span(u.Used), kind, degrees(u.Worst), span(int64(u.Level.For)))
 	if u.Exceeded {
-		c.severity = graded(own, u.Used, int64(u.Level.For))
+		c.severity = own
 		c.counter = fmt.Sprintf("Back %s %s %s earlier would have raised no alarm.", back, degrees(u.Level.At), span(max(60_000, u.Used-int64(u.Level.For))))
 	} else {
 		c.severity = e.model.p.Within * min(Million, share(u.Used, int64(u.Level.For))) / Million

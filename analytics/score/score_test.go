@@ -584,6 +584,21 @@ func TestWhatWouldHaveClearedABrokenRuleWouldHave(t *testing.T) {
 	}
 }
 
+func TestAnAlarmThatThePolicyAllowsAsksForAnInspection(t *testing.T) {
+	p := policy()
+	p.ExcursionFor, p.MKTMax, p.MKTOver = 48*hour, 0, 0
+	values := append(flat(120, 5_000), flat(21*60, 11_000)...)
+	v := verdictOn(t, model(t), []feature.Input{{Kind: feature.KindPolicy, Policy: p}, measured(device, 0, start, values...)}, false)
+	if v.Level == ledger.Quarantine || !slices.Contains(codes(v, 100_000), "who_heat_10") {
+		t.Errorf("%s: %+v", v.Level, v.Reasons)
+	}
+	for _, r := range v.Reasons {
+		if r.Code == "who_heat_10" && (r.Count == 0 || !strings.Contains(r.Counterfactual, "Back below 10.0 °C")) {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestAnEventDeclaredInErrorIsTakenBack(t *testing.T) {
 	const home, far = "https://id.gs1.org/414/9520003000018", "https://id.gs1.org/414/9520003000999"
 	base := []feature.Input{
