@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -128,7 +126,7 @@ is proven as the recorder's.`,
 			Use: "finding CODE EVENT [ITEM]", Short: "Prove that a finding is recorded", Args: cobra.RangeArgs(2, 3),
 			Long: `Prove that a finding is recorded, as it was last changed. It is named as in ` + "`waybill findings show`" + `: by its rule,
 the hash of its event and, unless it is on the event alone, its item, lot or place.`,
-			Example: "  waybill prove finding commissioned_twice 5f2b…c1 https://id.gs1.org/01/09521321000012/21/1001",
+			Example: "  waybill prove finding commissioned_twice 5f2b…c1 https://id.gs1.org/01/09521321000018/21/1001",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				code, event, item, err := findingName(args)
 				if err != nil {
@@ -280,12 +278,12 @@ func readLines(r io.Reader, limit int) ([]string, error) {
 	return lines, scan.Err()
 }
 
-// readProof reads a proof's file, or its JSON view.
-func readProof(name string, in io.Reader) ([]byte, error) {
+// readProof reads a proof from its file, or from its JSON view.
+func readProof(name string, in io.Reader) (proof.Proof, error) {
 	if name != "-" {
 		f, err := os.Open(name) //nolint:gosec // the user names it
 		if err != nil {
-			return nil, fail(exitRefused, codeFile, "", "%s", err)
+			return proof.Proof{}, fail(exitRefused, codeFile, "", "%s", err)
 		}
 		defer f.Close() //nolint:errcheck // only read
 		in = f
@@ -293,19 +291,13 @@ func readProof(name string, in io.Reader) ([]byte, error) {
 	const most = 2 * proof.MaxBytes // JSON spells bytes longer
 	raw, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {
-		return nil, fail(exitRefused, codeFile, "", "%s", err)
+		return proof.Proof{}, fail(exitRefused, codeFile, "", "%s", err)
 	}
 	if len(raw) > most {
-		return nil, fmt.Errorf("%w: more than %d bytes", proof.ErrMalformed, most)
+		return proof.Proof{}, fmt.Errorf("%w: more than %d bytes", proof.ErrMalformed, most)
 	}
 	if len(raw) > 0 && raw[0] == '{' {
-		var view struct {
-			File []byte `json:"proof"`
-		}
-		if err := json.Unmarshal(raw, &view); err != nil || len(view.File) == 0 {
-			return nil, errors.Join(fmt.Errorf("%w: JSON without the member proof", proof.ErrMalformed), err)
-		}
-		return view.File, nil
+		return proof.DecodeView(raw)
 	}
-	return raw, nil
+	return proof.Decode(raw)
 }

@@ -29,7 +29,7 @@ that says so. LOT is an LGTIN as an EPC URN, a GS1 Digital Link, or (01)GTIN(10)
 
 The whole evidence, each edge with its events, is in --json; --svg draws it. An answer that is not whole
 says by what it was cut, and the exit code is 1.`,
-		Example: `  waybill recall "(01)09521321000012(10)LOT-77"
+		Example: `  waybill recall "(01)09521321000018(10)LOT-77"
   waybill recall urn:epc:class:lgtin:9521321.000001.LOT-77 --svg recall.svg
   waybill recall urn:epc:id:sscc:9521321.0000000001 --json | jq -r '.nodes[] | select(.custody.status == "sold") | .id'`,
 		Args: cobra.ExactArgs(1),

@@ -67,7 +67,7 @@ func tracedID(arg string) (string, error) {
 	}
 	lot, err := report.LotOf(arg)
 	if err != nil {
-		return "", usage("%q is no lot such as (01)09521321000018(10)L-77", arg)
+		return "", usage("%q is no lot such as (01)09521321000018(10)L-77: %s", arg, strings.TrimPrefix(err.Error(), report.ErrArgument.Error()+": "))
 	}
 	return lot, nil
 }
@@ -88,7 +88,7 @@ EPC is an item, a container or a lot: an EPC URN, a GS1 Digital Link, or (01)GTI
 Each line names the event that says so. An answer that is not whole says by what it was cut, and the exit
 code is 1.`,
 		Example: `  waybill trace urn:epc:id:sgtin:9521321.000001.1001 --up
-  waybill trace "(01)09521321000012(10)LOT-77" --down --svg lot.svg
+  waybill trace "(01)09521321000018(10)LOT-77" --down --svg lot.svg
   waybill trace urn:epc:id:sscc:9521321.0000000001 --where --at 2026-03-01T12:00:00Z`,
 		Args: cobra.ExactArgs(1),
 	}

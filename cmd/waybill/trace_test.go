@@ -140,6 +140,7 @@ func TestTracesAndRecallsAreShownAsTheTranscriptSays(t *testing.T) {
 		{"trace", cannedThing, "--up", "--depth", "0"},
 		{"recall", "(01)09521321000025(10)RAW"},
 		{"recall", "(01)09521321000025"},
+		{"recall", "(01)09521321000026(10)RAW"},
 		{"recall", cannedLot},
 		{"recall", cannedRaw, "--quiet", "--svg", "PICTURE"},
 	} {
