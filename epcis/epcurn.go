@@ -193,7 +193,7 @@ func (p CompanyPrefixes) URN(s string) (string, error) {
 // DigitalLink gives the canonical Digital Link of an EPC URN; other URIs stay as they
 // are. It fits WriteOptions.Identifier; the error is always nil.
 func DigitalLink(s string) (string, error) {
-	if !hasPrefix(s, "urn:epc:") {
+	if !hasScheme(s, "urn:epc:") {
 		return s, nil
 	}
 	id, err := ParseIdentifier(s)

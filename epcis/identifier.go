@@ -123,23 +123,33 @@ func checkDigit(key []byte) byte {
 // when s is no well-formed GS1 identifier.
 func appendCanonical(b []byte, s string) ([]byte, IdentifierKind, bool) {
 	switch {
-	case hasPrefix(s, "urn:epc:"):
+	case hasScheme(s, "urn:epc:"):
 		return appendURN(b, s[len("urn:epc:"):])
-	case hasPrefix(s, "https://"):
+	case hasScheme(s, "https://"):
 		return appendLink(b, s[len("https://"):])
-	case hasPrefix(s, "http://"):
+	case hasScheme(s, "http://"):
 		return appendLink(b, s[len("http://"):])
 	}
 	return b, KindOther, false
 }
 
+// hasScheme tells whether s begins with p, in small or capital letters: a scheme and the namespace of a URN
+// are the same in either (RFC 3986, section 6.2.2.1; RFC 8141, section 3.1). QR codes hold capitals shorter.
+func hasScheme(s, p string) bool {
+	return hasPrefix(s, p) || len(s) >= len(p) && strings.EqualFold(s[:len(p)], p)
+}
+
 // gs1Scheme tells whether s is an EPC URN of a scheme with GS1 keys.
 func gs1Scheme(s string) (string, bool) {
-	for _, form := range []string{"urn:epc:id:", "urn:epc:class:", "urn:epc:idpat:"} {
-		if !hasPrefix(s, form) {
+	if !hasScheme(s, "urn:epc:") {
+		return "", false
+	}
+	s = s[len("urn:epc:"):]
+	for _, form := range []string{"id:", "class:", "idpat:"} {
+		rest, ok := strings.CutPrefix(s, form)
+		if !ok {
 			continue
 		}
-		rest := s[len(form):]
 		scheme, _, _ := strings.Cut(rest, ":")
 		switch IdentifierKind(scheme) {
 		case KindSGTIN, KindLGTIN, KindUPUI, KindITIP, KindSSCC, KindSGLN, KindPGLN, KindGRAI, KindGIAI,

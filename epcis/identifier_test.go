@@ -45,6 +45,10 @@ func TestIdentifiersHaveOneCanonicalForm(t *testing.T) {
 		{"https://id.gs1.org/01/0401234512345", "https://id.gs1.org/01/00401234512345", epcis.KindGTIN, true},
 		{"https://id.gs1.org/01/040123451234", "https://id.gs1.org/01/00040123451234", epcis.KindGTIN, true},
 		{"https://id.gs1.org/01/04012345123", "https://id.gs1.org/01/04012345123", epcis.KindOther, false},
+		{"HTTPS://ID.GS1.ORG/01/04012345111118/21/9876", "https://id.gs1.org/01/04012345111118/21/9876", epcis.KindSGTIN, false},
+		{"Http://example.com/00/140123452345678902", "https://id.gs1.org/00/140123452345678902", epcis.KindSSCC, false},
+		{"URN:EPC:id:sgtin:4012345.011111.9876", "https://id.gs1.org/01/04012345111118/21/9876", epcis.KindSGTIN, false},
+		{"URN:EPC:ID:SGTIN:4012345.011111.9876", "URN:EPC:ID:SGTIN:4012345.011111.9876", epcis.KindOther, false},
 		{"urn:epc:id:gid:1.2.3", "urn:epc:id:gid:1.2.3", epcis.KindOther, false},
 		{"urn:uuid:374d95fc-9457-4a51-bd6a-0bba133845a8", "urn:uuid:374d95fc-9457-4a51-bd6a-0bba133845a8", epcis.KindOther, false},
 	}
