@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
@@ -194,8 +195,11 @@ func FoodSheet(q FoodQuery, asOf AsOf) *Sheet {
 }
 
 // FoodTraceability writes the food traceability spreadsheet. Its memory does not grow with the number
-// of rows. ErrTooLarge, or the source's error.
+// of rows. ErrTooLarge, ErrArgument for a query that no time fits, or the source's error.
 func FoodTraceability(ctx context.Context, source Source, master MasterData, q FoodQuery, sink Sink, progress Progress) error {
+	if !q.From.IsZero() && !q.Until.IsZero() && !q.From.Before(q.Until) {
+		return fmt.Errorf("%w: no time lies at or after %s and before %s", ErrArgument, q.From.Format(time.RFC3339), q.Until.Format(time.RFC3339))
+	}
 	asOf, err := source.AsOf(ctx)
 	if err != nil {
 		return err

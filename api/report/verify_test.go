@@ -105,6 +105,12 @@ func TestWhatIsNoProductIsRefused(t *testing.T) {
 			t.Errorf("lot %q: %v", lot, err)
 		}
 	}
+	noon := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for _, q := range []report.FoodQuery{{From: noon, Until: noon}, {From: noon.Add(time.Hour), Until: noon}} {
+		if err := report.FoodTraceability(t.Context(), l, nil, q, (&reporttest.Table{}).Sink, nil); !errors.Is(err, report.ErrArgument) {
+			t.Errorf("%v: %v", q, err)
+		}
+	}
 	if _, err := report.ParseZone("Mars/Base"); !errors.Is(err, report.ErrArgument) {
 		t.Error(err)
 	}
