@@ -278,7 +278,7 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 	if got := get(ctx, t, contract(t, n, "carrier", "dashboard"), "item"); got != "at the producer" {
 		t.Errorf("the carrier reads %q", got)
 	}
-	for name, want := range map[string]string{"company": "recorder", "service": "recorder,gateway,scorer,registrar,anchor", "admin": ""} {
+	for name, want := range map[string]string{"company": "recorder", "service": "recorder,gateway,scorer,registrar,anchor,holder,modeller,steward", "admin": ""} {
 		roles, err := contract(t, n, "retailer", name).EvaluateWithContext(ctx, "Roles")
 		if err != nil || string(roles) != want {
 			t.Errorf("roles of %s: %q, %v; want %q", name, roles, err, want)

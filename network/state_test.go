@@ -2,6 +2,7 @@ package network
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -202,6 +203,7 @@ func TestNodesListenOnLoopbackOnlyWithTLS(t *testing.T) {
 func TestChannelIsConfiguredAsTheTopologySays(t *testing.T) {
 	for _, name := range TopologyNames() {
 		topology := loaded(t, name)
+		topology.Endorsement = EndorsementAny
 		ports, err := choosePorts(topology)
 		if err != nil {
 			t.Fatal(err)
@@ -228,6 +230,15 @@ func TestChannelIsConfiguredAsTheTopologySays(t *testing.T) {
 				t.Errorf("%s: %s lacks capability %s", name, section, version)
 			}
 		}
+		anchors := map[string]int{}
+		for _, member := range get("Application", "Organizations").([]any) {
+			of := member.(map[string]any)
+			peers, _ := of["AnchorPeers"].([]any)
+			anchors[of["ID"].(string)] = len(peers)
+		}
+		if want := map[string]int{"ProducerMSP": 1, "CarrierMSP": 1, "RetailerMSP": 1, "AssessorMSP": 0}; !maps.Equal(anchors, want) {
+			t.Errorf("%s: the members have the anchor peers %v, want %v", name, anchors, want)
+		}
 		if get("Capabilities", "V3_0") != true {
 			t.Errorf("%s: the channel lacks capability V3_0", name)
 		}
@@ -235,8 +246,11 @@ func TestChannelIsConfiguredAsTheTopologySays(t *testing.T) {
 			t.Errorf("%s: batch timeout %v", name, got)
 		}
 		for _, c := range []struct{ section, policy, rule string }{
-			{"Application", "Endorsement", "MAJORITY Endorsement"},
-			{"Application", "LifecycleEndorsement", "MAJORITY Endorsement"},
+			{"Application", "Endorsement", "OutOf(1, 'ProducerMSP.peer', 'CarrierMSP.peer', 'RetailerMSP.peer')"},
+			// A lax rule for transactions does not weaken what a definition takes.
+			{"Application", "LifecycleEndorsement", "OutOf(2, 'ProducerMSP.peer', 'CarrierMSP.peer', 'RetailerMSP.peer')"},
+			{"Application", "Readers", "ANY Readers"},
+			{"Application", "Writers", "ANY Writers"},
 			{"Application", "Admins", "MAJORITY Admins"},
 			{"Orderer", "Admins", "MAJORITY Admins"},
 			{"Orderer", "BlockValidation", "OR('OrdererMSP.orderer')"},

@@ -56,7 +56,8 @@ type Topology struct {
 	Channel string `yaml:"channel"`
 	// Consensus is raft or bft.
 	Consensus profile.Consensus `yaml:"consensus"`
-	// Endorsement is the channel's default policy; empty: majority.
+	// Endorsement is the channel's default policy, over the organisations that have peers; empty: majority. The
+	// chaincode's definition takes a majority of the same whatever it says.
 	Endorsement Endorsement `yaml:"endorsement"`
 	// Chaincode names what is deployed.
 	Chaincode Chaincode `yaml:"chaincode"`

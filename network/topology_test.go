@@ -37,7 +37,7 @@ func TestEmbeddedTopologiesAreValidAndNameTheirOrganisations(t *testing.T) {
 		for _, o := range topology.Organisations {
 			msps = append(msps, o.MSPID)
 		}
-		if !slices.Equal(msps, []string{"ProducerMSP", "CarrierMSP", "RetailerMSP"}) || topology.Orderers.MSPID != "OrdererMSP" {
+		if !slices.Equal(msps, []string{"ProducerMSP", "CarrierMSP", "RetailerMSP", "AssessorMSP"}) || topology.Orderers.MSPID != "OrdererMSP" {
 			t.Errorf("%s: %v ordered by %s", name, msps, topology.Orderers.MSPID)
 		}
 		if topology.Channel != "waybill" || topology.Chaincode.Name != "waybill" || topology.Endorsement != EndorsementMajority {
@@ -126,17 +126,46 @@ func TestUnknownTopologyAndUnknownFieldAreRefused(t *testing.T) {
 }
 
 func TestMembersWithoutPeersDoNotCountForEndorsement(t *testing.T) {
-	topology := loaded(t, "default")
-	if kind, rule := topology.endorsementPolicy(); kind != "ImplicitMeta" || rule != "MAJORITY Endorsement" {
-		t.Errorf("%s %s", kind, rule)
+	const peers = "'ProducerMSP.peer', 'CarrierMSP.peer', 'RetailerMSP.peer'"
+	for _, name := range TopologyNames() {
+		topology := loaded(t, name)
+		for rule, need := range map[Endorsement]string{EndorsementMajority: "2", EndorsementAll: "3", EndorsementAny: "1"} {
+			topology.Endorsement = rule
+			if kind, text := topology.endorsementPolicy(); kind != "Signature" || text != "OutOf("+need+", "+peers+")" {
+				t.Errorf("%s, %s: %s %s", name, rule, kind, text)
+			}
+		}
+		topology.Endorsement = EndorsementMajority
+		topology.Organisations = topology.endorsing()
+		if kind, rule := topology.endorsementPolicy(); kind != "ImplicitMeta" || rule != "MAJORITY Endorsement" {
+			t.Errorf("%s without the assessor: %s %s", name, kind, rule)
+		}
 	}
-	topology.Organisations = append(topology.Organisations, Organisation{Name: "assessor", MSPID: "AssessorMSP"})
-	if err := topology.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	kind, rule := topology.endorsementPolicy()
-	if kind != "Signature" || rule != "OutOf(2, 'ProducerMSP.peer', 'CarrierMSP.peer', 'RetailerMSP.peer')" {
-		t.Errorf("%s %s", kind, rule)
+}
+
+func TestTheAssessorMayScoreAndRecordNothing(t *testing.T) {
+	for _, name := range TopologyNames() {
+		assessor, ok := loaded(t, name).organisation("assessor")
+		if !ok || assessor.Peers != 0 {
+			t.Fatalf("%s: %+v", name, assessor)
+		}
+		held := map[string]bool{}
+		for _, id := range assessor.Identities {
+			for _, role := range id.Roles {
+				held[role] = true
+			}
+		}
+		for _, role := range Roles() {
+			want := role != "recorder" && role != "gateway" && role != "registrar" && role != "anchor"
+			if held[role] != want {
+				t.Errorf("%s: an identity of the assessor holds %s: %t", name, role, held[role])
+			}
+		}
+		if !slices.ContainsFunc(assessor.Identities, func(id IdentitySpec) bool {
+			return id.Name == profile.IdentityService && slices.Contains(id.Roles, "scorer")
+		}) {
+			t.Errorf("%s: `waybill serve` could not score", name)
+		}
 	}
 }
 

@@ -341,3 +341,54 @@ func TestNothingIsProvenWithoutAMajority(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAMemberWhoseRootsDoNotCountWatchesAndProves(t *testing.T) {
+	c := newConsortium(t, "A", "B", "C")
+	witness := &node{consortium: c, mspID: "W"}
+	config := Config{Store: witness, Channel: "waybill", MSPID: "W", Organisations: []string{"A", "B", "C"}, Clock: func() time.Time { return c.now }}
+	var err error
+	if witness.Service, err = New(config); err != nil {
+		t.Fatal(err)
+	}
+	c.nodes["W"] = witness
+	c.leaves[5] = 10
+	for range 12 {
+		c.turn(time.Second, "C")
+	}
+	if got := fmt.Sprint(c.anchored()); got != "[A@5 B@5]" {
+		t.Fatal(got)
+	}
+	c.turn(time.Hour, "C")
+	for _, seenBy := range []string{"A", "W"} {
+		all, agreed, err := c.nodes[seenBy].Standings(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var states []string
+		for _, s := range all {
+			states = append(states, s.MSPID+" "+string(s.State))
+		}
+		if got := fmt.Sprint(states); got != "[A agrees B agrees C absent]" {
+			t.Errorf("as %s sees it: %s", seenBy, got)
+		}
+		if agreed == nil || agreed.Root.Height != 5 || !agreed.Own() {
+			t.Errorf("as %s sees it two of three agree on %+v", seenBy, agreed)
+		}
+	}
+	if p, err := witness.Prove(t.Context(), Request{Keys: []string{"x"}}); err != nil || len(p.Roots[0].Signatures) != 2 {
+		t.Errorf("a proof under %d signatures, %v", len(p.Roots), err)
+	}
+	witness.lies = 1 // its log is another: it must notice
+	if _, err := witness.Prove(t.Context(), Request{Keys: []string{"x"}}); !errors.Is(err, ErrDisagrees) {
+		t.Error(err)
+	}
+
+	config.Submit, config.Key = witness, c.nodes["A"].key
+	if _, err := New(config); err == nil {
+		t.Error("it was given something to sign by")
+	}
+	config.Submit, config.Key, config.Organisations = nil, nil, nil
+	if _, err := New(config); err == nil {
+		t.Error("nobody's agreement counts")
+	}
+}

@@ -50,12 +50,13 @@ type Submitter interface {
 }
 
 // Config is what a Service needs. Store, Channel, MSPID and Organisations have no default; without
-// Submit and Key it watches and proves, and anchors nothing.
+// Submit and Key it watches and proves, and anchors nothing. An organisation whose agreement does not count
+// has none of them.
 type Config struct {
 	Store   Store
 	Channel string
 	MSPID   string
-	// Organisations are the MSP IDs whose agreement counts, this one's among them.
+	// Organisations are the MSP IDs whose agreement counts.
 	Organisations []string
 	Submit        Submitter
 	Key           crypto.Signer // of the identity that Submit submits by
@@ -95,9 +96,12 @@ func New(cfg Config) (*Service, error) {
 	organisations := slices.Clone(cfg.Organisations)
 	slices.Sort(organisations)
 	cfg.Organisations = slices.Compact(organisations)
-	rank, ok := slices.BinarySearch(cfg.Organisations, cfg.MSPID)
-	if !ok {
-		return nil, fmt.Errorf("anchor: %s is not among the organisations", cfg.MSPID)
+	if len(cfg.Organisations) == 0 {
+		return nil, errors.New("anchor: no organisation's agreement counts")
+	}
+	rank, counts := slices.BinarySearch(cfg.Organisations, cfg.MSPID)
+	if !counts && cfg.Submit != nil {
+		return nil, fmt.Errorf("anchor: the roots of %s do not count, so it has none to submit", cfg.MSPID)
 	}
 	span := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {

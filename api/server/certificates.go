@@ -186,8 +186,8 @@ func attributesOID() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 
 // roleAttribute holds the roles, parted by commas.
 const roleAttribute = "waybill.role"
 
-// rolesOf reads the roles from a certificate; none if it states none.
-func rolesOf(cert *x509.Certificate) []ledger.Role {
+// RolesOf reads the roles from a certificate; none if it states none.
+func RolesOf(cert *x509.Certificate) []ledger.Role {
 	for _, extension := range cert.Extensions {
 		if !extension.Id.Equal(attributesOID()) {
 			continue
@@ -234,5 +234,5 @@ func (c *Certificates) callerOf(chain []*x509.Certificate) (caller, error) {
 	case now.Before(leaf.NotBefore):
 		return caller{}, refuse(codes.Unauthenticated, codeNotYet, "the client certificate of %s is valid from %s on; compare the clocks", leaf.Subject.CommonName, leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
-	return caller{subject: leaf.Subject.CommonName, roles: rolesOf(leaf)}, nil
+	return caller{subject: leaf.Subject.CommonName, roles: RolesOf(leaf)}, nil
 }

@@ -8,26 +8,30 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/waybill-dev/waybill/api/anchor"
 	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/rest"
+	"github.com/waybill-dev/waybill/api/server"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
-// openAnchor makes the part that gives proofs; in the process that keeps the read model it anchors too.
+// openAnchor makes the part that gives proofs; in the process that keeps the read model it anchors too, if
+// its organisation is one of those that do.
 func (s *service) openAnchor() error {
+	organisations := anchoring(s.profile)
 	c := anchor.Config{
-		Store: s.store, Channel: s.profile.Channel, MSPID: s.profile.MSPID, Organisations: anchoring(s.profile),
+		Store: s.store, Channel: s.profile.Channel, MSPID: s.profile.MSPID, Organisations: organisations,
 		Every: s.anchorEvery, Logger: s.log.With("part", "anchor"),
 	}
 	if s.has(roleReadModel) {
 		c.Metrics = s.registry
-		if s.anchorEvery >= 0 {
+		if s.anchorEvery >= 0 && slices.Contains(organisations, s.profile.MSPID) {
 			key, err := identityKey(s.profile, s.identity)
 			if err != nil {
 				return err
@@ -38,6 +42,27 @@ func (s *service) openAnchor() error {
 	var err error
 	s.anchor, err = anchor.New(c)
 	return err
+}
+
+// identityRoles reads the roles of an identity of the profile from its certificate.
+func identityRoles(p *profile.Profile, name string) ([]ledger.Role, error) {
+	id, err := p.Identity(name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(id.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of identity %s: %w", name, err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, fmt.Errorf("certificate of identity %s: %s is not PEM", name, id.Cert)
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of identity %s: %w", name, err)
+	}
+	return server.RolesOf(certificate), nil
 }
 
 // identityKey reads the private key of an identity of the profile.

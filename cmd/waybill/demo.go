@@ -19,8 +19,8 @@ import (
 	"github.com/waybill-dev/waybill/network"
 )
 
-const demoLong = `Show the whole of Waybill on this machine: a real Fabric network of three companies, a Waybill server
-for each, and a simulated day of pharma and food shipments that goes through the public API as
+const demoLong = `Show the whole of Waybill on this machine: a real Fabric network of three companies and an assessor, a Waybill
+server for each company, and a simulated day of pharma and food shipments that goes through the public API as
 companies and IoT gateways would send it. Some shipments carry a planted fault. At the end stands a
 table: what was planted, what the verdict says and why, and where it is on the ledger.
 

@@ -21,8 +21,9 @@ import (
 
 const networkLong = `A real Hyperledger Fabric network on this machine: peers, orderers and chaincode servers as
 plain processes, certificates of their own, no containers. By default three organisations
-(producer, carrier, retailer) with a peer each and one Raft orderer; "--topology bft" has four
-SmartBFT orderers; "--topology FILE" takes your own.
+(producer, carrier, retailer) with a peer each, a fourth member without one (assessor), which reads
+and scores through the peers of the others, and one Raft orderer; "--topology bft" has four SmartBFT
+orderers; "--topology FILE" takes your own.
 
 Everything lies in <dir>/network; another --dir is another network beside the first.
 Fabric's programs are built once, from Go sources, into the user's cache folder; WAYBILL_FABRIC_BIN

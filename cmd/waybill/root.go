@@ -30,7 +30,7 @@ type app struct {
 	started bool             // a command's own code has begun: errors from here on are not about the command line
 }
 
-const rootExample = `  # a network of three companies on this machine, and one company's API server
+const rootExample = `  # a network of three companies and an assessor on this machine, and one company's API server
   waybill network up
   waybill serve --org producer
 
@@ -95,7 +95,7 @@ func (a *app) newRootCommand() *cobra.Command {
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newReadingsCommand(), a.newPoliciesCommand(), a.newMasterDataCommand(), a.newModelCommand(), a.newCreditsCommand())
 	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newTraceCommand(), a.newRecallCommand(), a.newShipmentsCommand(), a.newFindingsCommand(), a.newVerdictsCommand(), a.newReportCommand(), a.newProveCommand(), a.newRootsCommand(), a.newStatusCommand())
 	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newStoreCommand(), a.newBenchCommand())
-	add("local", a.newConvertCommand(), a.newHashCommand(), a.newScoreCommand(), a.newTrainCommand(), a.newEvaluateCommand(), a.newPlotCommand(), a.newValidateCommand(), a.newVerifyCommand(), a.newVersionCommand())
+	add("local", a.newConvertCommand(), a.newHashCommand(), a.newScoreCommand(), a.newTrainCommand(), a.newEvaluateCommand(), a.newPlotCommand(), a.newSimulateCommand(), a.newValidateCommand(), a.newVerifyCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,8 +62,8 @@ and the heights at which roots were anchored, the highest first. Exit code 1 if 
 	export := &cobra.Command{
 		Use:   "export FOLDER",
 		Short: "Write the organisations' root certificates of the connection profile, for waybill verify",
-		Long: `Write the root certificates of the organisations that anchor roots, each as FOLDER/MSPID.pem, from the
-connection profile. Whoever does not trust the profile gets each file from its organisation instead.`,
+		Long: `Write the root certificates of the organisations that anchor roots, those with peers, each as
+FOLDER/MSPID.pem, from the connection profile. Whoever does not trust the profile gets each file from its organisation instead.`,
 		Example: "  waybill roots export roots/",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -119,12 +118,20 @@ func (a *app) printRoots(w io.Writer, r *waybillv1.ListRootsResponse) error {
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// anchoring lists the organisations of a profile that anchor roots: those with peers.
+// anchoring lists the organisations of a profile whose roots count: those with peers, the same that endorse.
+// A member without one keeps no ledger of its own to vouch for; it reads that of the others and checks their
+// roots against the log that it derives. A profile that names nobody's peers leaves its own organisation.
 func anchoring(p *profile.Profile) []string {
-	organisations := slices.Sorted(maps.Keys(p.Peers))
-	if !slices.Contains(organisations, p.MSPID) {
-		organisations = append(organisations, p.MSPID)
+	var organisations []string
+	for mspID, peers := range p.Peers {
+		if len(peers) > 0 {
+			organisations = append(organisations, mspID)
+		}
 	}
+	if len(organisations) == 0 {
+		return []string{p.MSPID}
+	}
+	slices.Sort(organisations)
 	return organisations
 }
 

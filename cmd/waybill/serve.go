@@ -100,7 +100,9 @@ func (a *app) newServeCommand() *cobra.Command {
 		Long: `Serve one organisation: the gRPC API and the EPCIS REST binding that its companies, gateways and
 dashboards call, the read model that answers questions, and the scorer that judges its shipments. Each is a role; a process
 runs all of them or those that --role names, and processes that share a state folder divide the
-roles between them.
+roles between them. What a server writes, it writes by the roles of its identity's certificate: one that
+may not record, such as the assessor's, has no findings reviewed, and an organisation without a peer anchors
+no roots and checks those of the others.
 
 The process may be killed at any moment: what was acknowledged is on the ledger, and a new start
 goes on where the ledger says. While no peer answers it keeps trying, says NOT_SERVING, and answers
@@ -115,6 +117,7 @@ number of servers of any organisations of one channel may share it. A password i
 PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine can see.`,
 		Example: `  waybill serve --org carrier
   waybill serve --org producer --role api --role readmodel
+  waybill serve --org assessor --role scorer
   waybill serve --org producer --store 'postgres://waybill@db.example.com/waybill?sslmode=verify-full'
   waybill serve --profile /etc/waybill/producer.yaml --dir /var/lib/waybill --log json`,
 		Args: cobra.NoArgs,
@@ -293,7 +296,13 @@ func (s *service) open(ctx context.Context) error {
 		}
 	}
 	if s.has(roleAPI) {
-		s.review = review.New(review.Config{Reader: s.store, Reviewer: s.submit, Logger: s.log.With("part", "review"), Changed: reviewMetrics(s.registry)})
+		held, err := identityRoles(s.profile, s.identity)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(held, ledger.RoleRecorder) { // the contract takes reviews of no others
+			s.review = review.New(review.Config{Reader: s.store, Reviewer: s.submit, Logger: s.log.With("part", "review"), Changed: reviewMetrics(s.registry)})
+		}
 		return s.openAPI(ctx)
 	}
 	return nil

@@ -23,6 +23,7 @@ const (
 // server is one supervised `waybill serve` process.
 type server struct {
 	organisation string
+	roles        []string
 	program      string
 	args         []string
 	log          string
@@ -38,9 +39,9 @@ type server struct {
 	gaveUp   bool
 }
 
-func newServer(organisation, program string, args []string, log string, report func(error)) *server {
+func newServer(spec Server, program string, args []string, log string, report func(error)) *server {
 	return &server{
-		organisation: organisation, program: program, args: args, log: log, report: report,
+		organisation: spec.Organisation, roles: spec.Roles, program: program, args: args, log: log, report: report,
 		done: make(chan struct{}), quit: make(chan struct{}),
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +40,7 @@ const (
 type Server struct {
 	// Organisation whose server it is.
 	Organisation string
-	// Roles that it runs; none means all.
+	// Roles that it runs; none means all. Without the role api it is asked on its metrics address whether it serves.
 	Roles []string
 	// Flags of `waybill serve` beside these.
 	Flags []string
@@ -139,7 +141,7 @@ func (s *Stack) up(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrServer, err)
 	}
 	for _, spec := range s.opts.Servers {
-		if s.answers(ctx, spec.Organisation) {
+		if s.answers(ctx, spec) {
 			s.opts.Say(fmt.Sprintf("serve: a server of %s runs already and is used as it is", spec.Organisation))
 			s.used = append(s.used, spec.Organisation)
 			continue
@@ -149,7 +151,7 @@ func (s *Stack) up(ctx context.Context) error {
 			args = append(args, "--role", role)
 		}
 		args = append(args, spec.Flags...)
-		sv := newServer(spec.Organisation, s.opts.Program, args, filepath.Join(logs, "serve-"+spec.Organisation+".log"), s.report)
+		sv := newServer(spec, s.opts.Program, args, filepath.Join(logs, "serve-"+spec.Organisation+".log"), s.report)
 		s.servers = append(s.servers, sv)
 		sv.start()
 		s.opts.Say(fmt.Sprintf("serve: %s (log: %s)", spec.Organisation, sv.log))
@@ -164,36 +166,77 @@ func (s *Stack) up(ctx context.Context) error {
 	return nil
 }
 
+// hasAPI says that a server with these roles has an API.
+func hasAPI(roles []string) bool { return len(roles) == 0 || slices.Contains(roles, "api") }
+
 // answers says that somebody else's server of an organisation serves.
-func (s *Stack) answers(ctx context.Context, organisation string) bool {
+func (s *Stack) answers(ctx context.Context, spec Server) bool {
 	if s.network != nil {
 		return false // a server that was up before its network is on its way down or lost
 	}
-	p, err := s.Profile(organisation)
+	p, err := s.Profile(spec.Organisation)
 	if err != nil {
 		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if !hasAPI(spec.Roles) {
+		return readyz(ctx, p) == nil
 	}
 	conn, err := client.Dial(p, profile.IdentityDashboard)
 	if err != nil {
 		return false
 	}
 	defer conn.Close() //nolint:errcheck // nothing is under way any more
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
+	return serves(ctx, conn) == nil
+}
+
+// serves asks an API whether it serves.
+func serves(ctx context.Context, conn *grpc.ClientConn) error {
 	answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
-	return err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_SERVING
+	if err == nil && answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+		err = fmt.Errorf("it says %s", answer.GetStatus())
+	}
+	return err
+}
+
+// readyz asks a server without an API whether all of it works.
+func readyz(ctx context.Context, p *profile.Profile) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.API.MetricsAddress+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // read only
+	said, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("it says %s", said)
+	}
+	return err
 }
 
 // await waits until a server answers that it serves.
 func (s *Stack) await(ctx context.Context, sv *server) error {
-	conn, err := s.Dial(sv.organisation, profile.IdentityDashboard)
-	if err != nil {
-		return err
+	var ask func(context.Context) error
+	if hasAPI(sv.roles) {
+		conn, err := s.Dial(sv.organisation, profile.IdentityDashboard)
+		if err != nil {
+			return err
+		}
+		ask = func(ctx context.Context) error { return serves(ctx, conn) }
+	} else {
+		p, err := s.Profile(sv.organisation)
+		if err != nil {
+			return err
+		}
+		ask = func(ctx context.Context) error { return readyz(ctx, p) }
 	}
-	health := healthv1.NewHealthClient(conn)
 	for {
-		answer, err := health.Check(ctx, &healthv1.HealthCheckRequest{})
-		if err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_SERVING {
+		err := ask(ctx)
+		if err == nil {
 			return nil
 		}
 		if sv.failed() {
@@ -201,9 +244,6 @@ func (s *Stack) await(ctx context.Context, sv *server) error {
 		}
 		select {
 		case <-ctx.Done():
-			if err == nil {
-				err = fmt.Errorf("it says %s", answer.GetStatus())
-			}
 			return fmt.Errorf("%w: the server of %s does not serve yet: %w (log: %s)", ErrServer, sv.organisation, err, sv.log)
 		case <-time.After(100 * time.Millisecond):
 		}
