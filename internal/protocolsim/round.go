@@ -290,21 +290,22 @@ func (g *game) reveal() error {
 	return nil
 }
 
-// expose shows the second commitments that were signed outside the ledger.
+// expose shows the second commitments that were signed outside the ledger: the honest scorer to which one was sent has
+// nothing to look for.
 func (g *game) expose() error {
 	for _, p := range g.all {
 		if p.player.Strategy != Equivocating {
 			continue
 		}
-		watcher := g.watcher()
-		if watcher == nil {
+		honest := g.honest()
+		if len(honest) == 0 {
 			continue
 		}
 		signed, err := g.w.SignCommitment(p.player.Name, g.id, digest(g.r))
 		if err != nil {
 			return err
 		}
-		if _, err = g.must(watcher.player.Name, ledger.TaskOperation{Expose: &signed}); err != nil {
+		if _, err = g.must(honest[g.r.IntN(len(honest))].player.Name, ledger.TaskOperation{Expose: &signed}); err != nil {
 			return err
 		}
 	}
