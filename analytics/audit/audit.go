@@ -78,8 +78,9 @@ type Program struct {
 	// OtherBuild says that a model may have been trained by another build: that its code differs is then
 	// told and no fault. Its artefact must come out all the same.
 	OtherBuild bool
-	// Progress, if set, is told the blocks read of those to read.
-	Progress func(stage string, done, of uint64)
+	// Progress, if set, is told of each block that is read: how many of how many are done, and how many
+	// transactions it held.
+	Progress func(stage string, done, of uint64, transactions int)
 }
 
 // Check is one comparison.
@@ -275,7 +276,7 @@ func (a *auditor) each(ctx context.Context, stage string, from, to uint64, do fu
 			return err
 		}
 		if a.program.Progress != nil {
-			a.program.Progress(stage, next-from, to-from)
+			a.program.Progress(stage, next-from, to-from, len(block.Transactions))
 		}
 		if next == to {
 			return nil

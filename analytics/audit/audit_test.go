@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,6 +191,21 @@ func (r *rig) name() audit.Name {
 	return audit.Name{Shipment: r.verdict.Shipment, Window: r.verdict.Window, Model: r.verdict.Model}
 }
 
+// made is the small rig, which is made once; tests change copies of it.
+var made struct {
+	sync.Once
+	rig *rig
+}
+
+func smallRig(t *testing.T) *rig {
+	t.Helper()
+	made.Do(func() { made.rig = newRig(t, fewest, small()) })
+	if made.rig == nil {
+		t.Fatal("there is no rig")
+	}
+	return made.rig.clone()
+}
+
 // small is of as few journeys as can be fitted to, quick to train again.
 // One of them was faulty.
 func small() simulate.Config {
@@ -201,7 +217,7 @@ func small() simulate.Config {
 const fewest = 120
 
 func TestATrueVerdictIsMadeAgain(t *testing.T) {
-	r := newRig(t, fewest, small())
+	r := smallRig(t)
 	report, err := audit.Verdict(t.Context(), ledgerOf(t, r, r), r.program, r.name())
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +315,7 @@ func tell(t *testing.T, s source, r *rig) (string, bool) {
 }
 
 func TestAnyChangeOfAnyRecordedFieldIsFound(t *testing.T) {
-	r := newRig(t, fewest, small())
+	r := smallRig(t)
 	records := map[string]func(*rig) any{
 		"dataset": func(r *rig) any { return &r.dataset },
 		"model":   func(r *rig) any { return &r.model },
@@ -336,7 +352,7 @@ func TestAnyChangeOfAnyRecordedFieldIsFound(t *testing.T) {
 
 // TestALieThatWasSignedIsFound changes what the submitter states and signs: what can be made again.
 func TestALieThatWasSignedIsFound(t *testing.T) {
-	r := newRig(t, fewest, small())
+	r := smallRig(t)
 	for name, lie := range map[string]func(*rig){
 		"root":       func(r *rig) { r.dataset.Root[0] ^= 1; r.model.Training[0].Root[0] ^= 1 },
 		"events":     func(r *rig) { r.dataset.Events++ },
@@ -365,7 +381,7 @@ func TestALieThatWasSignedIsFound(t *testing.T) {
 }
 
 func TestAnotherBuildIsToldAndNoFault(t *testing.T) {
-	r := newRig(t, fewest, small())
+	r := smallRig(t)
 	r.program.Code.Go = "go9.9"
 	r.program.OtherBuild = true
 	report, err := audit.Verdict(t.Context(), ledgerOf(t, r, r), r.program, r.name())
@@ -378,7 +394,7 @@ func TestAnotherBuildIsToldAndNoFault(t *testing.T) {
 }
 
 func TestAFalseArtefactIsTrainedOtherwise(t *testing.T) {
-	r := newRig(t, fewest, small())
+	r := smallRig(t)
 	m, err := score.ParseModel(slices.Concat(r.chunks...))
 	if err != nil {
 		t.Fatal(err)
@@ -430,5 +446,53 @@ func TestTenThousandReadingsAreAuditedInTime(t *testing.T) {
 	}
 	if took > 30*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+func TestADossierIsGatheredFromTheLedger(t *testing.T) {
+	r := smallRig(t)
+	s := ledgerOf(t, r, r)
+	last := &s.blocks[len(s.blocks)-1].Transactions[0].Models
+	ref := ledger.EvaluationRef{Model: r.model.Ref(), MSPID: org, Dataset: "other/1"}
+	last.Evaluations = []ledger.Evaluation{{Model: r.model.Ref(), MSPID: org, Dataset: ledger.DatasetRef{ID: "other", Version: 1}}, {Model: ledger.ModelRef{ID: "x", Version: 1}}}
+	last.Approvals = []ledger.Approval{{Model: r.model.Ref(), Evaluation: ref, MSPID: "CarrierMSP"}, {Model: ledger.ModelRef{ID: "x", Version: 1}}}
+	last.Statuses = []ledger.ModelStatus{{Model: r.model.Ref(), Artefact: r.model.Artefact, State: ledger.ModelProduction}}
+	last.Aliases = []ledger.Alias{{Class: "*", Generation: 1, Model: r.model.Ref()}}
+	for _, name := range []string{r.model.Ref().String(), r.verdict.Model} {
+		d, err := audit.Dossier(t.Context(), s, r.program, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Model.Artefact != r.model.Artefact || len(d.Datasets) != 1 || len(d.Evaluations) != 1 || len(d.Approvals) != 1 || len(d.Aliases) != 1 || d.State() != ledger.ModelProduction {
+			t.Errorf("%+v", d)
+		}
+		if _, err := d.BOM(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"fridge/9", "other@" + r.model.Artefact.String()} {
+		if _, err := audit.Dossier(t.Context(), s, r.program, name); !errors.Is(err, ledger.ErrUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSnapshotsAreMadeAgainByTheirNames(t *testing.T) {
+	r := smallRig(t)
+	report, results, err := audit.Snapshots(t.Context(), ledgerOf(t, r, r), r.program, true, "lane/1")
+	if err != nil || !report.OK() || len(results) != 1 || len(results[0].Journeys) != fewest {
+		t.Errorf("%v %+v", err, report.Differences())
+	}
+	if _, _, err := audit.Snapshots(t.Context(), ledgerOf(t, r, r), r.program, false, "lane/2"); !errors.Is(err, ledger.ErrUnknown) {
+		t.Error(err)
+	}
+	c := smallRig(t)
+	c.dataset.Root[3] ^= 1
+	if report, _, err := audit.Snapshots(t.Context(), ledgerOf(t, c, c), c.program, false); err != nil || report.OK() {
+		t.Errorf("%v %+v", err, report)
+	}
+	c.dataset.From = c.dataset.To
+	if report, results, err := audit.Snapshots(t.Context(), ledgerOf(t, c, c), c.program, false); err != nil || report.OK() || results[0] != nil {
+		t.Errorf("%v %+v", err, report)
 	}
 }
