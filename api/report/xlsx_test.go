@@ -32,6 +32,10 @@ func TestAWorkbookGoesOnInAnotherSheet(t *testing.T) {
 	if have := fmt.Sprint(f.GetSheetList()); have != "[Report Report 2 Report 3 About]" {
 		t.Errorf("sheets %s", have)
 	}
+	// Each sheet's view names the workbook's first; Excel takes a view that is not there badly.
+	if views := f.WorkBook.BookViews; views == nil || len(views.WorkBookView) != 1 {
+		t.Errorf("the workbook's views are %+v", views)
+	}
 	next := 0
 	for _, sheet := range f.GetSheetList()[:3] {
 		rows, err := f.GetRows(sheet)
