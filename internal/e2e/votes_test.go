@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -137,6 +138,24 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 	stands("m/2", "revoked")
 	govern("retailer", "recorded", &waybillv1.ModelMotion{Motion: &waybillv1.ModelMotion_Rollback{Rollback: &waybillv1.RollbackModel{Class: "*", From: "m/2"}}})
 	stands("m/1", "production")
+
+	// Without the retailer's peer a majority still endorses, but not two of those who did not submit the model: what
+	// changes how it stands waits, and revoking does not.
+	if err := l.net.StopProcess(ctx, "peer0.retailer"); err != nil {
+		t.Fatal(err)
+	}
+	const class = "https://id.gs1.org/01/09506000134352"
+	serveClass := &waybillv1.GovernModelsRequest{Motions: []*waybillv1.ModelMotion{{Motion: &waybillv1.ModelMotion_Promote{Promote: &waybillv1.PromoteModel{Model: "m/1", Class: class}}}}}
+	short, cancel := context.WithTimeout(ctx, 6*time.Second)
+	if r, err := model("producer", profile.IdentitySteward).GovernModels(short, serveClass); err == nil {
+		t.Errorf("a promotion without the retailer's endorsement: %+v", r)
+	}
+	cancel()
+	govern("carrier", "recorded", &waybillv1.ModelMotion{Motion: &waybillv1.ModelMotion_Revoke{Revoke: &waybillv1.RevokeModel{Model: "m/1", Reason: "so does this one"}}})
+	if err := l.net.StartProcess(ctx, "peer0.retailer"); err != nil {
+		t.Fatal(err)
+	}
+	stands("m/1", "revoked")
 
 	// Credits that two of three voted for reach the carrier; the sums balance on every organisation's store.
 	for org := range orgs {
