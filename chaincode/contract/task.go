@@ -90,6 +90,9 @@ func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (le
 		s, status, err := ledger.DecideScorer(!op.Register.Leave, all, t.repository, t.Tx)
 		return ledger.TaskDecision{Status: status, Scorer: &s, In: s.TxID}, err
 	}
+	if kind == "commit" || kind == "reveal" {
+		return t.part(op, digest)
+	}
 	view, err := t.repository.Task(digest)
 	if err != nil {
 		return ledger.TaskDecision{}, err
@@ -97,12 +100,8 @@ func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (le
 	switch kind {
 	case "open":
 		return t.open(*op.Open, digest, view)
-	case "commit":
-		return ledger.CommitToTask(*op.Commit, view, t.repository, t.Tx)
 	case "close":
 		return ledger.CloseTask(view, t.repository, t.Tx)
-	case "reveal":
-		return t.reveal(*op.Reveal, view)
 	case "settle":
 		var verdict ledger.Digest
 		if op.Settle.Verdict != nil {
@@ -168,7 +167,8 @@ func (t *scoringRound) open(s ledger.TaskStatement, id ledger.Digest, view ledge
 	return decision, err
 }
 
-func (t *scoringRound) reveal(op ledger.RevealAnswer, view ledger.TaskView) (ledger.TaskDecision, error) {
+// part decides on a commitment or a reveal, which reads nothing that another scorer writes.
+func (t *scoringRound) part(op ledger.TaskOperation, task ledger.Digest) (ledger.TaskDecision, error) {
 	binding, err := t.repository.KeyBinding(ledger.CreditBinding(t.Actor.MSPID, t.Actor.Key))
 	if err != nil {
 		return ledger.TaskDecision{}, err
@@ -177,11 +177,18 @@ func (t *scoringRound) reveal(op ledger.RevealAnswer, view ledger.TaskView) (led
 	if binding != nil {
 		account = binding.Account
 	}
-	opened, err := wire.CommitmentOf(op.Task, account, op.Answer, op.Nonce)
+	view, err := t.repository.TaskPart(task, account)
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
-	return ledger.RevealAnswerOf(op, opened, view, t.repository, t.Tx)
+	if op.Commit != nil {
+		return ledger.CommitToTask(*op.Commit, view, t.repository, t.Tx)
+	}
+	opened, err := wire.CommitmentOf(task, account, op.Reveal.Answer, op.Reveal.Nonce)
+	if err != nil {
+		return ledger.TaskDecision{}, err
+	}
+	return ledger.RevealAnswerOf(*op.Reveal, opened, view, t.repository, t.Tx)
 }
 
 func (t *scoringRound) inspect(op ledger.InspectTask, view ledger.TaskView) (ledger.TaskDecision, error) {

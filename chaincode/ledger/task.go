@@ -50,7 +50,9 @@ type TaskStatement struct {
 	Begins     uint32      `cbor:"3,keyasint,omitempty"`
 	Model      string      `cbor:"4,keyasint,omitempty"` // "id@digest"; empty: each scorer's own, see Blend
 	References []Reference `cbor:"5,keyasint"`
-	Inputs     Digest      `cbor:"6,keyasint"` // the engine's digest of the inputs that follow from the references
+	// Inputs is the engine's digest of the inputs that follow from the references; zero without a model, since it
+	// covers the model's name.
+	Inputs Digest `cbor:"6,keyasint"`
 }
 
 // Seat is a scorer's part in a task.
@@ -434,8 +436,8 @@ func CheckTask(s TaskStatement) error {
 		return refuse(ErrSchema, "a model is of at most %d printable characters", MaxModelBytes)
 	case s.Begins > s.Window:
 		return refuse(ErrSchema, "window %d of a journey that begins at %d", s.Window, s.Begins)
-	case s.Inputs.IsZero():
-		return refuse(ErrSchema, "no digest of the inputs")
+	case s.Inputs.IsZero() != (s.Model == ""):
+		return refuse(ErrSchema, "a task of one model has the digest of its inputs, one of several models none")
 	case len(s.References) == 0 || len(s.References) > MaxTaskReferences:
 		return refuse(ErrTooLarge, "%d references; a task has 1 to %d", len(s.References), MaxTaskReferences)
 	}

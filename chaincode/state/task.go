@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -50,8 +51,17 @@ func (r *Repository) Inspection(task ledger.Digest) (*ledger.Inspection, error) 
 }
 
 // Task gives a task with all that was done to it; one that was not opened is empty. It reads the keys of the panel's
-// seats and no range, so that two scorers' transactions meet only where they must.
+// seats and no range.
 func (r *Repository) Task(id ledger.Digest) (ledger.TaskView, error) {
+	return r.task(id, func(ledger.Seat) bool { return true })
+}
+
+// TaskPart gives a task with what one scorer did to it, so that the transactions of two scorers do not meet.
+func (r *Repository) TaskPart(id, account ledger.Digest) (ledger.TaskView, error) {
+	return r.task(id, func(s ledger.Seat) bool { return s.Account == account })
+}
+
+func (r *Repository) task(id ledger.Digest, wanted func(ledger.Seat) bool) (ledger.TaskView, error) {
 	var v ledger.TaskView
 	single := []string{wire.TaskKey(id), wire.ClosingKey(id), wire.ProvisionalKey(id), wire.SettledKey(id)}
 	if err := r.Prefetch(single); err != nil {
@@ -72,13 +82,14 @@ func (r *Repository) Task(id ledger.Digest) (ledger.TaskView, error) {
 		return v, err
 	}
 	var keys []string
-	for _, seat := range task.Panel {
+	seats := slices.DeleteFunc(slices.Clone(task.Panel), func(s ledger.Seat) bool { return !wanted(s) })
+	for _, seat := range seats {
 		keys = append(keys, wire.CommitKey(id, seat.Account), wire.RevealKey(id, seat.Account))
 	}
 	if err = r.Prefetch(keys); err != nil {
 		return v, err
 	}
-	for _, seat := range task.Panel {
+	for _, seat := range seats {
 		commitment, err := load[ledger.Commitment](r, wire.CommitKey(id, seat.Account))
 		if err != nil {
 			return v, err

@@ -28,13 +28,18 @@ func rounds(t *testing.T, few int) int {
 
 func world(t testing.TB, n, shipments int) (*World, []Player) {
 	t.Helper()
+	return ruled(t, DefaultPolicy(), n, shipments)
+}
+
+func ruled(t testing.TB, policy ledger.ScoringPolicy, n, shipments int) (*World, []Player) {
+	t.Helper()
 	var members []Member
 	var players []Player
 	for i := range n {
 		members = append(members, Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i%4)), Stake: 10_000})
 		players = append(players, Player{Name: members[i].Name, Strategy: Honest})
 	}
-	w, err := NewWorld(DefaultPolicy(), members, shipments)
+	w, err := NewWorld(policy, members, shipments)
 	if err != nil {
 		t.Fatal(err)
 	}

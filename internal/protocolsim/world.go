@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/waybill-dev/waybill/analytics/score"
@@ -185,6 +186,38 @@ func (w *World) ScoreAt(who string, skew time.Duration, operations ...ledger.Tas
 		return nil, err
 	}
 	return w.submit(who, wire.FnScore, argument, skew)
+}
+
+// Block submits operations of several in one block, each of them simulated before any is committed, and gives what became of
+// each transaction.
+func (w *World) Block(who []string, operations ...ledger.TaskOperation) ([]peer.TxValidationCode, error) {
+	var stubs []*statetest.Stub
+	for i, op := range operations {
+		argument, err := wire.Encode(wire.TaskBatch{Operations: []ledger.TaskOperation{op}})
+		if err != nil {
+			return nil, err
+		}
+		stub, answers, err := w.Invoke(who[i], wire.FnScore, argument, 0)
+		if _, err = recorded(answers, err); err != nil {
+			return nil, err
+		}
+		stubs = append(stubs, stub)
+	}
+	return w.state.Commit(stubs...), nil
+}
+
+// Record records events as an organisation and gives their hashes.
+func (w *World) Record(who string, entries ...wire.EventEntry) ([]ledger.Digest, error) {
+	argument, err := wire.EncodeEventBatch(entries)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := recorded(w.submit(who, wire.FnRecordEvents, argument, 0))
+	hashes := make([]ledger.Digest, len(answers))
+	for i, a := range answers {
+		hashes[i] = a.Digest
+	}
+	return hashes, err
 }
 
 // Transact submits operations on credits and gives the answers.
@@ -358,11 +391,7 @@ func (w *World) shipment(i int) error {
 		}
 		entries = append(entries, wire.EventEntry{Body: body})
 	}
-	argument, err := wire.EncodeEventBatch(entries)
-	if err != nil {
-		return err
-	}
-	answers, err := recorded(w.submit("rootA", wire.FnRecordEvents, argument, 0))
+	events, err := w.Record("rootA", entries...)
 	if err != nil {
 		return err
 	}
@@ -379,7 +408,7 @@ func (w *World) shipment(i int) error {
 			Shipment: shipment, Window: uint32(window), Model: w.Model.Name(),
 			References: []ledger.Reference{
 				{Kind: ledger.RefPolicy, ID: "refrigerated", First: 1},
-				{Kind: ledger.RefEvent, Digest: answers[0].Digest}, {Kind: ledger.RefEvent, Digest: answers[1].Digest},
+				{Kind: ledger.RefEvent, Digest: events[0]}, {Kind: ledger.RefEvent, Digest: events[1]},
 				{Kind: ledger.RefSegments, ID: device, First: 0, Last: uint64(window), Digest: digests[window]},
 			},
 		}

@@ -1,0 +1,231 @@
+package protocolsim
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+// One ledger, task after task, everybody playing something else each time: credits balance, and a stake's record is the
+// sum of its notes.
+func TestCreditsBalanceAfterManySettlements(t *testing.T) {
+	policy := DefaultPolicy()
+	policy.MinStake, policy.Bond = 1, 1 // whoever has lost a lot plays on
+	w, players := ruled(t, policy, 5, 24)
+	r := rand.New(rand.NewPCG(7, 8))
+	all := append([]Strategy{Honest, Honest, Honest}, Strategies()...)
+	minted := ledger.Credits(0)
+	for i, task := range w.Tasks {
+		cast := slices.Clone(players)
+		for k := 1; k < len(cast); k++ {
+			cast[k].Strategy = all[r.IntN(len(all))]
+		}
+		out, err := w.Play(task, cast, Watch(r.Float64()), r)
+		if err != nil {
+			t.Fatalf("task %d: %v", i, err)
+		}
+		if out.Wrong || out.Sums.Minted < minted {
+			t.Fatalf("task %d: %+v", i, out)
+		}
+		minted = out.Sums.Minted
+		var atRisk ledger.Credits
+		for _, p := range players {
+			stake, err := w.Stake(p.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			risk, err := stake.AtRisk()
+			if err != nil {
+				t.Fatal(err)
+			}
+			atRisk += risk
+		}
+		if out.Sums.Locked != atRisk {
+			t.Fatalf("task %d: %d credits are locked, the stakes hold %d", i, out.Sums.Locked, atRisk)
+		}
+		w.Advance(3_600_000)
+	}
+	if _, sums, err := w.Holdings(); err != nil || sums.Burned == 0 {
+		t.Error(sums, err)
+	}
+}
+
+func operations(t *testing.T, w *World, who string, id ledger.Digest, answer ledger.TaskAnswer) (commit, reveal ledger.TaskOperation) {
+	t.Helper()
+	nonce := ledger.Digest{who[1]}
+	own, err := wire.CommitmentOf(id, w.Account(who), answer, nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: id, Commitment: own}},
+		ledger.TaskOperation{Reveal: &ledger.RevealAnswer{Task: id, Answer: answer, Nonce: nonce}}
+}
+
+func do(t *testing.T, w *World, who string, op ledger.TaskOperation, code string) wire.Answer {
+	t.Helper()
+	answers, err := w.Score(who, op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answers[0].Code != code {
+		t.Fatalf("%s %s: %s %s, not %q", who, op.TaskKind(), answers[0].Code, answers[0].Message, code)
+	}
+	return answers[0]
+}
+
+// Scorers write keys of their own: their commitments and reveals share a block; what closes while another commits does not.
+func TestScorersDoNotConflict(t *testing.T) {
+	w, players := world(t, 4, 1)
+	task := w.Tasks[0]
+	id := do(t, w, "s0", ledger.TaskOperation{Open: &task.Statement}, "").Digest
+	var who []string
+	var commits, reveals []ledger.TaskOperation
+	for _, p := range players {
+		c, r := operations(t, w, p.Name, id, task.Truth.Answer)
+		who, commits, reveals = append(who, p.Name), append(commits, c), append(reveals, r)
+	}
+	valid := func(codes []peer.TxValidationCode, err error) {
+		t.Helper()
+		if err != nil || slices.ContainsFunc(codes, func(c peer.TxValidationCode) bool { return c != peer.TxValidationCode_VALID }) {
+			t.Fatal(codes, err)
+		}
+	}
+	valid(w.Block(who[:3], commits[:3]...))
+	w.Advance(w.Policy.CommitFor)
+	codes, err := w.Block([]string{"s3", "s0"}, commits[3], ledger.TaskOperation{Close: &id})
+	if err != nil || codes[0] != peer.TxValidationCode_VALID || codes[1] != peer.TxValidationCode_MVCC_READ_CONFLICT {
+		t.Fatal(codes, err)
+	}
+	do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
+	valid(w.Block(who, reveals...))
+}
+
+// What is left out of a task, and what the chain of its device shows to be earlier, voids it; the right task is judged.
+func TestATaskThatLeavesASegmentOutIsVoid(t *testing.T) {
+	w, players := world(t, 4, 1)
+	task := w.Tasks[1]
+	short := task.Statement
+	short.References = slices.Clone(short.References)
+	short.References[3].First, short.Window = 1, 0
+	ruling, err := w.Judge(short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short.Inputs = ruling.Inputs
+	id := do(t, w, "s0", ledger.TaskOperation{Open: &short}, "").Digest
+	for _, p := range players[:3] {
+		c, _ := operations(t, w, p.Name, id, ruling.Answer)
+		do(t, w, p.Name, c, "")
+	}
+	w.Advance(w.Policy.CommitFor)
+	do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
+	for _, p := range players[:3] {
+		_, r := operations(t, w, p.Name, id, ruling.Answer)
+		do(t, w, p.Name, r, "")
+	}
+	omitted := ledger.Reference{Kind: ledger.RefSegments, ID: short.References[3].ID, Digest: w.Tasks[0].Statement.References[3].Digest}
+	wrong := omitted
+	wrong.Digest[0]++
+	do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: 9}}, ledger.CodeSchema)
+	do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &wrong, At: 3}}, ledger.CodeConflict)
+	later := short.References[3]
+	do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &later, At: 3}}, ledger.CodeConflict)
+	before, _, err := w.Holdings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: 3}}, ""); a.Message != ledger.SettledOmission.String() {
+		t.Error(a.Message)
+	}
+	after, _, err := w.Holdings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range players {
+		if before[w.Account(p.Name)] != after[w.Account(p.Name)] {
+			t.Errorf("%s: %d credits, before %d", p.Name, after[w.Account(p.Name)], before[w.Account(p.Name)])
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	out, err := w.Play(w.Tasks[0], players, 1, r)
+	if err != nil || out.Final == nil || out.Wrong {
+		t.Fatal(out, err)
+	}
+}
+
+// Different models: the median by stake is final, no single stake decides, and an inspection pays by Brier's rule.
+func TestDifferentModelsAreBlendedAndSettledByAnInspection(t *testing.T) {
+	w, players := world(t, 4, 1)
+	s := w.Tasks[1].Statement
+	s.Model, s.Inputs = "", ledger.Digest{}
+	id := do(t, w, "s0", ledger.TaskOperation{Open: &s}, "").Digest
+	scores := []int64{900_000, 800_000, 700_000, 0}
+	answer := func(i int) ledger.TaskAnswer {
+		a := ledger.TaskAnswer{Model: "own@" + ledger.Digest{byte(i)}.String(), Level: ledger.Quarantine, Score: scores[i], Trace: ledger.Digest{1}, Verdict: ledger.Digest{byte(i + 1)}}
+		if scores[i] == 0 {
+			a.Level = ledger.Clear
+		}
+		return a
+	}
+	for i, p := range players {
+		c, _ := operations(t, w, p.Name, id, answer(i))
+		do(t, w, p.Name, c, "")
+	}
+	do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
+	for i, p := range players {
+		_, r := operations(t, w, p.Name, id, answer(i))
+		do(t, w, p.Name, r, "")
+	}
+	do(t, w, "s0", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id}}, ledger.CodeTaskState)
+	do(t, w, "s0", ledger.TaskOperation{Settle: &ledger.SettleTask{Task: id}}, "")
+	final, err := w.Final(s)
+	if err != nil || final == nil || final.Answer.Score != 700_000 || final.Answer.Level != ledger.Quarantine || final.By != ledger.SettledBlend {
+		t.Fatalf("%+v, %v", final, err)
+	}
+	inspected := func(step, disposition string) ledger.Digest {
+		body, err := json.Marshal(map[string]any{
+			"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{"urn:epc:id:sscc:9520001.3000000000"}, "bizStep": step, "disposition": disposition,
+			"eventTime": begin().Add(47 * time.Hour).Format(time.RFC3339), "eventTimeZoneOffset": "+00:00",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Advance(1_000)
+		hashes, err := w.Record("rootC", wire.EventEntry{Body: body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hashes[0]
+	}
+	for _, event := range []ledger.Digest{inspected("inspecting", "in_transit"), inspected("receiving", "non_conformant")} {
+		do(t, w, "s0", ledger.TaskOperation{Inspect: &ledger.InspectTask{Task: id, Event: event}}, ledger.CodeCommitment)
+	}
+	spoiled := inspected("inspecting", "non_conformant")
+	before, _, err := w.Holdings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, w, "s0", ledger.TaskOperation{Inspect: &ledger.InspectTask{Task: id, Event: spoiled}}, "")
+	after, _, err := w.Holdings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	paid := make([]ledger.Credits, len(players))
+	for i, p := range players {
+		paid[i] = after[w.Account(p.Name)] - before[w.Account(p.Name)]
+	}
+	if !(paid[0] >= paid[1] && paid[1] >= paid[2] && paid[2] > paid[3]) || paid[3] > 2 {
+		t.Errorf("paid %v", paid)
+	}
+	if a := do(t, w, "s1", ledger.TaskOperation{Inspect: &ledger.InspectTask{Task: id, Event: spoiled}}, ""); a.Status != ledger.StatusDuplicate {
+		t.Error(a.Status)
+	}
+	do(t, w, "s1", ledger.TaskOperation{Inspect: &ledger.InspectTask{Task: id, Event: inspected("inspecting", "conformant")}}, ledger.CodeConflict)
+}
