@@ -13,7 +13,7 @@ const CodeCompanyPrefix = "WB_EPCIS_COMPANY_PREFIX"
 
 // EPCURN gives the EPC URN of a GS1 Digital Link, of a class or of one object, when
 // the GS1 company prefix in it has companyPrefix digits, 6 to 12. What is an EPC URN
-// already stays as it is. CanonicalEPC is the way back.
+// already stays as it is, but for small letters in urn:epc:. CanonicalEPC is the way back.
 //
 // The error is a Fault: CodeCompanyPrefix for another length, CodeCheckDigit for a
 // check digit that a URN, which has none, could not keep, CodeIdentifier for what is no
@@ -30,6 +30,9 @@ func EPCURN(s string, companyPrefix int) (string, error) {
 	}
 	if hasPrefix(s, "urn:") {
 		return s, nil
+	}
+	if hasScheme(s, "urn:epc:") {
+		return "urn:epc:" + s[len("urn:epc:"):], nil
 	}
 	if companyPrefix < 6 || companyPrefix > 12 {
 		return "", Fault{Code: CodeCompanyPrefix, Message: "the company prefix of " + quote(s) + " has 6 to 12 digits, not " + strconv.Itoa(companyPrefix)}
@@ -172,6 +175,9 @@ func (p CompanyPrefixes) URN(s string) (string, error) {
 	id, err := ParseIdentifier(s)
 	if err != nil || id.Kind == KindOther || hasPrefix(s, "urn:") {
 		return s, nil //nolint:nilerr // the event was valid with it, and stays so
+	}
+	if hasScheme(s, "urn:epc:") {
+		return EPCURN(s, 0)
 	}
 	ai, value, _ := strings.Cut(strings.TrimPrefix(id.Canonical, canonicalDomain+"/"), "/")
 	switch ai {

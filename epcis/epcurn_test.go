@@ -62,8 +62,17 @@ func TestURNsAndDigitalLinksAreTwoSpellingsOfOneKey(t *testing.T) {
 			if own, err := (epcis.CompanyPrefixes{c}).URN(link); err != nil || own != urn {
 				t.Fatalf("%s: %s %v", link, own, err)
 			}
-			if same, err := epcis.DigitalLink(urn); err != nil || same != link {
-				t.Fatalf("%s: %s %v", urn, same, err)
+			capitals := "URN:EPC:" + strings.TrimPrefix(urn, "urn:epc:")
+			for _, s := range []string{urn, capitals} {
+				if same, err := epcis.DigitalLink(s); err != nil || same != link {
+					t.Fatalf("%s: %s %v", s, same, err)
+				}
+				if same, err := epcis.EPCURN(s, n); err != nil || same != urn {
+					t.Fatalf("%s: %s %v", s, same, err)
+				}
+				if same, err := (epcis.CompanyPrefixes{}).URN(s); err != nil || same != urn {
+					t.Fatalf("%s: %s %v", s, same, err)
+				}
 			}
 		}
 	})

@@ -739,7 +739,7 @@ func (h *hasher) value(s string) {
 		}
 	}
 	switch c {
-	case 'u', 'h':
+	case 'u', 'h', 'U', 'H':
 		var kind IdentifierKind
 		if h.buf, kind, _ = appendCanonical(h.buf, s); kind != KindOther {
 			return

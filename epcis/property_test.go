@@ -110,6 +110,7 @@ func trade(t *rapid.T) []any {
 	return []any{
 		urn, link, "https://example.com/some/path" + path, "http://id.example.org" + path + "?exp=261231",
 		"https://id.gs1.org" + strings.Replace(path, "/21/", "/10/LOT7/21/", 1),
+		"HTTPS://ID.GS1.ORG" + path, "URN:EPC:" + strings.TrimPrefix(urn, "urn:epc:"),
 	}
 }
 
