@@ -291,15 +291,13 @@ func (s *Store) CreditSums(ctx context.Context) (ledger.CreditSums, Progress, er
 		if err = each(ctx, tx, func(rows *sql.Rows) error {
 			var name string
 			var value int64
-			if err := rows.Scan(&name, &value); err != nil {
-				return err
-			}
+			failed := rows.Scan(&name, &value)
 			if name == "credits_minted" {
 				sums.Minted = ledger.Credits(value) //nolint:gosec // a sum of amounts
 			} else {
 				sums.Burned = ledger.Credits(value) //nolint:gosec // a sum of amounts
 			}
-			return nil
+			return failed
 		}, `SELECT name, value FROM totals WHERE name IN ('credits_minted', 'credits_burned')`); err != nil {
 			return err
 		}
@@ -383,17 +381,9 @@ func (s *Store) Receipts(ctx context.Context, f ReceiptFilter, page Page) (Rows[
 		}
 		order := w.page("r.pos", page)
 		err = each(ctx, tx, func(rows *sql.Rows) error {
-			var pos int64
-			var value []byte
-			if err := rows.Scan(&pos, &value); err != nil {
-				return err
-			}
-			receipt, err := wire.Decode[ledger.Receipt](value, wire.MaxStoredBytes)
-			if err != nil {
-				return fmt.Errorf("%w: receipt: %w", ErrCorrupt, err)
-			}
-			found.Rows = append(found.Rows, Receipt{Position: positionOf(pos), Receipt: receipt})
-			return nil
+			receipt, failed := scanReceipt(rows)
+			found.Rows = append(found.Rows, receipt)
+			return failed
 		}, `SELECT r.pos, r.receipt FROM `+from+w.String()+order, append(w.args, page.Limit+1)...)
 		if len(found.Rows) > page.Limit {
 			found.Rows, found.More = found.Rows[:page.Limit], true
@@ -401,4 +391,17 @@ func (s *Store) Receipts(ctx context.Context, f ReceiptFilter, page Page) (Rows[
 		return err
 	})
 	return found, s.failed(err)
+}
+
+func scanReceipt(rows *sql.Rows) (Receipt, error) {
+	var pos int64
+	var value []byte
+	if err := rows.Scan(&pos, &value); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := wire.Decode[ledger.Receipt](value, wire.MaxStoredBytes)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: receipt: %w", ErrCorrupt, err)
+	}
+	return Receipt{Position: positionOf(pos), Receipt: receipt}, nil
 }

@@ -47,8 +47,10 @@ func (c *Certificates) Admit(state *tls.ConnectionState, roles ...ledger.Role) (
 
 // Readers are the roles that may ask questions: all of them.
 func Readers() []ledger.Role {
-	return []ledger.Role{ledger.RoleReader, ledger.RoleRecorder, ledger.RoleGateway, ledger.RoleScorer, ledger.RoleRegistrar,
-		ledger.RoleHolder, ledger.RoleModeller, ledger.RoleSteward}
+	return []ledger.Role{
+		ledger.RoleReader, ledger.RoleRecorder, ledger.RoleGateway, ledger.RoleScorer, ledger.RoleRegistrar,
+		ledger.RoleHolder, ledger.RoleModeller, ledger.RoleSteward,
+	}
 }
 
 // HTTPSConfig is what an HTTPS server needs. Handler and TLS have no default.

@@ -56,7 +56,7 @@ const maxStated = 1 << 20
 func readStated(file string, stdin io.Reader, into proto.Message) error {
 	in := stdin
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := os.Open(file) //nolint:gosec // the user names the file
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func readStated(file string, stdin io.Reader, into proto.Message) error {
 		return usage("%s: more than %d bytes", file, maxStated)
 	}
 	var anything any
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&anything); err != nil {
+	if err = yaml.NewDecoder(bytes.NewReader(text)).Decode(&anything); err != nil {
 		return usage("%s: %s", file, err)
 	}
 	plain, err := json.Marshal(anything)
@@ -477,12 +477,12 @@ have voted for the same.
 			return govern(cmd, "policy", &waybillv1.CreditMotion{Motion: &waybillv1.CreditMotion_Policy{Policy: p}})
 		},
 	}
-	recover := &cobra.Command{
+	rescue := &cobra.Command{
 		Use: "recover ACCOUNT", Short: "Freeze an account of this organisation's whose key is lost", Example: "  waybill credits recover 5f2b…c1 --next 77aa…09", Args: cobra.ExactArgs(1),
 	}
-	next := recover.Flags().String("next", "", "binding of the key that may take it over, 64 hexadecimal digits")
-	recover.RunE = func(cmd *cobra.Command, args []string) error {
+	next := rescue.Flags().String("next", "", "binding of the key that may take it over, 64 hexadecimal digits")
+	rescue.RunE = func(cmd *cobra.Command, args []string) error {
 		return govern(cmd, "recovery", &waybillv1.CreditMotion{Motion: &waybillv1.CreditMotion_Recover{Recover: &waybillv1.RecoverAccount{Account: args[0], Next: *next}}})
 	}
-	return []*cobra.Command{mint, policy, recover}
+	return []*cobra.Command{mint, policy, rescue}
 }

@@ -11,37 +11,37 @@ import (
 // Credits does operations on credits, with the outcomes that Events gives for events. Operations on one
 // note are never in two transactions at once.
 func (s *Submitter) Credits(ctx context.Context, operations []ledger.CreditOperation) ([]Outcome, error) {
-	return s.credits.submit(ctx, operations)
+	return s.governed.credits.submit(ctx, operations)
 }
 
 // CreditMotions puts motions on credits, in the order given.
 func (s *Submitter) CreditMotions(ctx context.Context, motions []ledger.CreditMotion) ([]Outcome, error) {
-	return s.creditMotions.submit(ctx, motions)
+	return s.governed.creditMotions.submit(ctx, motions)
 }
 
 // Chunks stores parts of artefacts.
 func (s *Submitter) Chunks(ctx context.Context, chunks [][]byte) ([]Outcome, error) {
-	return s.chunks.submit(ctx, chunks)
+	return s.governed.chunks.submit(ctx, chunks)
 }
 
 // Datasets freezes snapshots of data sets, in the order given.
 func (s *Submitter) Datasets(ctx context.Context, datasets []ledger.DatasetSnapshot) ([]Outcome, error) {
-	return s.datasets.submit(ctx, datasets)
+	return s.governed.datasets.submit(ctx, datasets)
 }
 
 // Models submits versions of models, in the order given. Their chunks and data sets are on the ledger.
 func (s *Submitter) Models(ctx context.Context, models []ledger.ModelVersion) ([]Outcome, error) {
-	return s.models.submit(ctx, models)
+	return s.governed.models.submit(ctx, models)
 }
 
 // Evaluations submits evaluations of models, in the order given.
 func (s *Submitter) Evaluations(ctx context.Context, evaluations []ledger.Evaluation) ([]Outcome, error) {
-	return s.evaluations.submit(ctx, evaluations)
+	return s.governed.evaluations.submit(ctx, evaluations)
 }
 
 // ModelMotions puts motions on models, in the order given.
 func (s *Submitter) ModelMotions(ctx context.Context, motions []ledger.ModelMotion) ([]Outcome, error) {
-	return s.modelMotions.submit(ctx, motions)
+	return s.governed.modelMotions.submit(ctx, motions)
 }
 
 // governed are the lanes of what organisations govern: credits and models.

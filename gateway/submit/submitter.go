@@ -23,7 +23,7 @@ type Submitter struct {
 	master   *lane[ledger.MasterDatum]
 	reviews  *lane[wire.ReviewSubject]
 	elements *lane[wire.ElementEntry]
-	governed
+	governed governed
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -96,7 +96,7 @@ func (s *Submitter) Run(ctx context.Context) error {
 	g.Go(func() error { s.master.run(work); return nil })
 	g.Go(func() error { s.reviews.run(work); return nil })
 	g.Go(func() error { s.elements.run(work); return nil })
-	for _, run := range s.runs() {
+	for _, run := range s.governed.runs() {
 		g.Go(func() error { run(work); return nil })
 	}
 	err := g.Wait()
