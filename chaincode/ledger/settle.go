@@ -238,9 +238,9 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 }
 
 // ChallengeTaskOf decides on a challenge. Whoever has the bond at risk may have a closed task re-executed: if it
-// proves an answer wrong it gets a part of what that costs, else it loses the bond. A segment that is left out, and
-// that the chain of its device shows to be earlier than one that is named, voids the task; inserted holds the task
-// with it.
+// proves an answer wrong it gets a part of what that costs, else it loses the bond. A segment or event that is left out,
+// was recorded before the window closed, and would have changed what is judged, voids the task. That costs nobody
+// anything: times of recording are their submitters' and no proof to punish by.
 func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	account, err := callersAccount(l, tx)
 	if err != nil {
@@ -280,7 +280,7 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 		}
 		return d, err
 	}
-	inserted, err := v.Task.Statement.with(*op.Omitted, op.At)
+	inserted, err := v.Task.Statement.with(*op.Omitted, op.At, l)
 	if err != nil {
 		return TaskDecision{}, err
 	}
@@ -292,16 +292,30 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 		return TaskDecision{}, err
 	}
 	if ruling.Fault == "" && ruling.Inputs == v.Task.Statement.Inputs {
-		return TaskDecision{}, refuse(ErrCommitment, "segment %d of %s changes nothing that is judged", op.Omitted.First, op.Omitted.ID)
+		return TaskDecision{}, refuse(ErrCommitment, "what is said to be left out changes nothing that is judged")
 	}
 	return v.void(SettledOmission, nil, &account.ID, tx), nil
 }
 
-// with gives the statement with a segment that it leaves out put before a later one of its device.
-func (s TaskStatement) with(omitted Reference, at uint32) (TaskStatement, error) {
+// with gives the statement with what it leaves out.
+func (s TaskStatement) with(omitted Reference, at uint32, l ScoringLedger) (TaskStatement, error) {
 	if uint64(at) >= uint64(len(s.References)) {
 		return s, refuse(ErrSchema, "the task has %d references", len(s.References))
 	}
+	holds := s.holdsSegment
+	if omitted.Kind == RefEvent {
+		holds = func(r Reference, at int) error { return s.holdsEvent(r, at, l) }
+	}
+	if err := holds(omitted, int(at)); err != nil {
+		return s, err
+	}
+	s.References = slices.Insert(slices.Clone(s.References), int(at), omitted)
+	return s, nil
+}
+
+// holdsSegment holds that a segment is left out and belongs before reference at: the chain of its device shows it to be
+// earlier than one that is named.
+func (s TaskStatement) holdsSegment(omitted Reference, at int) error {
 	later := false
 	for i, r := range s.References {
 		if r.Kind != RefSegments || r.ID != omitted.ID {
@@ -309,18 +323,74 @@ func (s TaskStatement) with(omitted Reference, at uint32) (TaskStatement, error)
 		}
 		switch {
 		case r.First <= omitted.First && omitted.First <= r.Last:
-			return s, refuse(ErrConflict, "segment %d of %s is not left out", omitted.First, omitted.ID)
-		case r.First > omitted.First && uint32(i) >= at: //nolint:gosec // a task has few references
+			return refuse(ErrConflict, "segment %d of %s is not left out", omitted.First, omitted.ID)
+		case r.First > omitted.First && i >= at:
 			later = true
-		case r.First > omitted.First, uint32(i) >= at: //nolint:gosec // a task has few references
-			return s, refuse(ErrSchema, "segment %d of %s does not belong before reference %d", omitted.First, omitted.ID, at)
+		case r.First > omitted.First || i >= at:
+			return refuse(ErrSchema, "segment %d of %s does not belong before reference %d", omitted.First, omitted.ID, at)
 		}
 	}
 	if !later {
-		return s, refuse(ErrCommitment, "nothing shows that segment %d of %s was recorded before the window closed", omitted.First, omitted.ID)
+		return refuse(ErrCommitment, "nothing shows that segment %d of %s was recorded before the window closed", omitted.First, omitted.ID)
 	}
-	s.References = slices.Insert(slices.Clone(s.References), int(at), omitted)
-	return s, nil
+	return nil
+}
+
+// holdsEvent holds that an event is left out and belongs before reference at: it was recorded before the window closed by
+// more than clocks may differ, and its neighbours' times allow the place. Of a journey that is not a container's first,
+// an event is only left out if it is not earlier than the first one named.
+func (s TaskStatement) holdsEvent(omitted Reference, at int, l ScoringLedger) error {
+	record, err := l.Event(omitted.Digest)
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return refuse(ErrUnknown, "event %s", omitted.Digest)
+	}
+	const apart = 2 * Millis(MaxSkew/1_000_000)
+	begun := false
+	for i, r := range s.References {
+		if r.Kind == RefEvent && r.Digest == omitted.Digest {
+			return refuse(ErrConflict, "event %s is not left out", omitted.Digest)
+		}
+		recordedAt, dated, err := r.recordedAt(l)
+		if err != nil {
+			return err
+		}
+		last := i == len(s.References)-1
+		switch {
+		case !dated && last:
+			return refuse(ErrCommitment, "the window closes with what has no time of recording")
+		case !dated:
+		case last && record.RecordedAt+apart >= recordedAt:
+			return refuse(ErrCommitment, "event %s was recorded at %s, the window closed at %s: that is too near to tell", omitted.Digest, stamp(record.RecordedAt), stamp(recordedAt))
+		case i < at && record.RecordedAt+apart < recordedAt, i >= at && record.RecordedAt > recordedAt+apart,
+			!begun && s.Begins > 0 && record.RecordedAt < recordedAt:
+			return refuse(ErrSchema, "event %s does not belong before reference %d", omitted.Digest, at)
+		}
+		begun = begun || dated
+	}
+	return nil
+}
+
+// recordedAt is when an event or the last of segments was recorded; dated is false for what has no such time.
+func (r Reference) recordedAt(l ScoringLedger) (at Millis, dated bool, err error) {
+	switch r.Kind {
+	case RefEvent:
+		record, err := l.Event(r.Digest)
+		if err != nil || record == nil {
+			return 0, false, err
+		}
+		return record.RecordedAt, true, nil
+	case RefSegments:
+		record, err := l.SegmentOf(r.ID, r.Last)
+		if err != nil || record == nil {
+			return 0, false, err
+		}
+		return record.RecordedAt, true, nil
+	default:
+		return 0, false, nil
+	}
 }
 
 // ExpireTask decides on the commitments that nobody revealed. It waits for twice the skew of clocks, so that no choice

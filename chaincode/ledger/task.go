@@ -150,7 +150,7 @@ const (
 	SettledSplit      SettledBy = 4 // no answer had two thirds, so it was re-executed
 	SettledChallenge  SettledBy = 5 // a challenge had it re-executed
 	SettledNoWindow   SettledBy = 6 // void: the references are not a window of the shipment
-	SettledOmission   SettledBy = 7 // void: a recorded segment is left out
+	SettledOmission   SettledBy = 7 // void: a recorded segment or event is left out
 	SettledSuperseded SettledBy = 8 // void: another task of the window was final before
 	SettledNobody     SettledBy = 9 // void: nobody revealed
 	SettledBlend      SettledBy = 10
@@ -281,7 +281,7 @@ type SettleTask struct {
 // ChallengeTask asks, with a bond, that the referee re-execute a task.
 type ChallengeTask struct {
 	Task Digest `cbor:"1,keyasint"`
-	// Omitted is a recorded segment that the references leave out; it goes before reference At.
+	// Omitted is a recorded segment or event that the references leave out; it goes before reference At.
 	Omitted *Reference `cbor:"2,keyasint,omitempty"`
 	At      uint32     `cbor:"3,keyasint,omitempty"`
 }
@@ -387,8 +387,8 @@ func CheckTaskOperation(op TaskOperation) error {
 		return needTask(op.Settle.Task)
 	case "challenge":
 		c := op.Challenge
-		if c.Omitted != nil && (c.Omitted.Kind != RefSegments || c.Omitted.First != c.Omitted.Last) {
-			return refuse(ErrSchema, "what is left out is one segment")
+		if c.Omitted != nil && c.Omitted.Kind != RefEvent && (c.Omitted.Kind != RefSegments || c.Omitted.First != c.Omitted.Last) {
+			return refuse(ErrSchema, "what is left out is one segment or one event")
 		}
 		if c.Omitted != nil {
 			if err := checkReference(*c.Omitted); err != nil {

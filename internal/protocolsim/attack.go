@@ -12,37 +12,48 @@ import (
 
 // Attack plays a round in which every scorer but one lies and works together, and the one challenges. The liars choose at
 // random whether they give one lie or several, whether they shut the honest scorer out by saying a later time than it is,
-// whether they open a task that leaves a segment out, and settle before the honest scorer has its turn. Where they left
+// whether they open a task that leaves a segment or an event out, and settle before the honest scorer has its turn. Where they left
 // something out the honest scorer voids their task and opens the right one, on which they lie again.
 func (w *World) Attack(task Task, players []Player, honest int, r *rand.Rand) (Outcome, error) {
-	last := len(task.Statement.References) - 1
-	if segments := task.Statement.References[last]; segments.Last > segments.First && r.IntN(2) == 0 {
-		s := task.Statement
-		s.References = slices.Clone(s.References)
-		s.References[last].First = segments.Last
-		s.Window = 0
-		ruling, err := w.Judge(s)
-		if err != nil {
-			return Outcome{}, err
-		}
-		if ruling.Fault != "" {
-			return Outcome{}, fmt.Errorf("%w: %s", ErrRefused, ruling.Fault)
-		}
-		s.Inputs = ruling.Inputs
-		omitted := ledger.Reference{Kind: ledger.RefSegments, ID: segments.ID, First: 0, Last: 0, Digest: w.Tasks[0].Statement.References[last].Digest}
-		for _, t := range w.Tasks {
-			if t.Statement.Shipment == s.Shipment && t.Statement.Window == 0 {
-				omitted.Digest = t.Statement.References[last].Digest
-			}
-		}
-		challenge := ledger.ChallengeTask{Omitted: &omitted, At: uint32(last)} //nolint:gosec // a handful
-		out, err := w.attack(Task{Statement: s, Truth: ruling}, players, honest, &challenge, r)
+	short, challenge, err := w.short(task.Statement, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if challenge != nil {
+		out, err := w.attack(short, players, honest, challenge, r)
 		if err != nil || out.Final != nil {
 			out.Wrong = out.Final != nil // whatever it says, it rests on a part of what is recorded
 			return out, err
 		}
 	}
 	return w.attack(task, players, honest, &ledger.ChallengeTask{}, r)
+}
+
+// short makes a task that leaves something out, as liars would, and the challenge that shows it; nil for a task that leaves
+// nothing out, which liars choose as well.
+func (w *World) short(s ledger.TaskStatement, r *rand.Rand) (Task, *ledger.ChallengeTask, error) {
+	const shipping, last = 2, 3 // the references of every shipment: policy, association, shipping, segments
+	s.References = slices.Clone(s.References)
+	segments := s.References[last]
+	var challenge ledger.ChallengeTask
+	switch choice := r.IntN(3); {
+	case choice == 0:
+		return Task{}, nil, nil
+	case choice == 1 && segments.Last > segments.First:
+		first := w.Tasks[slices.IndexFunc(w.Tasks, func(t Task) bool { return t.Statement.Shipment == s.Shipment && t.Statement.Window == 0 })]
+		challenge.Omitted, challenge.At = &first.Statement.References[last], last
+		s.References[last].First, s.Window = segments.Last, 0
+	default:
+		event := s.References[shipping]
+		challenge.Omitted, challenge.At = &event, shipping
+		s.References = slices.Delete(s.References, shipping, shipping+1)
+	}
+	ruling, err := w.Judge(s)
+	if err == nil && ruling.Fault != "" {
+		err = fmt.Errorf("%w: %s", ErrRefused, ruling.Fault)
+	}
+	s.Inputs = ruling.Inputs
+	return Task{Statement: s, Truth: ruling}, &challenge, err
 }
 
 // attack plays the liars' moves on one task, and the honest scorer's challenge.

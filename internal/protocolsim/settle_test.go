@@ -107,57 +107,126 @@ func TestScorersDoNotConflict(t *testing.T) {
 	valid(w.Block(who, reveals...))
 }
 
-// What is left out of a task, and what the chain of its device shows to be earlier, voids it; the right task is judged.
-func TestATaskThatLeavesASegmentOutIsVoid(t *testing.T) {
-	w, players := world(t, 4, 1)
-	task := w.Tasks[1]
-	short := task.Statement
-	short.References = slices.Clone(short.References)
-	short.References[3].First, short.Window = 1, 0
-	ruling, err := w.Judge(short)
-	if err != nil {
-		t.Fatal(err)
-	}
-	short.Inputs = ruling.Inputs
-	id := do(t, w, "s0", ledger.TaskOperation{Open: &short}, "").Digest
-	for _, p := range players[:3] {
-		c, _ := operations(t, w, p.Name, id, ruling.Answer)
-		do(t, w, p.Name, c, "")
-	}
-	w.Advance(w.Policy.CommitFor)
-	do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
-	for _, p := range players[:3] {
-		_, r := operations(t, w, p.Name, id, ruling.Answer)
-		do(t, w, p.Name, r, "")
-	}
-	omitted := ledger.Reference{Kind: ledger.RefSegments, ID: short.References[3].ID, Digest: w.Tasks[0].Statement.References[3].Digest}
-	wrong := omitted
-	wrong.Digest[0]++
-	do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: 9}}, ledger.CodeSchema)
-	do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &wrong, At: 3}}, ledger.CodeConflict)
-	later := short.References[3]
-	do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &later, At: 3}}, ledger.CodeConflict)
-	before, _, err := w.Holdings()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: 3}}, ""); a.Message != ledger.SettledOmission.String() {
-		t.Error(a.Message)
-	}
-	after, _, err := w.Holdings()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range players {
-		if before[w.Account(p.Name)] != after[w.Account(p.Name)] {
-			t.Errorf("%s: %d credits, before %d", p.Name, after[w.Account(p.Name)], before[w.Account(p.Name)])
+// What is left out of a task, and was recorded before its window closed, voids it; the right task is judged.
+func TestATaskThatLeavesSomethingOutIsVoid(t *testing.T) {
+	base, players := world(t, 4, 1)
+	full := base.Tasks[1].Statement
+	segments := full.References[3]
+	segment := ledger.Reference{Kind: ledger.RefSegments, ID: segments.ID, Digest: base.Tasks[0].Statement.References[3].Digest}
+	late := segments
+	late.First = 1
+	unknown := segment
+	unknown.Digest[0]++
+	for name, c := range map[string]struct {
+		references []ledger.Reference
+		window     uint32
+		omitted    ledger.Reference
+		at         uint32
+		refused    map[*ledger.ChallengeTask]string
+	}{
+		"a segment": {
+			[]ledger.Reference{full.References[0], full.References[1], full.References[2], late}, 0, segment, 3,
+			map[*ledger.ChallengeTask]string{
+				{Omitted: &segment, At: 9}: ledger.CodeSchema,
+				{Omitted: &unknown, At: 3}: ledger.CodeConflict,
+				{Omitted: &late, At: 3}:    ledger.CodeConflict,
+			},
+		},
+		"an event": {
+			[]ledger.Reference{full.References[0], full.References[1], segments}, 1, full.References[2], 2,
+			map[*ledger.ChallengeTask]string{
+				{Omitted: &full.References[1], At: 2}:                                               ledger.CodeConflict,
+				{Omitted: &ledger.Reference{Kind: ledger.RefEvent, Digest: segments.Digest}, At: 2}: ledger.CodeNotFound,
+				{Omitted: &full.References[2], At: 7}:                                               ledger.CodeSchema,
+			},
+		},
+	} {
+		w := base.Clone()
+		short := full
+		short.References, short.Window = c.references, c.window
+		ruling, err := w.Judge(short)
+		if err != nil || ruling.Fault != "" {
+			t.Fatal(name, ruling.Fault, err)
+		}
+		short.Inputs = ruling.Inputs
+		id := do(t, w, "s0", ledger.TaskOperation{Open: &short}, "").Digest
+		for _, p := range players[:3] {
+			commit, _ := operations(t, w, p.Name, id, ruling.Answer)
+			do(t, w, p.Name, commit, "")
+		}
+		w.Advance(w.Policy.CommitFor)
+		do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
+		for _, p := range players[:3] {
+			_, reveal := operations(t, w, p.Name, id, ruling.Answer)
+			do(t, w, p.Name, reveal, "")
+		}
+		for challenge, code := range c.refused {
+			challenge.Task = id
+			do(t, w, "s3", ledger.TaskOperation{Challenge: challenge}, code)
+		}
+		before, _, err := w.Holdings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &c.omitted, At: c.at}}, ""); a.Message != ledger.SettledOmission.String() {
+			t.Error(name, a.Message)
+		}
+		after, _, err := w.Holdings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range players {
+			if before[w.Account(p.Name)] != after[w.Account(p.Name)] {
+				t.Errorf("%s: %s has %d credits, before %d", name, p.Name, after[w.Account(p.Name)], before[w.Account(p.Name)])
+			}
+		}
+		out, err := w.Play(w.Tasks[1], players, 1, rand.New(rand.NewPCG(1, 1)))
+		if err != nil || out.Final == nil || out.Wrong {
+			t.Fatal(name, out, err)
 		}
 	}
-	r := rand.New(rand.NewPCG(1, 1))
-	out, err := w.Play(w.Tasks[0], players, 1, r)
-	if err != nil || out.Final == nil || out.Wrong {
-		t.Fatal(out, err)
+}
+
+// What was recorded too shortly before the window closed, or after it, proves nothing: the task stands.
+func TestAnEventThatMayBeLaterVoidsNoTask(t *testing.T) {
+	w, players := world(t, 4, 1)
+	task := w.Tasks[0]
+	hashes := make([]ledger.Digest, 2)
+	for i := range hashes {
+		body, err := json.Marshal(map[string]any{
+			"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{"urn:epc:id:sscc:9520001.3000000000"}, "bizStep": "inspecting",
+			"eventTime": begin().Add(time.Duration(47+i) * time.Hour).Format(time.RFC3339), "eventTimeZoneOffset": "+00:00",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded, err := w.Record("rootA", wire.EventEntry{Body: body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[i] = recorded[0]
+		w.Advance(3_600_000)
 	}
+	id := do(t, w, "s0", ledger.TaskOperation{Open: &task.Statement}, "").Digest
+	for _, p := range players {
+		commit, _ := operations(t, w, p.Name, id, task.Truth.Answer)
+		do(t, w, p.Name, commit, "")
+	}
+	do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
+	for _, p := range players {
+		_, reveal := operations(t, w, p.Name, id, task.Truth.Answer)
+		do(t, w, p.Name, reveal, "")
+	}
+	for _, hash := range hashes {
+		omitted := ledger.Reference{Kind: ledger.RefEvent, Digest: hash}
+		for at := range uint32(4) {
+			a, err := w.Score("s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: at}})
+			if err != nil || a[0].Status != ledger.StatusRefused {
+				t.Fatal(a, err)
+			}
+		}
+	}
+	do(t, w, "s0", ledger.TaskOperation{Settle: &ledger.SettleTask{Task: id, Verdict: &task.Truth.Verdict}}, "")
 }
 
 // Different models: the median by stake is final, no single stake decides, and an inspection pays by Brier's rule.
