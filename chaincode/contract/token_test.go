@@ -785,3 +785,100 @@ func TestCreditsAreConserved(t *testing.T) {
 	}
 	t.Logf("%d operations in %d blocks: %d recorded, %d refused, %d lost, %d transactions invalidated; %+v", done, blocks, x.recorded, x.refused, x.lost, x.conflicts, sums)
 }
+
+// Every move of the state machine of an account, legal and not: state, call, caller.
+func TestEveryMoveOfAnAccount(t *testing.T) {
+	states := []string{"absent", "open", "offered", "frozen", "frozen and offered", "taken over"}
+	calls := []string{"open", "take over", "offer", "take back", "pay", "freeze"}
+	callers := []string{"owner", "heir", "stranger", "steward", "other steward", "without role"}
+	legal := map[string]string{ // state and call: who may
+		"absent/open": "owner heir stranger", "open/open": "heir stranger", "offered/open": "heir stranger", "frozen/open": "heir stranger",
+		"frozen and offered/open": "heir stranger", "taken over/open": "stranger",
+		"offered/take over": "heir", "frozen and offered/take over": "heir",
+		"open/offer": "owner", "offered/take back": "owner", "taken over/offer": "heir",
+		"open/pay": "owner", "offered/pay": "owner", "taken over/pay": "heir",
+		"open/freeze": "steward", "offered/freeze": "steward", "taken over/freeze": "steward", "frozen and offered/freeze": "steward",
+	}
+	var table strings.Builder
+	for _, state := range states {
+		b := newBank(t)
+		for _, name := range []string{"owner", "heir", "third"} {
+			b.identity(name, "B", "holder")
+		}
+		b.identity("stranger", "C", "holder")
+		b.identity("without role", "B", "recorder")
+		b.identity("steward", "B", "steward")
+		b.identity("other steward", "C", "steward")
+		account, heir, third := b.key("owner"), b.key("heir"), b.key("third")
+		note := ledger.NoteID{TxID: "none"}
+		if state != "absent" {
+			expect(t, b.transact("owner", ledger.CreditOperation{Open: &ledger.OpenAccount{}}), "recorded")
+			note = b.mint("n", "owner", 1)
+		}
+		if strings.HasSuffix(state, "offered") || state == "taken over" {
+			expect(t, b.transact("owner", ledger.CreditOperation{Rotate: &ledger.RotateKey{Next: &heir}}), "recorded")
+		}
+		switch state {
+		case "frozen":
+			expect(t, b.govern("steward", ledger.CreditMotion{Recover: &ledger.RecoverAccount{Account: account}}), "recorded")
+		case "frozen and offered":
+			expect(t, b.govern("steward", ledger.CreditMotion{Recover: &ledger.RecoverAccount{Account: account, Next: &heir}}), "recorded")
+		case "taken over":
+			expect(t, b.transact("heir", ledger.CreditOperation{Open: &ledger.OpenAccount{Account: &account}}), "recorded")
+		}
+		for _, call := range calls {
+			function := wire.FnTransact
+			var batch []byte
+			one := func(op ledger.CreditOperation) []byte {
+				return encode(t, wire.CreditBatch{Operations: []ledger.CreditOperation{op}})
+			}
+			switch call {
+			case "open":
+				batch = one(ledger.CreditOperation{Open: &ledger.OpenAccount{}})
+			case "take over":
+				batch = one(ledger.CreditOperation{Open: &ledger.OpenAccount{Account: &account}})
+			case "offer":
+				next := heir
+				if state == "taken over" {
+					next = third
+				}
+				batch = one(ledger.CreditOperation{Rotate: &ledger.RotateKey{Next: &next}})
+			case "take back":
+				batch = one(ledger.CreditOperation{Rotate: &ledger.RotateKey{}})
+			case "pay":
+				batch = one(ledger.CreditOperation{Transfer: &ledger.Transfer{Inputs: []ledger.NoteID{note}, Outputs: []ledger.Payment{{To: account, Amount: 1}}}})
+			case "freeze":
+				function = wire.FnGovernCredits
+				batch = encode(t, wire.MotionBatch{Motions: []ledger.CreditMotion{{Recover: &ledger.RecoverAccount{Account: account}}}})
+			}
+			for _, caller := range callers {
+				_, response := b.c.simulate(caller, "move", function, batch)
+				got, _ := ledger.ParseCode(response.GetMessage())
+				if response.GetStatus() == shim.OK {
+					answers, err := wire.DecodeAnswers(response.GetPayload())
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = strings.TrimPrefix(statuses(answers.Answers), "refused:")
+				}
+				move := state + "/" + call
+				if allowed := slices.Contains(callersOf(legal[move], callers), caller); (got == "recorded") != allowed || got == "" || got == ledger.CodeInternal {
+					t.Errorf("%s by %s: %s", move, caller, got)
+				}
+				fmt.Fprintf(&table, "%-18s %-10s %-14s %s\n", state, call, caller, got)
+			}
+		}
+	}
+	golden(t, "testdata/credits/accounts.golden", table.String())
+}
+
+// callersOf reads names that may hold spaces.
+func callersOf(list string, all []string) []string {
+	var out []string
+	for _, name := range all {
+		if slices.Contains(strings.Split(list, " "), name) || list == name {
+			out = append(out, name)
+		}
+	}
+	return out
+}
