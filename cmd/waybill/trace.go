@@ -302,8 +302,12 @@ func (a *app) locate(cmd *cobra.Command, id string, at *timestamppb.Timestamp) e
 		}
 		err = facts(out, "item", r.GetId(), "at", stamp(r.GetAt()), "in", strings.Join(r.GetContainers(), ", in "), "custodian", c.Custodian, "disputed", disputedWords(c), "by", evidenceText(c.Held),
 			"status", string(c.Status), "since", evidenceText(c.Since), "place", c.Place, "seen", evidenceText(c.Seen), "party", c.Party)
-		if err == nil && len(r.GetTruncated()) > 0 {
+		switch {
+		case err != nil:
+		case len(r.GetTruncated()) > 0:
 			err = notWhole(strings.Join(r.GetTruncated(), ", "))
+		case c.Custodian == "" && c.Place == "" && len(r.GetContainers()) == 0:
+			_, err = fmt.Fprintln(out, "no event that counts says where it is or who holds it")
 		}
 		return err
 	})

@@ -102,6 +102,9 @@ func (cannedTraces) Recall(r *waybillv1.RecallRequest, s grpc.ServerStreamingSer
 }
 
 func (cannedTraces) Locate(_ context.Context, r *waybillv1.LocateRequest) (*waybillv1.LocateResponse, error) {
+	if r.GetAt().AsTime().Before(at(0).AsTime()) {
+		return &waybillv1.LocateResponse{Id: cannedThing, At: r.GetAt()}, nil
+	}
 	return &waybillv1.LocateResponse{
 		Id: cannedThing, At: r.GetAt(), Containers: []string{cannedBox, "https://id.gs1.org/00/095213210000000025"},
 		Custody: &waybillv1.Custody{Custodian: "CarrierMSP", Held: cannedEvidence(3), Status: waybillv1.CustodyStatus_CUSTODY_STATUS_SHIPPED, Since: cannedEvidence(4), Party: "https://id.gs1.org/417/9521321000018"},
@@ -133,6 +136,7 @@ func TestTracesAndRecallsAreShownAsTheTranscriptSays(t *testing.T) {
 		{"trace", cannedRaw, "--down", "--depth", "4"},
 		{"trace", cannedThing, "--up", "--json"},
 		{"trace", cannedThing, "--where", "--at", "2026-03-01T07:04:00Z"},
+		{"trace", cannedThing, "--where", "--at", "2020-03-01T07:04:00Z"},
 		{"trace", "urn:broken", "--up"},
 		{"trace", cannedThing},
 		{"trace", cannedThing, "--up", "--down"},
