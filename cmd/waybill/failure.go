@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/waybill-dev/waybill/api/client"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
 // Exit codes. They are part of the command's interface and stand in its help.
@@ -110,6 +111,9 @@ func codeOf(err error) string {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return codeUnavailable
+	}
+	if code := ledger.Code(err); code != ledger.CodeInternal {
+		return code
 	}
 	if _, ok := status.FromError(err); !ok {
 		return codeInternal

@@ -31,6 +31,7 @@ func (a *app) newModelCommand() *cobra.Command {
 	cmd.AddCommand(a.modelReads()...)
 	cmd.AddCommand(a.modelSubmissions()...)
 	cmd.AddCommand(a.modelMotions()...)
+	cmd.AddCommand(a.newModelExportCommand())
 	return cmd
 }
 

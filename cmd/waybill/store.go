@@ -17,8 +17,6 @@ import (
 
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/gateway/blocks"
-	"github.com/waybill-dev/waybill/gateway/fabric"
-	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
 const storeLong = `The read model is what answers questions: the ledger's facts in SQL. It is a function of the
@@ -64,27 +62,15 @@ func (a *app) openLedger(onRetry func(error)) (ledger verifiedLedger, organisati
 	if a.ledger != nil {
 		return a.ledger, a.org, func() {}, nil
 	}
-	p, err := a.loadProfile()
+	stream, p, release, err := a.openStream(onRetry)
 	if err != nil {
 		return nil, "", nil, err
-	}
-	identity := a.identity
-	if identity == "" {
-		identity = profile.IdentityService
-	}
-	client, err := fabric.Dial(p, identity, fabric.Options{})
-	if err != nil {
-		return nil, "", nil, err
-	}
-	stream, err := blocks.Open(p, client, blocks.Options{OnRetry: func(_ string, cause error) { onRetry(cause) }})
-	if err != nil {
-		return nil, "", nil, errors.Join(err, client.Close())
 	}
 	opened := struct {
 		readmodel.Source
 		heightOf
 	}{readmodel.FromStream(stream, p.Chaincode), heightOf{stream}}
-	return opened, p.Organisation, func() { _ = client.Close() }, nil
+	return opened, p.Organisation, release, nil
 }
 
 type heightOf struct{ stream *blocks.Stream }

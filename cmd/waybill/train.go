@@ -29,6 +29,9 @@ What it learns from is one of:
   files and folders  CSV files of accepted journeys, a journey for each file, or for each logger in it; --profile
                      says what product they carried
   --ledger           the shipments on the ledger that ended and got no verdict of inspect or worse
+  --snapshot ID/V    of these, those of a data set snapshot that is frozen on the ledger (see ` + "`waybill dataset`" + `); it is
+                     rebuilt from the ledger first and must be as recorded. The same snapshot, code and seed give
+                     the same artefact. With --record the version's record is written for ` + "`waybill model submit`" + `
   --simulated N      N simulated clean journeys, which say nothing of a real lane
 
 Of each product and lane with enough journeys the model holds what accepted shipments were like, and calibrates
@@ -45,6 +48,8 @@ type trainFlags struct {
 	simulated int
 	seed      uint64
 	ledger    bool
+	snapshots []string
+	record    recordFlags
 }
 
 func (a *app) newTrainCommand() *cobra.Command {
@@ -55,16 +60,17 @@ func (a *app) newTrainCommand() *cobra.Command {
 		Long:  trainLong,
 		Example: `  waybill train accepted/ --profile refrigerated --out model.json
   waybill train --ledger --out model.json
+  waybill train --snapshot fridge/1 --id fridge --out model.json --record record.json --use 'vaccines by road' --licence Apache-2.0
   waybill train --simulated 700 --out model.json && waybill evaluate --simulated --model model.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			sources := 0
-			for _, given := range []bool{len(args) > 0, f.simulated != 0, f.ledger} {
+			for _, given := range []bool{len(args) > 0, f.simulated != 0, f.ledger, len(f.snapshots) > 0} {
 				if given {
 					sources++
 				}
 			}
 			if sources != 1 {
-				return errors.New("name files to learn from, or one of --ledger and --simulated")
+				return errors.New("name files to learn from, or one of --ledger, --snapshot and --simulated")
 			}
 			return nil
 		},
@@ -77,8 +83,10 @@ func (a *app) newTrainCommand() *cobra.Command {
 	flags.Float64Var(&f.alpha, "alpha", 0.01, "share of shipments like the accepted ones that may be inspected for being unusual")
 	flags.Float64Var(&f.poison, "poison", 0.1, "largest share of the histories that may be bad ones")
 	flags.IntVar(&f.simulated, "simulated", 0, "learn from so many simulated clean journeys")
-	flags.Uint64Var(&f.seed, "seed", 1_000_001, "seed of the simulated journeys")
+	flags.Uint64Var(&f.seed, "seed", 1_000_001, "seed of the simulated journeys, or of what calibrates among a snapshot's")
 	flags.BoolVar(&f.ledger, "ledger", false, "learn from the ledger")
+	flags.StringArrayVar(&f.snapshots, "snapshot", nil, "learn from this data set snapshot, `ID/VERSION`; may be given again")
+	f.record.flags(cmd)
 	if err := cmd.MarkFlagRequired("out"); err != nil {
 		panic(err) // the flag is defined above
 	}
@@ -105,6 +113,12 @@ func (a *app) train(ctx context.Context, cmd *cobra.Command, f *trainFlags, args
 	if cfg.Poison == 0 {
 		cfg.Poison = -1 // none, where 0 is the default
 	}
+	if len(f.snapshots) > 0 {
+		return a.trainOnSnapshots(ctx, cmd, f, cfg)
+	}
+	if f.record.file != "" {
+		return usage("--record is of a model that is trained with --snapshot")
+	}
 	var histories []train.History
 	var err error
 	switch {
@@ -128,13 +142,8 @@ func (a *app) train(ctx context.Context, cmd *cobra.Command, f *trainFlags, args
 	case err != nil:
 		return err
 	}
-	out, err := createOutput(f.out, nil, cmd.OutOrStdout())
-	if err != nil {
+	if err := writeWhole(f.out, m.Bytes(), cmd.OutOrStdout()); err != nil {
 		return err
-	}
-	_, err = out.Write(m.Bytes())
-	if err = errors.Join(err, out.close(err == nil)); err != nil {
-		return fileFailure(f.out, err)
 	}
 	if a.quiet {
 		return nil
