@@ -207,7 +207,7 @@ func TestMeanKineticTemperatureOfIrregularReadingsIsThatOfTheDefinition(t *testi
 		// The span that is told is one of those that slide by its 96th part, and the worst of them.
 		worst := math.Inf(-1)
 		const part = span / 96
-		for to := (begin+part-1)/part*part + span; to <= min(times[len(times)-1], times[len(times)-2]+hour); to += part {
+		for to := begin + span; to <= min(times[len(times)-1], times[len(times)-2]+hour); to += part {
 			observed := ledger.Millis(0)
 			for i := 1; i < len(times); i++ {
 				observed += max(0, min(times[i], times[i-1]+hour, to)-max(times[i-1], to-span))

@@ -115,6 +115,26 @@ func TestMeanKineticTemperatureMatchesItsVectors(t *testing.T) {
 	}
 }
 
+func TestASeriesAsLongAsTheSpanIsJudgedWheneverItBegan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		begin := ledger.Millis(rapid.Int64Range(-int64(day)*40_000, int64(day)*40_000).Draw(t, "begin"))
+		e := NewEvaluator(ledger.Policy{High: 100_000, MKTMax: 8_000, MKTOver: day}, 0)
+		for at := ledger.Millis(0); at <= day; at += minute {
+			if e.Exceeded(MKTExceeded) {
+				t.Fatalf("exceeded after %d ms", at)
+			}
+			milli := int32(5_000)
+			if at < 6*hour {
+				milli = 15_000
+			}
+			e.Observe(begin+at, milli)
+		}
+		if !e.Exceeded(MKTExceeded) || math.Abs(e.mktWorst-8.7859) > 1e-4 || ledger.Millis(e.mktAt) != begin+day {
+			t.Fatalf("%.6f over the day to %d (%v), want 8.7859 to %d", e.mktWorst, e.mktAt, e.mktHave, begin+day)
+		}
+	})
+}
+
 func TestMeanKineticTemperatureOfAConstantIsTheConstant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		milli := rapid.Int32Range(-80_000, 60_000).Draw(t, "temperature")

@@ -68,10 +68,11 @@ const spanParts = 96
 const spanEnough = 90
 
 // sliding is the mean kinetic temperature over the last spanParts complete parts of a span. Its
-// state does not grow. A part is a stretch of data time, counted from 1970.
+// state does not grow. Parts are counted from the first reading, so that a series as long as the span
+// is judged whole whatever the clock said when it began.
 type sliding struct {
 	width   int64 // of a part, in milliseconds; 0: not used
-	current int64 // number of the part that is being filled
+	current int64 // number of the part that is being filled, from 0
 	started bool
 	begin   int64               // of the series
 	parts   [spanParts + 1]Mean // part n at n modulo its length
@@ -88,20 +89,20 @@ func (s *sliding) add(r float64, from, to int64, complete func(end int64, celsiu
 		return
 	}
 	if !s.started {
-		s.begin, s.current, s.started = from, floorDiv(from, s.width), true
+		s.begin, s.current, s.started = from, 0, true
 	}
 	// Of a time much longer than the span only its end matters: all before has left the span.
 	if longest := (2*spanParts + 2) * s.width; to-from > longest {
 		from = to - longest
 	}
 	for at := from; at < to; {
-		part := floorDiv(at, s.width)
+		part := (at - s.begin) / s.width
 		s.advance(part, complete)
-		end := min(to, (part+1)*s.width)
+		end := min(to, s.begin+(part+1)*s.width)
 		s.slot(part).add(r, end-at)
 		at = end
 	}
-	s.advance(floorDiv(to, s.width), complete)
+	s.advance((to-s.begin)/s.width, complete)
 }
 
 func (s *sliding) slot(part int64) *Mean {
@@ -120,13 +121,13 @@ func (s *sliding) advance(part int64, complete func(int64, float64)) {
 		s.current++
 		var sum float64
 		var millis int64
-		for i := s.current - spanParts; i < s.current; i++ {
+		for i := max(0, s.current-spanParts); i < s.current; i++ {
 			m := s.slot(i)
 			sum += m.sum
 			millis += m.millis
 		}
-		if (s.current-spanParts)*s.width >= s.begin && millis*100 >= spanParts*s.width*spanEnough {
-			complete(s.current*s.width, celsius(sum, millis))
+		if s.current >= spanParts && millis*100 >= spanParts*s.width*spanEnough {
+			complete(s.begin+s.current*s.width, celsius(sum, millis))
 		}
 		*s.slot(s.current) = Mean{}
 	}
@@ -145,12 +146,4 @@ func (s *sliding) code(c *canon.Coder) {
 			s.parts[i].code(c)
 		}
 	}
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
 }
