@@ -251,7 +251,7 @@ func cell(row [][]byte, i int) string {
 // isText tells whether a cell holds something that is no number.
 func (r *Reader) isText(text string) bool {
 	_, missing, err := r.value([]byte(text))
-	return !missing && err != nil && !infinite(text)
+	return !missing && err != nil && !impossible(text)
 }
 
 func (r *Reader) decideSeries(o Options, first [][]byte) error {
@@ -510,7 +510,7 @@ func (r *Reader) take(row *Row, i int) error {
 	c := r.channels[i]
 	v, missing, err := r.value(row.Cells[c.Column])
 	switch {
-	case err != nil && !r.seen[i] && !r.chosen && !infinite(cell(row.Cells, c.Column)):
+	case err != nil && !r.seen[i] && !r.chosen && !impossible(cell(row.Cells, c.Column)):
 		if !slices.ContainsFunc(r.passed, func(p Passed) bool { return p.Column == c.Column }) {
 			r.pass(c.Column, PassedText)
 		}
@@ -538,7 +538,7 @@ func (r *Reader) value(text []byte) (v float64, missing bool, err error) {
 	}
 	if b := text[0]; len(text) <= 6 && b-'0' > 9 {
 		switch strings.ToLower(string(text)) {
-		case "nan", "na", "n/a", "#n/a", "null", "none", "-", "--":
+		case "na", "n/a", "#n/a", "null", "none", "-", "--":
 			return 0, true, nil
 		case "open", "true":
 			return 1, false, nil
@@ -555,16 +555,23 @@ func (r *Reader) value(text []byte) (v float64, missing bool, err error) {
 			text[i] = '.'
 		}
 	}
-	const largest = 1e300
 	v, err = strconv.ParseFloat(string(text), 64)
-	if err != nil || !(v >= -largest && v <= largest) {
-		return 0, false, fmt.Errorf("%q is %w", clip(string(text)), errNumber)
+	switch {
+	case err == nil && math.Abs(v) <= largest:
+		return v, false, nil
+	case err == nil && math.IsNaN(v):
+		return 0, false, fmt.Errorf("%q is %w (a missing value is an empty cell, NA, null or -)", clip(string(text)), errNumber)
+	case err == nil && !math.IsInf(v, 0):
+		return 0, false, fmt.Errorf("%q is larger than is taken, 1e300", clip(string(text)))
 	}
-	return v, false, nil
+	return 0, false, fmt.Errorf("%q is %w", clip(string(text)), errNumber)
 }
 
-// infinite tells whether a text is a number of no bound, which is a fault of a channel and no word.
-func infinite(text string) bool {
+// largest is the largest value that a detector takes, see series.ErrValue.
+const largest = 1e300
+
+// impossible tells whether a text is a number that no channel has, which is a fault and no word.
+func impossible(text string) bool {
 	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	return (err == nil || errors.Is(err, strconv.ErrRange)) && (math.IsInf(v, 0) || math.Abs(v) > 1e300)
+	return (err == nil || errors.Is(err, strconv.ErrRange)) && !(math.Abs(v) <= largest)
 }

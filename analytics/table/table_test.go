@@ -387,6 +387,9 @@ func TestHostileFilesAreRefusedWithACodeAndALine(t *testing.T) {
 		{"infinite", head + at(2) + ",inf\n", ErrValue, "line 4"},
 		{"minus infinity", head + at(2) + ",-Infinity\n", ErrValue, "line 4"},
 		{"beyond a float", head + at(2) + ",1e999\n", ErrValue, "line 4"},
+		{"no number, and so said", head + at(2) + ",NaN\n", ErrValue, "missing value is an empty cell"},
+		{"no number at once", "timestamp,value\n" + at(0) + ",nan\n", ErrValue, "line 2"},
+		{"too large", head + at(2) + ",-1e301\n", ErrValue, "larger than is taken"},
 		{"infinite at once", "timestamp,value\n" + at(0) + ",inf\n", ErrValue, "line 2"},
 		{"a word", head + at(2) + ",error\n", ErrValue, `"value"`},
 		{"hexadecimal", head + at(2) + ",0x1p4\n", ErrValue, "line 4"},
@@ -458,7 +461,7 @@ func TestGoingOnPassesRefusedRowsThrough(t *testing.T) {
 }
 
 func TestMissingValuesAreTold(t *testing.T) {
-	for _, missing := range []string{"", "NaN", "nan", "NA", "n/a", "null", "-", "  "} {
+	for _, missing := range []string{"", "NA", "n/a", "null", "-", "  "} {
 		text := "timestamp,a,b\n" + at(0) + ",5,6\n" + at(1) + "," + missing + ",6\n" + at(2) + "," + missing + "," + missing + "\n" + at(3) + ",5,6\n"
 		out, sum, err := run(t, text, Options{}, Plan{})
 		if err != nil {

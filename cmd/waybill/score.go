@@ -27,7 +27,8 @@ const scoreLong = `Score a CSV file (- is standard input) row by row: the same r
 columns more.
 
   anomaly_score  0 to 1: how much speaks against the row; rank by it, 0.15 and above is worth a look
-  p_value        how probable a row at least this unusual is within 50 rows of the logger's own past
+  p_value        how probable a row at least this unusual is within 50 rows of the logger's own past;
+                 below some 0.001 a model's extrapolation, which wild data outdo
   alarm          1 where p_value is 0.00001 or less, or a limit of the profile is broken; told once
   reason         why, as a code such as jump_up; with several channels also which one
 
@@ -43,7 +44,7 @@ first column numbers the rows is taken a minute a row (--every). A column that i
 scored together (--channels), except labels (label, is_anomaly, …), identifiers, row numbers and what
 --ignore names, which are passed through as they are. Standard error tells what was not scored.
 
-An empty cell is a missing value: the row is scored by its other channels, and where there is none it
+An empty cell, NA, null or - is a missing value: the row is scored by its other channels, and where there is none it
 has no score and the reason "missing". What cannot be is refused, with its line: a cell of a channel
 that is no finite number (WB_VALUE), a time that cannot be read (WB_TIME), that goes back
 (WB_TIME_ORDER, see --clock-steps) or lies years after the one before (WB_TIME_GAP, see --max-gap), a
