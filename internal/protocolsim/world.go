@@ -171,7 +171,20 @@ func (w *World) submit(who, function string, argument []byte, skew time.Duration
 			return nil, fmt.Errorf("%w: %s: %s", ErrRefused, function, code)
 		}
 	}
-	return answers, nil
+	return answers, readable(stub)
+}
+
+// readable holds that a consumer of the block stream can read what a transaction recorded.
+func readable(stub *statetest.Stub) error {
+	set := stub.ReadWriteSet()
+	_, err := wire.ReadTransaction(set.Event.GetPayload(), func(yield func(string, []byte) bool) {
+		for _, write := range set.Writes {
+			if !yield(write.Key, write.Value) {
+				return
+			}
+		}
+	})
+	return err
 }
 
 // Score submits operations on tasks and gives the answers.

@@ -1,0 +1,284 @@
+package ledger
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func taskStatement() TaskStatement {
+	const device = "https://id.gs1.org/8004/9520002A"
+	return TaskStatement{
+		Shipment: "https://id.gs1.org/00/395200010000000014", Window: 2, Model: "m@1", Inputs: Digest{1},
+		References: []Reference{
+			{Kind: RefPolicy, ID: "cold", First: 1}, {Kind: RefEvent, Digest: Digest{2}},
+			{Kind: RefSegments, ID: device, First: 0, Last: 3, Digest: Digest{3}},
+			{Kind: RefFinding, Finding: &Finding{Code: FindingCommissionedTwice, Event: Digest{4}}},
+			{Kind: RefSegments, ID: device, First: 4, Last: 4, Digest: Digest{5}},
+			{Kind: RefClosed, Finding: &Finding{Code: FindingCommissionedTwice, Event: Digest{4}, Change: FindingClosed}},
+			{Kind: RefWithdrawn, Digest: Digest{2}},
+		},
+	}
+}
+
+func TestWhatIsNoTaskIsRefused(t *testing.T) {
+	if err := CheckTask(taskStatement()); err != nil {
+		t.Fatal(err)
+	}
+	ref := func(i int, change func(*Reference)) func(*TaskStatement) {
+		return func(s *TaskStatement) { change(&s.References[i]) }
+	}
+	for what, c := range map[string]struct {
+		change func(*TaskStatement)
+		want   error
+	}{
+		"no shipment":           {func(s *TaskStatement) { s.Shipment = "" }, ErrSchema},
+		"an EPC as a URN":       {func(s *TaskStatement) { s.Shipment = "urn:epc:id:sscc:9520001.3000000001" }, ErrSchema},
+		"a model in two words":  {func(s *TaskStatement) { s.Model = "a b" }, ErrSchema},
+		"begins afterwards":     {func(s *TaskStatement) { s.Begins = 3 }, ErrSchema},
+		"no inputs":             {func(s *TaskStatement) { s.Inputs = Digest{} }, ErrSchema},
+		"inputs without model":  {func(s *TaskStatement) { s.Model = "" }, ErrSchema},
+		"no references":         {func(s *TaskStatement) { s.References = nil }, ErrTooLarge},
+		"many references":       {func(s *TaskStatement) { s.References = make([]Reference, MaxTaskReferences+1) }, ErrTooLarge},
+		"many segments":         {ref(4, func(r *Reference) { r.Last = r.First + MaxTaskSegments - 1 }), ErrTooLarge},
+		"very many segments":    {ref(4, func(r *Reference) { r.Last = 1 << 61 }), ErrSchema},
+		"a segment twice":       {ref(4, func(r *Reference) { r.First = 3 }), ErrSchema},
+		"segments backwards":    {ref(4, func(r *Reference) { r.First, r.Last = 5, 4 }), ErrSchema},
+		"segments by no device": {ref(4, func(r *Reference) { r.ID = "" }), ErrSchema},
+		"segments undigested":   {ref(4, func(r *Reference) { r.Digest = Digest{} }), ErrSchema},
+		"a policy's version 0":  {ref(0, func(r *Reference) { r.First = 0 }), ErrSchema},
+		"a policy's long name":  {ref(0, func(r *Reference) { r.ID = "A b" }), ErrSchema},
+		"an event with a range": {ref(1, func(r *Reference) { r.Last = 1 }), ErrSchema},
+		"no event":              {ref(1, func(r *Reference) { r.Digest = Digest{} }), ErrSchema},
+		"no finding":            {ref(3, func(r *Reference) { r.Finding = nil }), ErrSchema},
+		"a closed one raised":   {ref(3, func(r *Reference) { r.Kind = RefClosed }), ErrSchema},
+		"an unknown kind":       {ref(1, func(r *Reference) { r.Kind = 9 }), ErrSchema},
+		"items out of order": {ref(1, func(r *Reference) {
+			r.Containers = []Contained{{Item: "b", Container: "c"}, {Item: "a", Container: "c"}}
+		}), ErrSchema},
+		"many items": {ref(1, func(r *Reference) { r.Containers = make([]Contained, MaxTaskContained+1) }), ErrTooLarge},
+	} {
+		s := taskStatement()
+		c.change(&s)
+		if err := CheckTask(s); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	id := Digest{1}
+	for what, op := range map[string]TaskOperation{
+		"nothing":        {},
+		"two things":     {Close: &id, Expire: &id},
+		"no task":        {Close: &Digest{}},
+		"no commitment":  {Commit: &CommitAnswer{Task: id}},
+		"no answer":      {Reveal: &RevealAnswer{Task: id}},
+		"a score beyond": {Reveal: &RevealAnswer{Task: id, Answer: TaskAnswer{Model: "m", Level: Clear, Score: million + 1, Trace: id, Verdict: id}}},
+		"many omitted":   {Challenge: &ChallengeTask{Task: id, Omitted: &taskStatement().References[2]}},
+		"a policy":       {Challenge: &ChallengeTask{Task: id, Omitted: &taskStatement().References[0]}},
+		"no verdict":     {Settle: &SettleTask{Task: id, Verdict: &Verdict{}}},
+	} {
+		if err := CheckTaskOperation(op); !errors.Is(err, ErrSchema) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func taskPolicy() ScoringPolicy {
+	return ScoringPolicy{
+		Version: 1, MinStake: 100, RevealFor: MinPhase, ChallengeFor: MinPhase, Reward: 10, Wrong: 200_000, Silent: 10_000, Bond: 10, Finder: 500_000,
+		Blend: BlendPolicy{Cap: million, Truth: 1 << 40},
+	}
+}
+
+func TestAPolicyThatInvitesAbuseIsRefused(t *testing.T) {
+	if err := CheckScoringPolicy(taskPolicy()); err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func(*ScoringPolicy){
+		"version 0":                        func(p *ScoringPolicy) { p.Version = 0 },
+		"no stake":                         func(p *ScoringPolicy) { p.MinStake = 0 },
+		"a bond beyond the stake":          func(p *ScoringPolicy) { p.Bond = 101 },
+		"no bond":                          func(p *ScoringPolicy) { p.Bond = 0 },
+		"a phase that clocks may jump":     func(p *ScoringPolicy) { p.ChallengeFor = MinPhase - 1 },
+		"a reveal that clocks may jump":    func(p *ScoringPolicy) { p.RevealFor = MinPhase - 1 },
+		"a phase for ever":                 func(p *ScoringPolicy) { p.RevealFor = maxPhase + 1 },
+		"wrong answers for nothing":        func(p *ScoringPolicy) { p.Wrong, p.Silent = 0, 0 },
+		"silence for nothing":              func(p *ScoringPolicy) { p.Silent = 0 },
+		"silence dearer than a lie":        func(p *ScoringPolicy) { p.Silent = p.Wrong + 1 },
+		"finders that get all":             func(p *ScoringPolicy) { p.Finder = maxFinder + 1 },
+		"finders that get nothing":         func(p *ScoringPolicy) { p.Finder = 0 },
+		"more than a million millionths":   func(p *ScoringPolicy) { p.Canary = million + 1 },
+		"a blend in which nobody counts":   func(p *ScoringPolicy) { p.Blend.Cap = 0 },
+		"rewards beyond what a note holds": func(p *ScoringPolicy) { p.Reward = MaxCredits },
+	} {
+		p := taskPolicy()
+		change(&p)
+		if err := CheckScoringPolicy(p); !errors.Is(err, ErrSchema) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// panel is a task that n scorers with these weights revealed these scores on.
+func panel(weights []Credits, scores []int64) TaskView {
+	v := TaskView{Task: ScoringTask{ID: Digest{9}}, Closing: &Closing{}}
+	for i, w := range weights {
+		account := Digest{byte(i)}
+		v.Task.Panel = append(v.Task.Panel, Seat{Account: account, Weight: w})
+		v.Task.Weight += w
+		v.Closing.Committed = append(v.Closing.Committed, account)
+		v.Reveals = append(v.Reveals, Reveal{Account: account, Answer: TaskAnswer{Score: scores[i], Level: Clear}, Nonce: account})
+	}
+	v.Closing.Weight = v.Task.Weight
+	return v
+}
+
+func TestMoreThanTwoThirdsOfTheRevealedStakeIsAQuorum(t *testing.T) {
+	for _, c := range []struct {
+		weights []Credits
+		scores  []int64
+		want    bool
+	}{
+		{[]Credits{1, 1, 1}, []int64{1, 1, 2}, false}, // two thirds are not more than two thirds
+		{[]Credits{1, 1, 1, 1}, []int64{1, 1, 1, 2}, true},
+		{[]Credits{1, 1}, []int64{1, 2}, false},
+		{[]Credits{5}, []int64{1}, true},
+		{[]Credits{MaxCredits, MaxCredits, MaxCredits}, []int64{1, 1, 1}, true},
+		{[]Credits{3, 1, 1}, []int64{1, 2, 2}, false},
+		{[]Credits{200, 100, 1}, []int64{1, 2, 1}, true},
+	} {
+		tally, err := tallyOf(panel(c.weights, c.scores))
+		if err != nil || tally.quorum() != c.want {
+			t.Errorf("%v %v: %+v, %v", c.weights, c.scores, tally, err)
+		}
+	}
+}
+
+// Whatever less than half of the weight says, the median lies among what the others said.
+func TestTheMedianIsNotMovedByAMinority(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(3, 20).Draw(t, "scorers")
+		var weights []Credits
+		var scores []int64
+		for range n {
+			weights = append(weights, 1)
+			scores = append(scores, rapid.Int64Range(400_000, 600_000).Draw(t, "honest"))
+		}
+		for i := range (n - 1) / 2 {
+			scores[i] = rapid.SampledFrom([]int64{0, million}).Draw(t, "liar")
+		}
+		b, err := BlendOf(panel(weights, scores), BlendPolicy{Cap: million})
+		if err != nil || b.Score < 400_000 || b.Score > 600_000 {
+			t.Fatalf("%+v, %v", b, err)
+		}
+	})
+}
+
+func TestARichScorerIsOneVoice(t *testing.T) {
+	v := panel([]Credits{1_000_000, 10, 10, 10}, []int64{0, 500_000, 500_000, 500_000})
+	rich, err := BlendOf(v, BlendPolicy{Cap: million})
+	if err != nil || rich.Score != 0 {
+		t.Fatalf("%+v, %v", rich, err)
+	}
+	even, err := BlendOf(v, BlendPolicy{Cap: 10})
+	if err != nil || even.Score != 500_000 {
+		t.Fatalf("%+v, %v", even, err)
+	}
+}
+
+// Whoever believes that a shipment is spoiled with some chance earns most by saying that chance, whatever others say.
+func TestSayingWhatOneBelievesPaysBest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		belief := rapid.Int64Range(0, 100).Draw(t, "belief") // hundredths
+		others := rapid.SliceOfN(rapid.Int64Range(0, million), 1, 5).Draw(t, "others")
+		pay := func(said int64) float64 {
+			weights, scores := []Credits{1_000}, []int64{said}
+			for range others {
+				weights = append(weights, 1_000)
+			}
+			v := panel(weights, append(scores, others...))
+			v.Settlement = &Settlement{By: SettledBlend, Answer: &TaskAnswer{}}
+			earned := func(spoiled bool) float64 {
+				d, err := InspectBlend(InspectTask{Event: Digest{1}}, spoiled, nil, v, inspected{}, Tx{Actor: Actor{MSPID: "A"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range d.Reward.Payments {
+					if p.To == (Digest{0}) {
+						return float64(p.Amount)
+					}
+				}
+				return 0
+			}
+			return (float64(belief)*earned(true) + float64(100-belief)*earned(false)) / 100
+		}
+		best := pay(belief * million / 100)
+		for said := int64(0); said <= million; said += million / 20 {
+			if more := pay(said); more > best*(1+1e-6)+1 {
+				t.Fatalf("belief %d %%: saying %d pays %f, the belief %f", belief, said, more, best)
+			}
+		}
+	})
+}
+
+// inspected is a ledger with one account, one event and the tests' policy.
+type inspected struct{ ScoringLedger }
+
+func (inspected) KeyBinding(Digest) (*KeyBinding, error) { return &KeyBinding{}, nil }
+
+func (inspected) CreditAccount(Digest) (*CreditAccount, error) {
+	return &CreditAccount{MSPID: "A", Binding: CreditBinding("A", Digest{})}, nil
+}
+
+func (inspected) Event(Digest) (*EventRecord, error) { return &EventRecord{}, nil }
+
+func (inspected) ScoringPolicyVersion(uint32) (*ScoringPolicy, error) {
+	p := taskPolicy()
+	return &p, nil
+}
+
+// The draw takes the share that the policy says, and everything that hides a nonce.
+func TestTheDrawTakesItsShare(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	p := ScoringPolicy{Canary: 50_000}
+	n := 0
+	const rounds = 20_000
+	for range rounds {
+		v := panel([]Credits{1, 1}, []int64{1, 1})
+		v.Reveals[1].Nonce[0], v.Reveals[1].Nonce[1], v.Reveals[1].Nonce[2] = byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32())
+		if drawn(v, p) {
+			n++
+		}
+	}
+	if n < rounds*4/100 || n > rounds*6/100 {
+		t.Errorf("%d of %d", n, rounds)
+	}
+	v := panel([]Credits{1, 1}, []int64{1, 1})
+	v.Reveals = v.Reveals[:1]
+	if !drawn(v, p) || drawn(v, ScoringPolicy{}) {
+		t.Error("a nonce that is hidden avoids the draw")
+	}
+}
+
+func TestReputationIsWhatTheTasksSay(t *testing.T) {
+	v := panel([]Credits{1, 1, 1, 1}, []int64{1, 1, 2, 2})
+	v.Closing.Committed = append(v.Closing.Committed, Digest{8})
+	v.Settlement = &Settlement{By: SettledChallenge, Answer: &TaskAnswer{Score: 1}, Right: []Digest{{0}, {1}}, Wrong: []Digest{{2}}}
+	for account, want := range map[Digest]Reputation{
+		{0}: {Right: 1}, {2}: {Wrong: 1}, {3}: {Other: 1}, {8}: {Silent: 1}, {7}: {},
+	} {
+		want.Account = account
+		if got := (Reputation{Account: account}).Settle(v); got != want {
+			t.Errorf("%+v, not %+v", got, want)
+		}
+	}
+	good, bad := Reputation{Right: 98}, Reputation{Right: 49, Wrong: 49}
+	if good.Score() != 990_000 || bad.Score() != 500_000 || (Reputation{}).Score() != 500_000 {
+		t.Error(good.Score(), bad.Score(), Reputation{}.Score())
+	}
+	seer := good.Inspect(Inspection{Losses: []Loss{{Account: Digest{}, Brier: 250_000}}})
+	if seer.Truths != 1 || seer.Score() >= good.Score() {
+		t.Errorf("%+v %d", seer, seer.Score())
+	}
+}
