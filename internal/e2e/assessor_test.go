@@ -38,7 +38,7 @@ func TestEndToEndAMemberWithoutAPeerReadsAndJudgesAndRecordsNothing(t *testing.T
 
 	t.Run("its roles are all it may write by", func(t *testing.T) { assessorIsRefused(ctx, t, l) })
 
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	day, err := simulate.New(simulate.Config{Seed: seed, Now: time.Now().Add(-time.Hour), Shipments: 2, SegmentReadings: 120})
 	if err != nil {
@@ -189,7 +189,7 @@ func assessorIsAWitness(ctx context.Context, t *testing.T, l *lab) {
 		if err := json.Unmarshal([]byte(r.stdout), &status); err != nil {
 			return fmt.Errorf("%w: %s%s", err, r.stdout, r.stderr)
 		}
-		if at, err := status.ReadHeight.Int64(); err != nil || at < int64(height) { //nolint:gosec // a few thousand
+		if at, err := status.ReadHeight.Int64(); err != nil || at < int64(height) {
 			return fmt.Errorf("%s of %d blocks", status.ReadHeight, height)
 		}
 		return nil
