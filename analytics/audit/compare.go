@@ -51,7 +51,7 @@ func fieldName(s string) string {
 
 // each calls differ for every place in which two values of one type differ.
 func each(path string, x, y reflect.Value, differ func(path string, x, y reflect.Value)) {
-	switch x.Kind() { //nolint:exhaustive // every other kind is compared as it is
+	switch x.Kind() {
 	case reflect.Struct:
 		for i := range x.NumField() {
 			each(path+"."+fieldName(x.Type().Field(i).Name), x.Field(i), y.Field(i), differ)

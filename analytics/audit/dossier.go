@@ -22,8 +22,8 @@ func Dossier(ctx context.Context, source Source, program Program, name string) (
 	var aliases []ledger.Alias
 	err = a.each(ctx, "reading", 0, a.height, func(b Block) (bool, error) {
 		for _, tx := range b.Transactions {
-			if err := a.take(b.Number, tx); err != nil {
-				return false, err
+			if failed := a.take(b.Number, tx); failed != nil {
+				return false, failed
 			}
 			evaluations = append(evaluations, tx.Models.Evaluations...)
 			approvals = append(approvals, tx.Models.Approvals...)

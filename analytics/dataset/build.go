@@ -178,7 +178,7 @@ func (b *Builder) kindOf(j *journey) (policy, lane string) {
 	e := score.New(b.model, j.shipment, 0)
 	for _, in := range j.inputs {
 		if in.Kind != feature.KindReadings {
-			_ = e.Observe(in) //nolint:errcheck // what no engine takes decides nothing
+			_ = e.Observe(in) // what no engine takes decides nothing
 		}
 	}
 	if p := e.Policy(); p != nil {

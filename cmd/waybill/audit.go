@@ -137,9 +137,19 @@ func (a *app) sayAudit(w io.Writer, r *audit.Report, took time.Duration) error {
 	}
 	if a.json {
 		return writeJSON(w, object{
-			{"shipment", v.Shipment}, {"window", v.Window}, {"model", v.Model}, {"level", v.Level.String()}, {"block", r.Block}, {"ok", r.OK()},
-			{"checks", len(r.Checks)}, {"differences", len(r.Differences())}, {"readings", r.Readings}, {"journeys", r.Journeys},
-			{"datasets", datasets}, {"revoked", r.Revoked != nil}, {"seconds", took.Seconds()},
+			{"shipment", v.Shipment},
+			{"window", v.Window},
+			{"model", v.Model},
+			{"level", v.Level.String()},
+			{"block", r.Block},
+			{"ok", r.OK()},
+			{"checks", len(r.Checks)},
+			{"differences", len(r.Differences())},
+			{"readings", r.Readings},
+			{"journeys", r.Journeys},
+			{"datasets", datasets},
+			{"revoked", r.Revoked != nil},
+			{"seconds", took.Seconds()},
 		})
 	}
 	return facts(w,

@@ -113,7 +113,7 @@ func (a *app) snapshot(ctx context.Context, cmd *cobra.Command, f *snapshotFlags
 	if f.dry {
 		return a.saySnapshot(cmd.OutOrStdout(), d, "not frozen: --dry-run")
 	}
-	return a.freeze(cmd, d)
+	return a.freeze(cmd, d) //nolint:contextcheck // like every question to the API it bounds its own time
 }
 
 // freeze puts a snapshot on the ledger, as the next of its data set if it has no version.
@@ -158,9 +158,19 @@ func (a *app) saySnapshot(w io.Writer, d ledger.DatasetSnapshot, transaction str
 	}
 	if a.json {
 		return writeJSON(w, object{
-			{"dataset", name}, {"root", d.Root.String()}, {"events", d.Events}, {"segments", d.Segments}, {"bytes", d.Bytes},
-			{"from", d.From}, {"to", d.To}, {"block", d.Block.String()}, {"query", d.Query}, {"schema", d.Schema},
-			{"features", d.Features.String()}, {"licence", d.Licence}, {"transaction", transaction},
+			{"dataset", name},
+			{"root", d.Root.String()},
+			{"events", d.Events},
+			{"segments", d.Segments},
+			{"bytes", d.Bytes},
+			{"from", d.From},
+			{"to", d.To},
+			{"block", d.Block.String()},
+			{"query", d.Query},
+			{"schema", d.Schema},
+			{"features", d.Features.String()},
+			{"licence", d.Licence},
+			{"transaction", transaction},
 		})
 	}
 	return facts(w, "data set", name, "root", d.Root.String(), "holds", fmt.Sprintf("%d events and %d segments in %d bytes", d.Events, d.Segments, d.Bytes),
