@@ -178,10 +178,9 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 		return nil
 	})
 	until(ctx, t, "the payment is read", func() error {
-		sums := l.must(ctx, t, "credits", "sums", "--org", "retailer")
-		paid := l.must(ctx, t, "credits", "account", "--org", "carrier")
-		if !strings.Contains(sums, "1000") || !strings.Contains(paid, "300") {
-			return fmt.Errorf("%s\n%s", sums, paid)
+		l.must(ctx, t, "credits", "sums", "--org", "retailer") // fails where they do not balance
+		if paid := l.must(ctx, t, "credits", "account", "--org", "carrier"); !strings.Contains(paid, "300") {
+			return fmt.Errorf("%s", paid)
 		}
 		return nil
 	})
