@@ -114,7 +114,9 @@ func TestEndToEndServersSayWhatDoesNotWork(t *testing.T) {
 		t.Errorf("status: exit code %d\n%s", r.code, r.stdout)
 	}
 	file := writeFile(t, "event.json", document(commissioning(time.Now().Add(-time.Hour))))
-	if r := l.run(ctx, t, "capture", "--org", org, "--json", "--timeout", "2s", file); r.code != 3 || r.stableCode(t) != "WB_UNAVAILABLE" {
+	// The caller's deadline may cut an endorsement short, and then the server cannot say more than this.
+	r := l.run(ctx, t, "capture", "--org", org, "--json", "--timeout", "2s", file)
+	if code := r.stableCode(t); r.code != 3 || code != "WB_UNAVAILABLE" && code != "WB_UNKNOWN_OUTCOME" {
 		t.Errorf("capture: exit code %d, %s", r.code, tail(r.stderr))
 	}
 	for _, name := range names {
