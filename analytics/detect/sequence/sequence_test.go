@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -287,6 +288,8 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*LaneTable){
 		"parameters":  func(t *LaneTable) { t.Params.Rare = 0 },
+		"no bound":    func(t *LaneTable) { t.Params.Threshold, t.Params.SpreadFloor = 1, 1_000 },
+		"journeys":    func(t *LaneTable) { t.Lanes[0].Journeys = math.MaxInt },
 		"lanes twice": func(t *LaneTable) { t.Lanes = append(t.Lanes, t.Lanes[0]) },
 		"legs":        func(t *LaneTable) { slices.Reverse(t.Lanes[0].Legs) },
 		"spread":      func(t *LaneTable) { t.Lanes[0].Legs[0].Spread = -1 },

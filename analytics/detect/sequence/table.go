@@ -16,6 +16,7 @@ const (
 	maxLegs        = 64
 	maxTransitions = 64
 	maxPlaces      = 64
+	maxJourneys    = 1 << 30
 )
 
 // Params are the parameters of a sequence's judgements, in millionths.
@@ -36,7 +37,8 @@ func DefaultParams() Params {
 }
 
 func (p *Params) valid() bool {
-	return p.Threshold > 0 && p.Threshold <= 1_000*million && p.SpreadFloor >= 1_000 && p.SpreadFloor <= 10*million &&
+	// The last of the first line keeps a bound, by which a dwell is divided, from rounding to zero.
+	return p.Threshold > 0 && p.Threshold <= 1_000*million && p.SpreadFloor >= 1_000 && p.SpreadFloor <= 10*million && p.SpreadFloor*p.Threshold >= million &&
 		p.Rare > 0 && p.Rare < million && p.Least > 0
 }
 
@@ -113,7 +115,7 @@ func (t *LaneTable) Check() error {
 	}
 	for i := range t.Lanes {
 		l := &t.Lanes[i]
-		if i > 0 && t.Lanes[i-1].Lane >= l.Lane || len(l.Lane) > 2*MaxText+3 || l.Journeys < 1 ||
+		if i > 0 && t.Lanes[i-1].Lane >= l.Lane || len(l.Lane) > 2*MaxText+3 || l.Journeys < 1 || l.Journeys > maxJourneys ||
 			len(l.Legs) > maxLegs || len(l.Transitions) > maxTransitions || len(l.Places) > maxPlaces {
 			return fmt.Errorf("%w: lane %q", ErrTable, l.Lane)
 		}
