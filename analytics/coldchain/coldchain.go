@@ -251,10 +251,16 @@ func (e *Evaluator) Trace(c *canon.Coder) {
 // Code writes or reads the state.
 func (e *Evaluator) Code(c *canon.Coder) {
 	CodePolicy(c, &e.policy)
+	if c.Reading() {
+		*e = *NewEvaluator(e.policy, 0)
+	}
 	canon.Int(c, &e.hold)
 	c.Bool(&e.have)
 	canon.Int(c, &e.lastAt)
 	canon.Int(c, &e.last)
+	if e.hold < 0 || e.lastAt < -farthest || e.lastAt > farthest {
+		c.Fail("hold %d, time %d", e.hold, e.lastAt)
+	}
 	for _, r := range []*run{&e.above, &e.below, &e.frozen} {
 		canon.Int(c, &r.since)
 		canon.Int(c, &r.length)

@@ -1,6 +1,7 @@
 package coldchain
 
 import (
+	"errors"
 	"math"
 	"testing"
 
@@ -266,6 +267,29 @@ func TestSaveAndRestoreAtAnyPointGivesTheSameBits(t *testing.T) {
 			t.Fatal("states differ")
 		}
 	})
+}
+
+// What lies so far away would be completed part by part, for years.
+func TestAStateOfNoTimeIsRefused(t *testing.T) {
+	for name, forge := range map[string]func(*Evaluator){
+		"a part long ago":         func(e *Evaluator) { e.sliding.current = math.MinInt64 },
+		"a part to come":          func(e *Evaluator) { e.sliding.current = math.MaxInt64 },
+		"a beginning long ago":    func(e *Evaluator) { e.sliding.begin = math.MinInt64 },
+		"parts of another length": func(e *Evaluator) { e.sliding.width = 1 },
+		"a reading long ago":      func(e *Evaluator) { e.lastAt = math.MinInt64 },
+		"a hold below nothing":    func(e *Evaluator) { e.hold = -1 },
+	} {
+		e := NewEvaluator(refrigerated(), hour)
+		feed(e, 0, stretch{day, 5_000})
+		forge(e)
+		w := canon.Writer(nil)
+		e.Code(w)
+		r := canon.Reader(w.Bytes())
+		new(Evaluator).Code(r)
+		if err := r.Done(); !errors.Is(err, canon.ErrState) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func FuzzStateReaderRefusesWhatItDidNotWrite(f *testing.F) {

@@ -134,12 +134,15 @@ func (s *sliding) advance(part int64, complete func(int64, float64)) {
 }
 
 func (s *sliding) code(c *canon.Coder) {
+	width := s.width // the policy's
 	canon.Int(c, &s.width)
 	canon.Int(c, &s.current)
 	c.Bool(&s.started)
 	canon.Int(c, &s.begin)
-	if s.width < 0 {
-		c.Fail("width %d", s.width)
+	// Parts that lie no farther away than times do are few to complete.
+	if s.width != width || s.current < -farthest || s.current > farthest || s.begin < -farthest || s.begin > farthest {
+		c.Fail("part %d of %d ms, begun at %d", s.current, s.width, s.begin)
+		*s = sliding{width: width}
 	}
 	if s.width > 0 {
 		for i := range s.parts {

@@ -326,6 +326,9 @@ func (m *Monitor) Code(c *canon.Coder) {
 	}
 	m.usual.code(c)
 	m.stuck.code(c)
+	if m.have && m.stuck.count < 1 {
+		c.Fail("a run of no readings")
+	}
 	m.rail.code(c)
 	m.flat.code(c)
 	m.pace.code(c)

@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -397,6 +398,19 @@ func TestUnitFreeTestsSayTheSameOfAnyScale(t *testing.T) {
 			t.Fatal("one is doubtful")
 		}
 	})
+}
+
+func TestARunOfNoReadingsIsNoState(t *testing.T) {
+	m := New(Default())
+	m.Observe(1_700_000_000_000, 5_000)
+	m.stuck.count = 0
+	c := canon.Writer(nil)
+	m.Code(c)
+	r := canon.Reader(c.Bytes())
+	New(Default()).Code(r)
+	if err := r.Done(); !errors.Is(err, canon.ErrState) {
+		t.Error(err)
+	}
 }
 
 func FuzzStateReaderRefusesWhatItDidNotWrite(f *testing.F) {

@@ -240,6 +240,21 @@ func TestSavingAndRestoringAnywhereGivesTheSameBits(t *testing.T) {
 	}
 }
 
+func TestAStateOfMoreReadingsThanCanBeIsRefused(t *testing.T) {
+	s := scorer(t)
+	run(t, s, 0, journey(150))
+	s.shape.taken = math.MaxInt64
+	s.shape.history = make([]float64, s.shape.longest)
+	s.shape.used, s.shape.next, s.shape.from, s.shape.white = 0, 0, nil, nil
+	out := canon.Writer(nil)
+	s.Code(out)
+	in := canon.Reader(out.Bytes())
+	scorer(t).Code(in)
+	if err := in.Done(); !errors.Is(err, canon.ErrState) {
+		t.Error(err)
+	}
+}
+
 func TestTheStateIsBounded(t *testing.T) {
 	s := scorer(t)
 	const most = 400_000

@@ -6,7 +6,11 @@ import (
 	"github.com/waybill-dev/waybill/analytics/canon"
 )
 
-const maxNeighbours = 32
+const (
+	maxNeighbours = 32
+	// mostReadings is more than a series can have, and leaves a count that goes on from it a number.
+	mostReadings = 1 << 53
+)
 
 // shape measures how far the last readings are from the nearest lagged shingles.
 type shape struct {
@@ -339,7 +343,7 @@ func (h *shape) code(c *canon.Coder) {
 	canon.Int(c, &h.used)
 	canon.Int(c, &h.next)
 	w := h.width
-	if h.since < 0 || h.since > 2*w || h.count < 0 || h.taken < 0 || h.used < 0 || h.used > h.capacity || h.next < 0 || h.next >= h.capacity {
+	if h.since < 0 || h.since > 2*w || h.count < 0 || h.taken < 0 || h.taken > mostReadings || h.used < 0 || h.used > h.capacity || h.next < 0 || h.next >= h.capacity {
 		c.Fail("shape of %d readings, %d references, next %d", h.since, h.used, h.next)
 	}
 	if c.Err() == nil {
