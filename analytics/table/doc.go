@@ -8,6 +8,7 @@ package table
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors of a file, which end it.
@@ -46,7 +47,7 @@ type RowError struct {
 func (e *RowError) Error() string {
 	for _, code := range []error{ErrWidth, ErrTime, ErrOrder, ErrGap, ErrValue} {
 		if errors.Is(e.Err, code) {
-			return fmt.Sprintf("%s: line %d: %s", code, e.Line, e.Err.Error()[len(code.Error())+2:])
+			return fmt.Sprintf("%s: line %d: %s", code, e.Line, strings.TrimPrefix(e.Err.Error(), code.Error()+": "))
 		}
 	}
 	return fmt.Sprintf("line %d: %s", e.Line, e.Err)

@@ -360,6 +360,18 @@ func TestLoggersOfOneFileAreScoredByThemselves(t *testing.T) {
 	}
 }
 
+func TestAnErrorOfARowBeginsWithItsCodeHoweverItIsWrapped(t *testing.T) {
+	for want, err := range map[string]error{
+		"WB_TIME: line 7: WB_TIME":             ErrTime,
+		"WB_TIME: line 7: late":                fmt.Errorf("%w: late", ErrTime),
+		"WB_TIME: line 7: read: WB_TIME: late": fmt.Errorf("read: %w: late", ErrTime),
+	} {
+		if got := (&RowError{Line: 7, Err: err}).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestHostileFilesAreRefusedWithACodeAndALine(t *testing.T) {
 	row := func(i int) string { return at(i) + ",5\n" }
 	head := "timestamp,value\n" + row(0) + row(1)
