@@ -200,11 +200,7 @@ func (e *Engine) observe(in *feature.Input) error {
 			e.step(s)
 		}
 	case feature.KindFinding:
-		if len(e.findings) < maxFindings {
-			e.findings = append(e.findings, in.Finding)
-		} else {
-			e.moreOf++
-		}
+		e.found(in.Finding)
 	case feature.KindClosed:
 		f := in.Finding
 		e.findings = slices.DeleteFunc(e.findings, func(o ledger.Finding) bool { return o.Code == f.Code && o.Event == f.Event && o.Item == f.Item })
@@ -234,6 +230,26 @@ func moved(moves []move, in *feature.Input) []move {
 func (e *Engine) step(s sequence.Step) {
 	if len(e.steps) < sequence.MaxSteps {
 		e.steps = append(e.steps, s)
+	}
+}
+
+// found keeps a finding. One too many takes the place of the one that speaks the least against the shipment,
+// if that is less than it does: no flood of harmless ones hides a grave one.
+func (e *Engine) found(f ledger.Finding) {
+	if len(e.findings) < maxFindings {
+		e.findings = append(e.findings, f)
+		return
+	}
+	e.moreOf++
+	at := -1
+	_, least := e.model.p.finding(f)
+	for i := range e.findings {
+		if _, severity := e.model.p.finding(e.findings[i]); severity < least {
+			at, least = i, severity
+		}
+	}
+	if at >= 0 {
+		e.findings[at] = f
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/analytics/calibrate"
 	"github.com/waybill-dev/waybill/analytics/coldchain"
@@ -245,8 +246,8 @@ func (p *Parameters) check() error {
 	switch {
 	case p.Format != Format:
 		return fmt.Errorf("%w: format %q, want %q", ErrModel, p.Format, Format)
-	case p.ID == "" || len(p.ID) > 64:
-		return fmt.Errorf("%w: id of %d bytes", ErrModel, len(p.ID))
+	case p.ID == "" || len(p.ID) > 64 || strings.ContainsFunc(p.ID, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("%w: id %.64q, 1 to 64 printable characters are taken", ErrModel, p.ID) // or no contract takes its verdicts
 	case p.InspectAt <= 0 || p.QuarantineAt < p.InspectAt || p.QuarantineAt > Million:
 		return fmt.Errorf("%w: levels at %d and %d", ErrModel, p.InspectAt, p.QuarantineAt)
 	case p.Within < 0 || p.Within > Million:
@@ -323,6 +324,16 @@ func (p *Parameters) severity(code string) (int64, bool) {
 		return 0, false
 	}
 	return p.Severities[i].Millionths, true
+}
+
+// finding is the code of a finding's reason and what it adds.
+func (p *Parameters) finding(f ledger.Finding) (code string, severity int64) {
+	code = bounded(FindingPrefix+string(f.Code), ledger.MaxReasonCodeBytes)
+	severity, ok := p.severity(code)
+	if !ok {
+		severity, _ = p.severity(CodeOtherFinding)
+	}
+	return code, severity
 }
 
 // Parameters gives a copy of what the artefact holds.

@@ -75,6 +75,7 @@ func combine(causes []cause) (int64, []ledger.Reason) {
 	slices.SortStableFunc(causes, func(a, b cause) int {
 		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(a.code, b.code))
 	})
+	causes = causes[:min(len(causes), ledger.MaxVerdictReasons)] // the contract takes no more
 	left, sum := int64(Million), int64(0)
 	for _, c := range causes {
 		left = left * (Million - c.severity) / Million
@@ -476,14 +477,10 @@ func (e *Engine) findingCauses() []cause {
 	var causes []cause
 	var more []int
 	for _, f := range e.findings {
-		code := bounded(FindingPrefix+string(f.Code), ledger.MaxReasonCodeBytes)
+		code, severity := e.model.p.finding(f)
 		if i := slices.IndexFunc(causes, func(c cause) bool { return c.code == code }); i >= 0 {
 			more[i]++
 			continue
-		}
-		severity, ok := e.model.p.severity(code)
-		if !ok {
-			severity, _ = e.model.p.severity(CodeOtherFinding)
 		}
 		causes = append(causes, cause{
 			code: code, severity: severity, detail: bounded(f.Detail, ledger.MaxReasonTextBytes-40), count: 1,

@@ -382,11 +382,49 @@ func TestOnlyTheCanonicalFormIsAModel(t *testing.T) {
 		"unknown field": strings.Replace(string(m.Bytes()), `"id"`, `"ID2": 1, "id"`, 1),
 		"float":         strings.Replace(string(m.Bytes()), `"within": 60000`, `"within": 60000.5`, 1),
 		"bad level":     strings.Replace(string(m.Bytes()), `"inspect_at": 300000`, `"inspect_at": 900000`, 1),
+		"a name of two": strings.Replace(string(m.Bytes()), `"id": "`, `"id": "a `, 1),
 		"empty":         "",
 	} {
 		if _, err := ParseModel([]byte(text)); !errors.Is(err, ErrModel) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestNoFloodOfHarmlessFindingsHidesAGraveOne(t *testing.T) {
+	e := New(model(t), pallet, 0)
+	found := func(code ledger.FindingCode, n byte) {
+		if err := e.Observe(feature.Input{Kind: feature.KindFinding, Event: hash(n), Finding: ledger.Finding{Code: code, Event: hash(n)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range byte(maxFindings) {
+		found(ledger.FindingEventIDMismatch, n)
+	}
+	found(ledger.FindingCommissionedTwice, 200)
+	for n := range byte(maxFindings) {
+		found(ledger.FindingEventIDMismatch, 100+n)
+	}
+	if v := e.Judge(false); v.Level != ledger.Quarantine || !slices.Contains(codes(v, 1), "finding:commissioned_twice") {
+		t.Errorf("%s: %+v", v.Level, v.Reasons)
+	}
+	if n := len(e.findings); n != maxFindings {
+		t.Errorf("%d findings are kept", n)
+	}
+}
+
+func TestAVerdictHasNoMoreReasonsThanTheContractTakes(t *testing.T) {
+	var causes []cause
+	for i := range 2 * ledger.MaxVerdictReasons {
+		causes = append(causes, cause{code: fmt.Sprintf("c%d", i), severity: int64(2_000 + i)})
+	}
+	score, reasons := combine(causes)
+	sum := int64(0)
+	for _, r := range reasons {
+		sum += r.Contribution
+	}
+	if len(reasons) != ledger.MaxVerdictReasons || sum != score || reasons[0].Code != fmt.Sprintf("c%d", len(causes)-1) {
+		t.Errorf("%d reasons of %d, the score is %d", len(reasons), sum, score)
 	}
 }
 
