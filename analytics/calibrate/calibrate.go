@@ -213,7 +213,7 @@ func (t *Table) component(name string) *Component {
 // Check says whether the table is one that Fit makes. The error is ErrTable.
 func (t *Table) Check() error {
 	switch {
-	case t.Given < 0 || t.Given > MaxRows || t.Trimmed < 0 || t.Trimmed+t.Joint.N > t.Given:
+	case t.Given < 0 || t.Given > MaxRows || t.Trimmed < 0 || t.Trimmed > t.Given || t.Joint.N > t.Given-t.Trimmed:
 		return fmt.Errorf("%w: table of %d rows, %d calibrating, %d trimmed", ErrTable, t.Given, t.Joint.N, t.Trimmed)
 	case len(t.Components) == 0 || len(t.Components) > MaxComponents:
 		return fmt.Errorf("%w: table of %d components", ErrTable, len(t.Components))
