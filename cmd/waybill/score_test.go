@@ -300,6 +300,14 @@ func TestAModelIsTrainedFromFiles(t *testing.T) {
 	must(t, "", "score", file, "-q", "--model", first)
 }
 
+func TestAShareThatAModelCannotHoldIsRefused(t *testing.T) {
+	for _, flags := range [][]string{{"--alpha", "0"}, {"--alpha", "0.0000001"}, {"--alpha", "0.6"}, {"--alpha", "nan"}, {"--poison", "0.3"}} {
+		if code, _, stderr := call(t, "", append([]string{"train", "--simulated", "200", "--out", "-"}, flags...)...); code != exitUsage || !strings.Contains(stderr, "0.000001 to 0.5") {
+			t.Errorf("%v: %d %s", flags, code, stderr)
+		}
+	}
+}
+
 func (canned) GetShipment(_ context.Context, r *waybillv1.GetShipmentRequest) (*waybillv1.GetShipmentResponse, error) {
 	return &waybillv1.GetShipmentResponse{Shipment: &waybillv1.Shipment{
 		Id: r.GetId(), Bindings: []*waybillv1.Binding{{Device: "https://id.gs1.org/8004/9521321logger7", From: at(0), Until: at(59)}},

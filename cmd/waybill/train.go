@@ -103,8 +103,8 @@ func (a *app) newTrainCommand() *cobra.Command {
 }
 
 func (a *app) train(ctx context.Context, cmd *cobra.Command, f *trainFlags, args []string) error {
-	if !(f.alpha > 0 && f.alpha <= 0.5) || !(f.poison >= 0 && f.poison <= 0.2) {
-		return usage("--alpha is above 0 and at most 0.5, --poison from 0 to 0.2")
+	if !(f.alpha >= 1e-6 && f.alpha <= 0.5) || !(f.poison >= 0 && f.poison <= 0.2) {
+		return usage("--alpha is from 0.000001 to 0.5, --poison from 0 to 0.2") // a model counts in millionths
 	}
 	if f.simulated < 0 || f.simulated > simulate.MaxShipments {
 		return usage("--simulated %d: from 1 to %d", f.simulated, simulate.MaxShipments)
