@@ -75,7 +75,7 @@ func (t *scoringRound) do(op ledger.TaskOperation, digest ledger.Digest) error {
 // fault keeps an error that comes after something was written from being taken for a refusal of one input.
 func fault(err error) error {
 	if refusal(err) {
-		return fmt.Errorf("a decision cannot be carried out: %s", err.Error()) //nolint:errorlint // the chain ends here on purpose
+		return fmt.Errorf("a decision cannot be carried out: %s", err.Error())
 	}
 	return err
 }
@@ -236,25 +236,35 @@ func (t *scoringRound) model(name string) (*score.Model, error) {
 	}
 	m, err := t.models.Get(digest, func() ([]byte, error) {
 		if standing == nil {
-			shipped, err := score.Default()
-			if err != nil {
-				return nil, err
-			}
-			return shipped.Bytes(), nil
+			return shipped()
 		}
-		version, err := t.repository.Model(standing.Model)
-		if err == nil && version == nil {
-			err = fmt.Errorf("model %s has a standing and no version", standing.Model)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return t.repository.Artefact(*version)
+		return t.registered(standing.Model)
 	})
 	if err == nil && m.Parameters().ID != id {
 		err = fmt.Errorf("%w: artefact %s is that of %s", ledger.ErrArtefact, digest, m.Parameters().ID)
 	}
 	return m, err
+}
+
+// shipped is the artefact of the model that ships with the product.
+func shipped() ([]byte, error) {
+	m, err := score.Default()
+	if err != nil {
+		return nil, err
+	}
+	return m.Bytes(), nil
+}
+
+// registered is the artefact of a version that is registered.
+func (t *scoringRound) registered(ref ledger.ModelRef) ([]byte, error) {
+	version, err := t.repository.Model(ref)
+	if err == nil && version == nil {
+		err = fmt.Errorf("model %s has a standing and no version", ref)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t.repository.Artefact(*version)
 }
 
 // scorers lists those that are registered, by account.

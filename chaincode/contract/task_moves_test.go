@@ -31,8 +31,11 @@ func newCourt(t fatal) *court {
 	policy := protocolsim.DefaultPolicy()
 	policy.Canary = 0 // the draw would decide at random
 	w, err := protocolsim.NewWorld(policy, []protocolsim.Member{
-		{Name: "s0", MSPID: "A", Stake: 10_000}, {Name: "s1", MSPID: "B", Stake: 10_000}, {Name: "s2", MSPID: "C", Stake: 10_000},
-		{Name: "bonded", MSPID: "D", Stake: 600}, {Name: "poor", MSPID: "D"},
+		{Name: "s0", MSPID: "A", Stake: 10_000},
+		{Name: "s1", MSPID: "B", Stake: 10_000},
+		{Name: "s2", MSPID: "C", Stake: 10_000},
+		{Name: "bonded", MSPID: "D", Stake: 600},
+		{Name: "poor", MSPID: "D"},
 	}, 2)
 	if err == nil {
 		err = w.Identity("stranger", "D", "scorer")
@@ -143,21 +146,21 @@ func (c *court) states() (names []string, reach map[string]func(*court)) {
 	}
 	silent := func(c *court) { closed(c); c.must("s0", "reveal"); c.w.Advance(c.w.Policy.RevealFor) }
 	return []string{
-			"absent", "open", "committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
-			"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
-		}, map[string]func(*court){
-			"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
-			"commit time over":    func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
-			"split":               split,
-			"reveal time over":    silent,
-			"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
-			"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
-			"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
-			"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
-			"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
-			"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
-			"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
-		}
+		"absent", "open", "committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
+		"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
+	}, map[string]func(*court){
+		"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
+		"commit time over":    func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
+		"split":               split,
+		"reveal time over":    silent,
+		"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
+		"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
+		"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
+		"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
+		"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
+		"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
+		"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
+	}
 }
 
 // legalMoves are the moves that a task allows, as "state: call", with who may make them. Everything else is refused, or
@@ -227,15 +230,14 @@ func TestEveryMoveOfATaskIsAllowedOrRefusedWithItsCode(t *testing.T) {
 				}
 				a := answers[0]
 				text := a.Status.String()
-				switch {
-				case a.Status == ledger.StatusRefused:
+				switch a.Status {
+				case ledger.StatusRefused:
 					text = a.Code
-				case a.Status == ledger.StatusRecorded:
+				case ledger.StatusRecorded:
 					move := state + ": " + call
 					got[move] = append(got[move], who)
-				}
-				if a.Status == ledger.StatusRecorded && a.Message != "" {
-					text += " " + a.Message
+					text = strings.TrimSpace(text + " " + a.Message)
+				default:
 				}
 				fmt.Fprintf(&table, "%-20s %-21s %-9s %s\n", state, call, who, text)
 				if _, _, err = c.w.Holdings(); err != nil {

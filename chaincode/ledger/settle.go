@@ -68,7 +68,8 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	if len(v.Reveals) == 0 {
 		return v.void(SettledNobody, nil, nil, tx), nil
 	}
-	if over, err := superseded(v, l); err != nil || over {
+	over, err := superseded(v, l)
+	if err != nil || over {
 		return v.void(SettledSuperseded, nil, nil, tx), err
 	}
 	if v.Task.Statement.Model == "" {
@@ -160,8 +161,8 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 	}
 	pot := by == SettledDraw || len(v.Reveals) == len(v.Closing.Committed) && drawn(v, p)
 	if p.AtOnce && len(v.Closing.Committed) == len(v.Task.Panel) {
-		d, err := v.final(by, ruling.Answer, ruling.Verdict, pot, &prover, p, l, tx)
-		if err == nil {
+		var d TaskDecision
+		if d, err = v.final(by, ruling.Answer, ruling.Verdict, pot, &prover, p, l, tx); err == nil {
 			d.Slashes, err = wrong(v, d.Settlement.Wrong, p, &prover)
 		}
 		return d, err
@@ -269,13 +270,14 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 	if stake == nil || stake.Bonded < policy.Bond {
 		return TaskDecision{}, refuse(ErrStake, "a challenge takes %d credits bonded", policy.Bond)
 	}
-	if over, err := superseded(v, l); err != nil || over {
+	over, err := superseded(v, l)
+	if err != nil || over {
 		return v.void(SettledSuperseded, nil, nil, tx), err
 	}
 	lost := []Slash{{Account: account.ID, Fault: "challenge/" + v.Task.ID.String(), Amount: policy.Bond}}
 	if op.Omitted == nil {
-		d, err := execute(v, SettledChallenge, account.ID, policy, referee, l, tx)
-		if err == nil && len(d.Slashes) == 0 {
+		var d TaskDecision
+		if d, err = execute(v, SettledChallenge, account.ID, policy, referee, l, tx); err == nil && len(d.Slashes) == 0 {
 			d.Slashes = lost
 		}
 		return d, err

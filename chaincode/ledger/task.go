@@ -344,9 +344,16 @@ func (op TaskOperation) TaskKind() string {
 		set  bool
 		name string
 	}{
-		{op.Register != nil, "register"}, {op.Open != nil, "open"}, {op.Commit != nil, "commit"}, {op.Close != nil, "close"},
-		{op.Reveal != nil, "reveal"}, {op.Settle != nil, "settle"}, {op.Challenge != nil, "challenge"}, {op.Expire != nil, "expire"},
-		{op.Expose != nil, "expose"}, {op.Inspect != nil, "inspect"},
+		{op.Register != nil, "register"},
+		{op.Open != nil, "open"},
+		{op.Commit != nil, "commit"},
+		{op.Close != nil, "close"},
+		{op.Reveal != nil, "reveal"},
+		{op.Settle != nil, "settle"},
+		{op.Challenge != nil, "challenge"},
+		{op.Expire != nil, "expire"},
+		{op.Expose != nil, "expose"},
+		{op.Inspect != nil, "inspect"},
 	} {
 		if c.set {
 			kind = c.name

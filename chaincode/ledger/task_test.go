@@ -13,7 +13,8 @@ func taskStatement() TaskStatement {
 	return TaskStatement{
 		Shipment: "https://id.gs1.org/00/395200010000000014", Window: 2, Model: "m@1", Inputs: Digest{1},
 		References: []Reference{
-			{Kind: RefPolicy, ID: "cold", First: 1}, {Kind: RefEvent, Digest: Digest{2}},
+			{Kind: RefPolicy, ID: "cold", First: 1},
+			{Kind: RefEvent, Digest: Digest{2}},
 			{Kind: RefSegments, ID: device, First: 0, Last: 3, Digest: Digest{3}},
 			{Kind: RefFinding, Finding: &Finding{Code: FindingCommissionedTwice, Event: Digest{4}}},
 			{Kind: RefSegments, ID: device, First: 4, Last: 4, Digest: Digest{5}},

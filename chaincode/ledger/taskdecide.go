@@ -73,15 +73,18 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 	if err = ModelBlocked(s.Model, l); s.Model != "" && err != nil {
 		return TaskDecision{}, err
 	}
-	if final, err := l.FinalVerdict(s.Shipment, s.Window, s.Model); err != nil {
+	final, err := l.FinalVerdict(s.Shipment, s.Window, s.Model)
+	if err != nil {
 		return TaskDecision{}, err
-	} else if final != nil {
+	}
+	if final != nil {
 		return TaskDecision{}, refuse(ErrTaskState, "task %s has the final verdict on window %d of %s", final.Task, s.Window, s.Shipment)
 	}
 	if s.Begins > 0 && s.Model != "" {
-		if final, err := l.FinalVerdict(s.Shipment, s.Begins-1, s.Model); err != nil {
+		if final, err = l.FinalVerdict(s.Shipment, s.Begins-1, s.Model); err != nil {
 			return TaskDecision{}, err
-		} else if final == nil {
+		}
+		if final == nil {
 			return TaskDecision{}, refuse(ErrUnknown, "window %d of %s, before which the journey does not begin, has no final verdict", s.Begins-1, s.Shipment)
 		}
 	}
@@ -90,8 +93,8 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 		if !scorer.Active {
 			continue
 		}
-		bonded, err := bondedOf(scorer.Account, l)
-		if err != nil {
+		var bonded Credits
+		if bonded, err = bondedOf(scorer.Account, l); err != nil {
 			return TaskDecision{}, err
 		}
 		if bonded < policy.MinStake {
@@ -164,7 +167,7 @@ func recorded(references []Reference, l ScoringLedger) (readings uint32, err err
 			return 0, refuse(ErrTooLarge, "%d readings in %d packs; the referee re-executes at most %d in %d", times, len(packs), MaxTaskReadings, MaxTaskPacks)
 		}
 	}
-	return uint32(times), nil //nolint:gosec // bounded above
+	return uint32(times), nil
 }
 
 // TouchedIn is the transaction that changed the finding last.

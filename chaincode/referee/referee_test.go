@@ -207,7 +207,9 @@ func TestModelsAreReadOnceAndHeldToTheirDigest(t *testing.T) {
 // make a judgement due, and with all channels.
 func BenchmarkJudge(b *testing.B) {
 	for _, c := range []struct{ segments, readings, channels int }{
-		{20, ledger.MaxTaskReadings / 20, 1}, {20, ledger.MaxTaskReadings / 20, 5}, {ledger.MaxTaskSegments, ledger.MaxTaskReadings / ledger.MaxTaskSegments, 1},
+		{20, ledger.MaxTaskReadings / 20, 1},
+		{20, ledger.MaxTaskReadings / 20, 5},
+		{ledger.MaxTaskSegments, ledger.MaxTaskReadings / ledger.MaxTaskSegments, 1},
 		{ledger.MaxTaskSegments, ledger.MaxTaskReadings / ledger.MaxTaskSegments, 5},
 		{10, 1_000, 1},
 	} {

@@ -182,6 +182,32 @@ func (p *Packs) take(txID string) ([]byte, string, error) {
 	return value, key, err
 }
 
+func (p *Packs) entries(txID string) ([]wire.EventEntry, error) {
+	value, key, err := p.take(txID)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := wire.DecodeEventBatch(value)
+	if err != nil {
+		return nil, damaged(key, err)
+	}
+	p.events[txID] = entries
+	return entries, nil
+}
+
+func (p *Packs) batch(txID string) (wire.SegmentBatch, error) {
+	value, key, err := p.take(txID)
+	if err != nil {
+		return wire.SegmentBatch{}, err
+	}
+	batch, err := wire.DecodeSegmentBatch(value)
+	if err != nil {
+		return wire.SegmentBatch{}, damaged(key, err)
+	}
+	p.segments[txID] = batch
+	return batch, nil
+}
+
 // RecordedEvent gives an event with its text.
 func (p *Packs) RecordedEvent(hash ledger.Digest) (wire.RecordedEvent, error) {
 	record, err := p.r.Event(hash)
@@ -193,14 +219,9 @@ func (p *Packs) RecordedEvent(hash ledger.Digest) (wire.RecordedEvent, error) {
 	}
 	entries, ok := p.events[record.TxID]
 	if !ok {
-		value, key, err := p.take(record.TxID)
-		if err != nil {
+		if entries, err = p.entries(record.TxID); err != nil {
 			return wire.RecordedEvent{}, err
 		}
-		if entries, err = wire.DecodeEventBatch(value); err != nil {
-			return wire.RecordedEvent{}, damaged(key, err)
-		}
-		p.events[record.TxID] = entries
 	}
 	if record.Index < 0 || record.Index >= len(entries) || entries[record.Index].Digest() != record.BodyDigest {
 		return wire.RecordedEvent{}, fmt.Errorf("the text of event %s is damaged", hash)
@@ -220,14 +241,9 @@ func (p *Packs) RecordedSegment(device string, seq uint64) (wire.RecordedSegment
 	}
 	batch, ok := p.segments[record.TxID]
 	if !ok {
-		value, key, err := p.take(record.TxID)
-		if err != nil {
+		if batch, err = p.batch(record.TxID); err != nil {
 			return wire.RecordedSegment{}, err
 		}
-		if batch, err = wire.DecodeSegmentBatch(value); err != nil {
-			return wire.RecordedSegment{}, damaged(key, err)
-		}
-		p.segments[record.TxID] = batch
 	}
 	if record.Index < 0 || record.Index >= len(batch.Segments) || wire.SegmentDigest(batch.Segments[record.Index].Payload) != record.Digest {
 		return wire.RecordedSegment{}, fmt.Errorf("the payload of segment %d of %s is damaged", seq, device)

@@ -18,8 +18,10 @@ func taskOperations() []ledger.TaskOperation {
 		{Open: &ledger.TaskStatement{
 			Shipment: "https://id.gs1.org/00/395200010000000014", Window: 3, Begins: 1, Model: "m@1", Inputs: digest(7),
 			References: []ledger.Reference{
-				{Kind: ledger.RefPolicy, ID: "cold", First: 1}, {Kind: ledger.RefEvent, Digest: digest(8), Containers: []ledger.Contained{{Item: "a", Container: "b"}}},
-				{Kind: ledger.RefFinding, Finding: &ledger.Finding{Code: ledger.FindingCommissionedTwice, Event: digest(9)}}, segments,
+				{Kind: ledger.RefPolicy, ID: "cold", First: 1},
+				{Kind: ledger.RefEvent, Digest: digest(8), Containers: []ledger.Contained{{Item: "a", Container: "b"}}},
+				{Kind: ledger.RefFinding, Finding: &ledger.Finding{Code: ledger.FindingCommissionedTwice, Event: digest(9)}},
+				segments,
 			},
 		}},
 		{Commit: &ledger.CommitAnswer{Task: id, Commitment: id}},

@@ -101,7 +101,7 @@ func (a *app) simulateScoring(cmd *cobra.Command, cfg protocolsim.Config, out st
 		if err != nil {
 			return fail(exitRefused, codeFile, "", "%w", err)
 		}
-		if err = errors.Join(report.Draw(f, format == plot.PNG), f.Close()); err != nil {
+		if err = errors.Join(plot.WriteGraphs(f, format, report.Graphs()...), f.Close()); err != nil {
 			return fail(exitRefused, codeFile, "", "%s: %w", out, err)
 		}
 	}

@@ -117,7 +117,7 @@ func (w *World) attack(task Task, players []Player, honest int, challenge *ledge
 // to commit.
 func (g *game) rush(honest int, shut bool) error {
 	opener := g.all[(honest+1)%len(g.all)].player.Name
-	if _, err := g.must(opener, ledger.TaskOperation{Open: &g.task.Statement}); err != nil {
+	if err := g.must(opener, ledger.TaskOperation{Open: &g.task.Statement}); err != nil {
 		return err
 	}
 	for i, p := range g.all {
@@ -128,7 +128,7 @@ func (g *game) rush(honest int, shut bool) error {
 		if err != nil {
 			return err
 		}
-		if _, err = g.must(p.player.Name, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: g.id, Commitment: own}}); err != nil {
+		if err = g.must(p.player.Name, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: g.id, Commitment: own}}); err != nil {
 			return err
 		}
 	}
@@ -139,7 +139,7 @@ func (g *game) rush(honest int, shut bool) error {
 		if !p.commits {
 			continue
 		}
-		if _, err := g.must(p.player.Name, ledger.TaskOperation{Reveal: &ledger.RevealAnswer{Task: g.id, Answer: p.answer, Nonce: p.nonce}}); err != nil {
+		if err := g.must(p.player.Name, ledger.TaskOperation{Reveal: &ledger.RevealAnswer{Task: g.id, Answer: p.answer, Nonce: p.nonce}}); err != nil {
 			return err
 		}
 	}

@@ -164,7 +164,7 @@ func (g *game) parts(players []Player) error {
 			one.verdict = nil
 		case Random:
 			one.answer = ledger.TaskAnswer{
-				Model: truth.Answer.Model, Level: ledger.VerdictLevel(1 + g.r.IntN(3)), Score: g.r.Int64N(1_000_001), Trace: digest(g.r), Verdict: digest(g.r),
+				Model: truth.Answer.Model, Level: []ledger.VerdictLevel{ledger.Clear, ledger.Inspect, ledger.Quarantine}[g.r.IntN(3)], Score: g.r.Int64N(1_000_001), Trace: digest(g.r), Verdict: digest(g.r),
 			}
 			one.verdict = nil
 		case Cartel:
@@ -188,12 +188,12 @@ func (g *game) try(who string, op ledger.TaskOperation) (wire.Answer, error) {
 }
 
 // must submits an operation that the protocol lets everybody do.
-func (g *game) must(who string, op ledger.TaskOperation) (wire.Answer, error) {
+func (g *game) must(who string, op ledger.TaskOperation) error {
 	a, err := g.try(who, op)
 	if err == nil && a.Status == ledger.StatusRefused {
 		err = fmt.Errorf("%w: %s %s: %s: %s", ErrRefused, who, op.TaskKind(), a.Code, a.Message)
 	}
-	return a, err
+	return err
 }
 
 func (g *game) play() error {
@@ -201,13 +201,13 @@ func (g *game) play() error {
 	if honest := g.honest(); len(honest) > 0 {
 		opener = honest[0].player.Name
 	}
-	if _, err := g.must(opener, ledger.TaskOperation{Open: &g.task.Statement}); err != nil {
+	if err := g.must(opener, ledger.TaskOperation{Open: &g.task.Statement}); err != nil {
 		return err
 	}
 	if err := g.commit(); err != nil {
 		return err
 	}
-	if _, err := g.must(opener, ledger.TaskOperation{Close: &g.id}); err != nil {
+	if err := g.must(opener, ledger.TaskOperation{Close: &g.id}); err != nil {
 		return err
 	}
 	if err := g.reveal(); err != nil {
@@ -250,7 +250,7 @@ func (g *game) commit() error {
 		if first == nil {
 			first = &own
 		}
-		if _, err = g.must(p.player.Name, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: g.id, Commitment: own}}); err != nil {
+		if err = g.must(p.player.Name, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: g.id, Commitment: own}}); err != nil {
 			return err
 		}
 		p.copied = &own
@@ -305,7 +305,7 @@ func (g *game) expose() error {
 		if err != nil {
 			return err
 		}
-		if _, err = g.must(honest[g.r.IntN(len(honest))].player.Name, ledger.TaskOperation{Expose: &signed}); err != nil {
+		if err = g.must(honest[g.r.IntN(len(honest))].player.Name, ledger.TaskOperation{Expose: &signed}); err != nil {
 			return err
 		}
 	}
@@ -356,14 +356,14 @@ func (g *game) settle(opener string) error {
 		}
 		op.Settle = &ledger.SettleTask{Task: g.id, Verdict: g.verdictOf(most(view))}
 	}
-	if _, err = g.must(who, op); err != nil {
+	if err = g.must(who, op); err != nil {
 		return err
 	}
 	if view, err = g.w.View(g.id); err != nil || view.Phase() != ledger.TaskProvisional {
 		return err
 	}
 	g.w.Advance(g.w.Policy.ChallengeFor)
-	_, err = g.must(opener, ledger.TaskOperation{Settle: &ledger.SettleTask{Task: g.id, Verdict: g.verdictOf(&view.Provisional.Answer)}})
+	err = g.must(opener, ledger.TaskOperation{Settle: &ledger.SettleTask{Task: g.id, Verdict: g.verdictOf(&view.Provisional.Answer)}})
 	return err
 }
 
@@ -412,6 +412,6 @@ func (g *game) expire(opener string) error {
 	if watcher := g.watcher(); watcher != nil {
 		who = watcher.player.Name
 	}
-	_, err = g.must(who, ledger.TaskOperation{Expire: &g.id})
+	err = g.must(who, ledger.TaskOperation{Expire: &g.id})
 	return err
 }

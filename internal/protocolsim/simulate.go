@@ -64,7 +64,7 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: from %d to %d scorers", ErrConfig, minScorers, ledger.MaxScorers)
 	case c.Rounds < 1 || c.Rounds > MaxRounds:
 		return fmt.Errorf("%w: from 1 to %d rounds", ErrConfig, MaxRounds)
-	case c.Stake < c.Policy.MinStake*ledger.Credits(2*c.Scorers) || c.Stake > ledger.MaxCredits: //nolint:gosec // checked above
+	case c.Stake < c.Policy.MinStake*ledger.Credits(2*c.Scorers) || c.Stake > ledger.MaxCredits:
 		return fmt.Errorf("%w: a stake of %d", ErrConfig, c.Stake)
 	case !(c.Compute >= 0) || !(c.Fee >= 0) || math.IsInf(c.Compute, 0) || math.IsInf(c.Fee, 0) || len(c.Watches) == 0:
 		return fmt.Errorf("%w: costs are not negative, and some watch is asked for", ErrConfig)

@@ -312,14 +312,13 @@ func recorded(answers []wire.Answer, err error) ([]wire.Answer, error) {
 }
 
 // all submits the same argument as every keeper.
-func (w *World) all(function string, argument []byte, err error) ([]wire.Answer, error) {
-	var answers []wire.Answer
+func (w *World) all(function string, argument []byte, err error) error {
 	for _, msp := range keepers()[:2] {
 		if err == nil {
-			answers, err = recorded(w.submit("root"+msp, function, argument, 0))
+			_, err = recorded(w.submit("root"+msp, function, argument, 0))
 		}
 	}
-	return answers, err
+	return err
 }
 
 func (w *World) rules() error {
@@ -334,12 +333,11 @@ func (w *World) rules() error {
 		Version: 1, TaskMint: max(w.Policy.Reward+w.Policy.Jackpot, w.Policy.Blend.Truth), MinStake: 1,
 		UnbondDelay: w.Policy.CommitFor + w.Policy.RevealFor + w.Policy.ChallengeFor,
 	}}}})
-	if _, err = w.all(wire.FnGovernCredits, argument, err); err != nil {
+	if err = w.all(wire.FnGovernCredits, argument, err); err != nil {
 		return err
 	}
 	argument, err = wire.Encode(wire.ScoringPolicyBatch{Policies: []ledger.ScoringPolicy{w.Policy}})
-	_, err = w.all(wire.FnGovernScoring, argument, err)
-	return err
+	return w.all(wire.FnGovernScoring, argument, err)
 }
 
 // member opens an account, mints and bonds a stake, and registers a scorer.
@@ -353,7 +351,7 @@ func (w *World) member(m Member) error {
 	argument, err := wire.Encode(wire.MotionBatch{Motions: []ledger.CreditMotion{{Mint: &ledger.Mint{
 		Serial: "stake-" + m.Name, Payments: []ledger.Payment{{To: w.Account(m.Name), Amount: m.Stake}},
 	}}}})
-	if _, err = w.all(wire.FnGovernCredits, argument, err); err != nil {
+	if err = w.all(wire.FnGovernCredits, argument, err); err != nil {
 		return err
 	}
 	note := ledger.NoteID{TxID: fmt.Sprintf("tx%d", w.txs)}
@@ -425,7 +423,8 @@ func (w *World) shipment(i int) error {
 			Shipment: shipment, Window: uint32(window), Model: w.Model.Name(),
 			References: []ledger.Reference{
 				{Kind: ledger.RefPolicy, ID: "refrigerated", First: 1},
-				{Kind: ledger.RefEvent, Digest: events[0]}, {Kind: ledger.RefEvent, Digest: events[1]},
+				{Kind: ledger.RefEvent, Digest: events[0]},
+				{Kind: ledger.RefEvent, Digest: events[1]},
 				{Kind: ledger.RefSegments, ID: device, First: 0, Last: uint64(window), Digest: digests[window]},
 			},
 		}
@@ -471,17 +470,16 @@ func (w *World) segments(i int, device string) ([]ledger.Digest, error) {
 			}
 			s.Channels[0].Values = append(s.Channels[0].Values, value)
 		}
-		payload, err := wire.EncodeSegment(s)
-		if err != nil {
+		signed := wire.SignedSegment{}
+		if signed.Payload, err = wire.EncodeSegment(s); err != nil {
 			return nil, err
 		}
-		signature, err := wire.SignSegment(key, payload)
-		if err != nil {
+		if signed.Signature, err = wire.SignSegment(key, signed.Payload); err != nil {
 			return nil, err
 		}
-		previous = wire.SegmentDigest(payload)
+		previous = wire.SegmentDigest(signed.Payload)
 		digests = append(digests, previous)
-		batch.Segments = append(batch.Segments, wire.SignedSegment{Payload: payload, Signature: signature})
+		batch.Segments = append(batch.Segments, signed)
 	}
 	if argument, err = wire.Encode(batch); err == nil {
 		_, err = recorded(w.submit("rootA", wire.FnRecordSegments, argument, 0))
