@@ -3,11 +3,14 @@ package ledger
 import (
 	"bytes"
 	"cmp"
+	"math/big"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/epcis/unit"
 )
 
 // Micro is an amount in millionths of its unit of measure.
@@ -18,12 +21,19 @@ const (
 	MaxAccountMoves = 64
 	// maxAmount bounds one stated quantity: a thousand million units.
 	maxAmount Micro = 1_000_000_000 * million
+	// maxConverted bounds one quantity of mass, volume or length: a thousand million tonnes, in kilograms.
+	maxConverted = 1_000 * maxAmount
 	// maxSum bounds what an account adds up; beyond it stays at the bound.
-	maxSum Micro = 9_000_000_000_000_000_000
+	maxSum Micro = 8_000_000_000_000_000_000
 
-	massUnit  = "KGM"
-	lotPart   = "/10/"
-	holdsMass = "transformation"
+	massUnit   = "KGM"
+	volumeUnit = "LTR"
+	lengthUnit = "MTR"
+	lotPart    = "/10/"
+	holdsMass  = "transformation"
+	// parts is a common denominator of the units of mass, volume and length: what each is in millionths
+	// of a kilogram, a litre or a metre is a whole number of such parts.
+	parts = 3_937 * 131_072 * 30_517_578_125
 )
 
 // String writes an amount in units, without trailing zeros.
@@ -94,18 +104,74 @@ func parseMicro(s string) (Micro, bool) {
 	return Micro(n), err == nil && Micro(n) <= maxAmount
 }
 
-// inMass converts an amount of mass to kilograms.
-func (a Amount) inMass() (Micro, bool) {
-	switch a.UOM {
-	case massUnit:
-		return a.Micro, a.Exact
-	case "TNE":
-		m := a.Micro * 1_000
-		return m, a.Exact && a.Micro <= maxAmount/1_000
-	case "GRM":
-		return a.Micro / 1_000, a.Exact && a.Micro%1_000 == 0
+// Measure is an exact amount: Micro + Part/parts millionths of a unit. Part is below parts, so that Micro is
+// below zero exactly if the amount is.
+type Measure struct {
+	Micro Micro
+	Part  uint64
+}
+
+func (q Measure) negated() Measure {
+	if q.Part == 0 {
+		return Measure{Micro: -q.Micro}
 	}
-	return 0, false
+	return Measure{Micro: -q.Micro - 1, Part: parts - q.Part}
+}
+
+// plus adds up to the bound; one of the two is within maxConverted.
+func (q Measure) plus(o Measure) Measure {
+	part, carry := bits.Add64(q.Part, o.Part, 0)
+	whole := q.Micro + o.Micro
+	if carry == 1 || part >= parts {
+		part, whole = part-parts, whole+1
+	}
+	return Measure{whole, part}.within(maxSum)
+}
+
+func (q Measure) within(bound Micro) Measure {
+	switch {
+	case q.Micro < -bound:
+		return Measure{Micro: -bound}
+	case q.Micro >= bound:
+		return Measure{Micro: bound}
+	}
+	return q
+}
+
+// Account gives the unit in which an amount is held to account, and the amount in it: mass in kilograms,
+// volume in litres, length in metres, and anything else in the unit that is stated. It is false for an
+// amount that is not stated exactly or beyond the bounds.
+func (a Amount) Account() (q Measure, uom string, ok bool) {
+	switch a.UOM {
+	case "", massUnit, volumeUnit, lengthUnit:
+		return Measure{Micro: a.Micro}, a.UOM, a.Exact
+	}
+	u, known := unit.Of(a.UOM)
+	num, numOK := new(big.Int).SetString(u.Num, 10)
+	den, denOK := new(big.Int).SetString(u.Den, 10)
+	base := ""
+	switch u.Dimension {
+	case "mass":
+		base = massUnit
+	case "volume":
+		base = volumeUnit
+		if numOK {
+			num.Mul(num, big.NewInt(1_000)) // the table's base is the cubic metre
+		}
+	case "length":
+		base = lengthUnit
+	}
+	if !known || base == "" || !numOK || !denOK {
+		return Measure{Micro: a.Micro}, a.UOM, a.Exact
+	}
+	all := new(big.Int).SetUint64(parts)
+	scaled := num.Mul(num, big.NewInt(int64(a.Micro)))
+	scaled.Quo(scaled.Mul(scaled, all), den) // exact: den divides num times parts
+	whole, part := scaled.QuoRem(scaled, all, new(big.Int))
+	if !whole.IsInt64() || Micro(whole.Int64()) >= maxConverted {
+		return Measure{}, base, false
+	}
+	return Measure{Micro(whole.Int64()), part.Uint64()}, base, a.Exact
 }
 
 // ProductOf gives the product of a class: that of a lot without its lot; empty if it is no GTIN.
@@ -133,7 +199,7 @@ func (in EventInput) Products() []string {
 type AccountID struct {
 	Holder string // MSP ID, canonical EPC of a container, or "transformation"
 	Class  string // canonical lot, or the transformation's id
-	UOM    string
+	UOM    string // of Amount.Account
 }
 
 // Compare orders accounts.
@@ -147,7 +213,11 @@ type Account struct {
 	Moves []Move       `cbor:"1,keyasint,omitempty"`
 	Base  Micro        `cbor:"2,keyasint,omitempty"` // sum of the moves before those listed
 	Open  []FindingRef `cbor:"3,keyasint,omitempty"`
+	// BasePart is the part of a millionth that Base has beside it, as in a Measure.
+	BasePart uint64 `cbor:"4,keyasint,omitempty"`
 }
+
+func (a Account) base() Measure { return Measure{a.Base, a.BasePart} }
 
 // Move is what one event puts into an account (positive) or takes out (negative).
 type Move struct {
@@ -157,7 +227,11 @@ type Move struct {
 	// Next is the next unit in which the event moves the same class for the same holder, after the last
 	// one the first; nil if it states one unit only. A finding names event and class, and not the unit.
 	Next *string `cbor:"4,keyasint,omitempty"`
+	// Part is the part of a millionth that Micro has beside it, as in a Measure.
+	Part uint64 `cbor:"5,keyasint,omitempty"`
 }
+
+func (m Move) measure() Measure { return Measure{m.Micro, m.Part} }
 
 func (m Move) compare(o Move) int {
 	out := func(v Move) int {
@@ -179,10 +253,19 @@ type Posting struct {
 // holder to another. mspID is the organisation that recorded it; balanced tells of each product whether its
 // owner opted in. Several of one account are one.
 func (in EventInput) Postings(mspID string, balanced func(product string) (bool, error)) ([]Posting, error) {
-	sums := map[AccountID]Micro{}
-	add := func(to AccountID, m Micro) { sums[to] = sum(sums[to], m) }
+	sums := map[AccountID]Measure{}
+	add := func(to AccountID, q Measure, way int) {
+		if way < 0 {
+			q = q.negated()
+		}
+		sums[to] = sums[to].plus(q)
+	}
 	mass := in.Event.Type == epcis.TransformationEvent && in.Event.TransformationID != "" && len(in.Event.InputEPCs)+len(in.Event.OutputEPCs) == 0
-	var through []Posting
+	type passed struct {
+		amount Measure
+		way    int
+	}
+	var through []passed
 	for _, a := range in.Amounts {
 		product := ProductOf(a.Class)
 		ok := product != ""
@@ -192,35 +275,44 @@ func (in EventInput) Postings(mspID string, balanced func(product string) (bool,
 				return nil, err
 			}
 		}
-		kilograms, isMass := a.inMass()
-		mass = mass && ok && isMass
-		if mass {
-			if a.Role == epcis.RoleOutput {
-				kilograms = -kilograms
-			}
-			through = append(through, Posting{AccountID{holdsMass, CanonicalPlace(in.Event.TransformationID), massUnit}, Move{Micro: kilograms}})
+		if !ok {
+			mass = false
+			continue
 		}
-		if !ok || !a.Exact || !strings.Contains(a.Class, lotPart) {
+		amount, uom, exact := a.Account()
+		if mass = mass && exact && uom == massUnit; mass {
+			way := 1
+			if a.Role == epcis.RoleOutput {
+				way = -1
+			}
+			through = append(through, passed{amount, way})
+		}
+		if !exact || !strings.Contains(a.Class, lotPart) {
 			continue
 		}
 		own, container := in.directions(a.Role)
 		if own != 0 {
-			add(AccountID{mspID, a.Class, a.UOM}, a.Micro*own)
+			add(AccountID{mspID, a.Class, uom}, amount, own)
 		}
 		if parent := in.Container(); container != 0 && parent != "" {
-			add(AccountID{parent, a.Class, a.UOM}, a.Micro*container)
+			add(AccountID{parent, a.Class, uom}, amount, container)
 		}
 	}
 	if mass && len(in.Event.TransformationID) <= MaxIdentifierBytes {
 		for _, p := range through {
-			add(p.Account, p.Move.Micro)
+			add(AccountID{holdsMass, CanonicalPlace(in.Event.TransformationID), massUnit}, p.amount, p.way)
 		}
 	}
 	var out []Posting
 	for id, sum := range sums {
-		if sum != 0 {
+		if sum != (Measure{}) {
 			// As one stated quantity, so that no account runs over by a few events.
-			out = append(out, Posting{id, Move{At: in.At, Event: in.Hash, Micro: max(-maxAmount, min(maxAmount, sum))}})
+			bound := maxAmount
+			if id.UOM == massUnit || id.UOM == volumeUnit || id.UOM == lengthUnit {
+				bound = maxConverted
+			}
+			sum = sum.within(bound)
+			out = append(out, Posting{id, Move{At: in.At, Event: in.Hash, Micro: sum.Micro, Part: sum.Part}})
 		}
 	}
 	slices.SortFunc(out, func(a, b Posting) int { return a.Account.Compare(b.Account) })
@@ -248,7 +340,7 @@ func inUnits(sorted []Posting) {
 
 // directions tells whether a quantity in a role comes to the organisation (1) or leaves it (-1), and
 // likewise for the event's container.
-func (in EventInput) directions(role epcis.Role) (own, container Micro) {
+func (in EventInput) directions(role epcis.Role) (own, container int) {
 	e := in.Event
 	switch e.Type {
 	case epcis.ObjectEvent:
@@ -283,14 +375,19 @@ func (in EventInput) directions(role epcis.Role) (own, container Micro) {
 func (a Account) With(m Move) Account {
 	i, _ := slices.BinarySearchFunc(a.Moves, m, Move.compare)
 	if len(a.Moves) == MaxAccountMoves && i == 0 {
-		a.Base = sum(a.Base, m.Micro)
-		return a
+		return a.onBase(m)
 	}
 	a.Moves = slices.Insert(slices.Clone(a.Moves), i, m)
 	if len(a.Moves) > MaxAccountMoves {
-		a.Base = sum(a.Base, a.Moves[0].Micro)
+		a = a.onBase(a.Moves[0])
 		a.Moves = a.Moves[1:]
 	}
+	return a
+}
+
+func (a Account) onBase(m Move) Account {
+	base := a.base().plus(m.measure())
+	a.Base, a.BasePart = base.Micro, base.Part
 	return a
 }
 
@@ -313,26 +410,22 @@ func (a Account) Next(event Digest) (uom string, ok bool) {
 	return *a.Moves[i].Next, true
 }
 
-// sum adds up to the bound; one of the two is within maxAmount.
-func sum(a, b Micro) Micro {
-	return max(-maxSum, min(maxSum, a+b))
-}
-
 // Judge finds the moves that take out more than there was.
 func (a Account) Judge(id AccountID) []Finding {
 	var out []Finding
-	held := a.Base
+	held := a.base()
 	for _, m := range a.Moves {
-		if m.Micro < 0 && held < -m.Micro {
-			had := max(held, 0)
+		after := held.plus(m.measure())
+		if m.Micro < 0 && after.Micro < 0 {
+			had, gave := max(held.Micro, 0), -m.Micro
 			text := "%s gave away %s%s of %s at %s and held %s."
 			if id.Holder == holdsMass {
 				text = "%s gave %s%s, %s at %s, of which %s had gone in."
 			}
 			out = append(out, newFinding(FindingQuantityImbalance, id.Class, m.Event, Digest{}, text,
-				id.Holder, -m.Micro, unitName(id.UOM), id.Class, stamp(m.At), had).measured(int64(-m.Micro), int64(had), id.unit()))
+				id.Holder, gave, unitName(id.UOM), id.Class, stamp(m.At), had).measured(int64(gave), int64(had), id.unit()))
 		}
-		held = sum(held, m.Micro)
+		held = after
 	}
 	slices.SortFunc(out, func(f, g Finding) int { return f.Ref().compare(g.Ref()) })
 	return out

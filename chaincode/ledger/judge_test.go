@@ -2,12 +2,14 @@ package ledger_test
 
 import (
 	"math"
+	"math/big"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/epcis/unit"
 )
 
 func TestDistancesAreThoseOfTheHaversine(t *testing.T) {
@@ -158,5 +160,51 @@ func TestSeveritiesAndNames(t *testing.T) {
 		if s := code.Severity().String(); s == "unknown" {
 			t.Errorf("%s has no severity", code)
 		}
+	}
+}
+
+func TestAmountsOfOneDimensionAreAccountedInOneUnitExactly(t *testing.T) {
+	letters := "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	bases := map[string]string{"mass": "KGM", "volume": "LTR", "length": "MTR"}
+	seen := 0
+	check := func(code string) {
+		u, ok := unit.Of(code)
+		base := bases[u.Dimension]
+		if !ok || base == "" {
+			return
+		}
+		seen++
+		factor, _ := new(big.Rat).SetString(u.Num + "/" + u.Den)
+		if base == "LTR" {
+			factor.Mul(factor, big.NewRat(1_000, 1))
+		}
+		for _, micro := range []ledger.Micro{1, 7, 1_000_003} {
+			got, uom, exact := ledger.Amount{UOM: code, Micro: micro, Exact: true}.Account()
+			want := new(big.Rat).Mul(factor, big.NewRat(int64(micro), 1))
+			if !exact { // beyond the bound
+				if want.Cmp(big.NewRat(1_000_000_000_000_000_000, 1)) < 0 {
+					t.Errorf("%d millionths of %s are not accounted", micro, code)
+				}
+				continue
+			}
+			part := new(big.Rat).SetFrac(new(big.Int).SetUint64(got.Part), new(big.Int).SetUint64(3_937*131_072*30_517_578_125))
+			if part.Add(part, big.NewRat(int64(got.Micro), 1)); uom != base || part.Cmp(want) != 0 {
+				t.Errorf("%d millionths of %s are %v %s, not %v", micro, code, part, uom, want)
+			}
+		}
+	}
+	for _, a := range letters {
+		for _, b := range letters {
+			check(string(a) + string(b))
+			for _, c := range letters {
+				check(string(a) + string(b) + string(c))
+			}
+		}
+	}
+	if seen < 60 {
+		t.Errorf("%d units only", seen)
+	}
+	if got, uom, exact := (ledger.Amount{UOM: "CEL", Micro: 5, Exact: true}).Account(); got.Micro != 5 || uom != "CEL" || !exact {
+		t.Error(got, uom, exact)
 	}
 }

@@ -88,28 +88,32 @@ func balancedEvent(in EventInput, balanced func(product string) (bool, error)) (
 	if e.Type != epcis.TransformationEvent || e.TransformationID != "" || len(e.InputEPCs)+len(e.OutputEPCs) > 0 {
 		return nil, nil
 	}
-	var inputs, outputs Micro
+	var inputs, outputs Measure
 	stated := 0
 	for _, a := range in.Amounts {
 		product := ProductOf(a.Class)
-		kilograms, isMass := a.inMass()
-		if product == "" || !isMass {
+		amount, uom, exact := a.Account()
+		if product == "" || !exact || uom != massUnit {
 			return nil, nil
 		}
 		if ok, err := balanced(product); err != nil || !ok {
 			return nil, err
 		}
 		if a.Role == epcis.RoleOutput {
-			outputs = sum(outputs, kilograms)
+			outputs = outputs.plus(amount)
 		} else {
-			inputs = sum(inputs, kilograms)
+			inputs = inputs.plus(amount)
 			stated++
 		}
 	}
-	if stated == 0 || outputs <= inputs {
+	if stated == 0 || inputs.plus(outputs.within(maxConverted).negated()).Micro >= 0 {
 		return nil, nil
 	}
+	out := outputs.Micro
+	if outputs.Part > 0 {
+		out++ // so that what is said is more than went in
+	}
 	return []Finding{newFinding(FindingQuantityImbalance, "", in.Hash, Digest{},
-		"%s %s came out of a transformation at %s and %s went in.", outputs, massUnit, stamp(in.At), inputs).
-		measured(int64(outputs), int64(inputs), massUnit)}, nil
+		"%s %s came out of a transformation at %s and %s went in.", out, massUnit, stamp(in.At), inputs.Micro).
+		measured(int64(out), int64(inputs.Micro), massUnit)}, nil
 }
