@@ -195,7 +195,7 @@ func FoodSheet(q FoodQuery, asOf AsOf) *Sheet {
 }
 
 // FoodTraceability writes the food traceability spreadsheet. Its memory does not grow with the number
-// of rows. ErrTooLarge, ErrArgument for a query that no time fits, or the source's error.
+// of rows. ErrTooLarge, ErrUnknownLot, ErrArgument for a query that no time fits, or the source's error.
 func FoodTraceability(ctx context.Context, source Source, master MasterData, q FoodQuery, sink Sink, progress Progress) error {
 	if !q.From.IsZero() && !q.Until.IsZero() && !q.From.Before(q.Until) {
 		return fmt.Errorf("%w: no time lies at or after %s and before %s", ErrArgument, q.From.Format(time.RFC3339), q.Until.Format(time.RFC3339))
@@ -204,13 +204,18 @@ func FoodTraceability(ctx context.Context, source Source, master MasterData, q F
 	if err != nil {
 		return err
 	}
-	rows, err := sink(FoodSheet(q, asOf))
-	if err != nil {
+	f := &food{view: newLedgerView(source, master, asOf), query: q, progress: progress}
+	var named []*event
+	if q.Lot != "" { // before the sheet begins, so that a lot that nobody knows has none
+		if named, err = f.gather(ctx); err != nil {
+			return err
+		}
+	}
+	if f.rows, err = sink(FoodSheet(q, asOf)); err != nil {
 		return err
 	}
-	f := &food{view: newLedgerView(source, master, asOf), query: q, rows: rows, progress: progress}
 	if q.Lot != "" {
-		return f.lot(ctx)
+		return f.lot(ctx, named)
 	}
 	return f.all(ctx)
 }

@@ -70,7 +70,11 @@ func TestTheReportOnALotIsThePartOfTheWholeThatIsAboutIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, part := food(t, l, report.FoodQuery{}), food(t, l, report.FoodQuery{Lot: lot})
+		whole, part := food(t, l, report.FoodQuery{}), &reporttest.Table{}
+		unknown := report.FoodTraceability(context.Background(), l, nil, report.FoodQuery{Lot: lot}, part.Sink, nil)
+		if unknown != nil && !errors.Is(unknown, report.ErrUnknownLot) {
+			t.Fatal(unknown)
+		}
 		gtins, batches, hashes, kinds := whole.Texts(t, "gtin"), whole.Texts(t, "batch_lot"), whole.Texts(t, "event_hash"), whole.Texts(t, "event_type")
 		about := func(i int) bool { return lot == "https://id.gs1.org/01/"+gtins[i]+"/10/"+batches[i] }
 		var want [][]string
@@ -82,6 +86,12 @@ func TestTheReportOnALotIsThePartOfTheWholeThatIsAboutIt(t *testing.T) {
 			if same {
 				want = append(want, row)
 			}
+		}
+		if unknown != nil {
+			if len(want) > 0 || part.Sheet != nil {
+				t.Fatalf("lot %s is unknown and has %d rows, or a sheet", lot, len(want))
+			}
+			return
 		}
 		if have := texts(part); fmt.Sprint(have) != fmt.Sprint(want) {
 			t.Fatalf("lot %s has %d rows, the whole has %d about it:\n%v\n%v", lot, len(have), len(want), have, want)

@@ -16,18 +16,18 @@ const (
 	maxLotObjects = 50_000
 )
 
-// lot reports on the events that name a lot, its serialised objects, or a container in which any of
-// these has been.
-func (f *food) lot(ctx context.Context) error {
+// gather gives the events that name a lot, its serialised objects, or a container in which any of these has
+// been, by time and in the time asked for. ErrUnknownLot if there is none at any time.
+func (f *food) gather(ctx context.Context) ([]*event, error) {
 	g := gathering{view: f.view, found: map[[2]uint64]*event{}, asked: map[string]bool{}}
 	names := []string{f.query.Lot}
 	if id := parts(f.query.Lot); id.gtin != "" {
 		commissioned, err := f.view.source.LotItems(ctx, id.gtin, id.lot, f.view.asOf, maxLotObjects)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(commissioned) == maxLotObjects {
-			return g.tooLarge()
+			return nil, g.tooLarge()
 		}
 		for _, e := range f.view.events(commissioned) {
 			for _, it := range e.Items() {
@@ -40,14 +40,22 @@ func (f *food) lot(ctx context.Context) error {
 	for depth := 0; len(names) > 0 && depth <= maxDepth; depth++ {
 		var err error
 		if names, err = g.ask(ctx, names); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	if len(g.found) == 0 {
+		return nil, fmt.Errorf("%w: no recorded event names the lot %s", ErrUnknownLot, lotCode(f.query.Lot))
 	}
 	events := slices.SortedFunc(maps.Values(g.found), byTime)
 	events = slices.DeleteFunc(events, func(e *event) bool {
 		at := e.rec.EventTime
 		return !f.query.From.IsZero() && at.Before(f.query.From) || !f.query.Until.IsZero() && !at.Before(f.query.Until)
 	})
+	return events, nil
+}
+
+// lot reports on the events of a lot.
+func (f *food) lot(ctx context.Context, events []*event) error {
 	for chunk := range slices.Chunk(events, pageSize) {
 		if err := f.report(ctx, chunk); err != nil {
 			return err

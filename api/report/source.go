@@ -19,6 +19,8 @@ var (
 	ErrUnreadable = errors.New("WB_REPORT_UNREADABLE_EVENT")
 	// ErrUnknownProduct says that the ledger holds no event of the product asked for.
 	ErrUnknownProduct = errors.New("WB_REPORT_UNKNOWN_PRODUCT")
+	// ErrUnknownLot says that no recorded event names the lot asked for.
+	ErrUnknownLot = errors.New("WB_NOT_FOUND")
 )
 
 // Record is a recorded event with its place on the ledger.

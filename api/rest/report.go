@@ -102,7 +102,7 @@ func reportProblem(err error) error {
 	switch {
 	case errors.Is(err, report.ErrArgument):
 		return newProblem(http.StatusBadRequest, excQueryParameter, "The request is not valid", err.Error())
-	case errors.Is(err, report.ErrUnknownProduct):
+	case errors.Is(err, report.ErrUnknownProduct), errors.Is(err, report.ErrUnknownLot):
 		return newProblem(http.StatusNotFound, excNoSuchName, "Resource not found", err.Error())
 	case errors.Is(err, report.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, excTooComplex, "The report is too large", err.Error())

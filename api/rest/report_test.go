@@ -79,7 +79,9 @@ func TestReportsOverHTTP(t *testing.T) {
 		"fsma?zone=UTC&zone=UTC":              {400, "WB_REPORT_ARGUMENT"},
 		"dscsa":                               {400, "WB_REPORT_ARGUMENT"},
 		"verify?epc=x":                        {400, "WB_REPORT_ARGUMENT"},
-		"dscsa?epc=urn:epc:id:sgtin:9521321.000021.nobody": {404, "WB_REPORT_UNKNOWN_PRODUCT"},
+		"fsma?format=xlsx&lot=(01)09521321000216(10)NOBODY": {404, `"code":"WB_NOT_FOUND"`},
+		"fsma?lot=(01)09521321000216(10)A123":               {200, "Critical tracking event"},
+		"dscsa?epc=urn:epc:id:sgtin:9521321.000021.nobody":  {404, "WB_REPORT_UNKNOWN_PRODUCT"},
 		"pedigree": {404, "no such report"},
 	} {
 		a, err := ask(t, s, http.MethodGet, path)

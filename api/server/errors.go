@@ -92,6 +92,7 @@ func table() []told {
 		{is: anchor.ErrDamaged, grpc: codes.DataLoss, code: "WB_PROOF_STORE_DAMAGED"},
 		{is: report.ErrArgument, grpc: codes.InvalidArgument, code: "WB_REPORT_ARGUMENT", whole: true},
 		{is: report.ErrUnknownProduct, grpc: codes.NotFound, code: "WB_REPORT_UNKNOWN_PRODUCT", whole: true},
+		{is: report.ErrUnknownLot, grpc: codes.NotFound, code: ledger.CodeNotFound, whole: true},
 		{is: report.ErrTooLarge, grpc: codes.ResourceExhausted, code: "WB_REPORT_TOO_LARGE", whole: true},
 		{is: ledger.ErrUnknown, grpc: codes.NotFound, code: ledger.CodeNotFound, whole: true},
 		{is: ledger.ErrUnauthorised, grpc: codes.PermissionDenied, code: ledger.CodeUnauthorised, whole: true},

@@ -114,6 +114,7 @@ func TestReportsThatCannotBeMadeAreRefused(t *testing.T) {
 		"no zone":         {zone, codes.InvalidArgument, "WB_REPORT_ARGUMENT"},
 		"no master data":  {master, codes.InvalidArgument, "WB_REPORT_ARGUMENT"},
 		"no format":       {format, codes.InvalidArgument, codeArgument},
+		"unknown lot":     {food(&waybillv1.FoodTraceability{Lot: "(01)09521321000216(10)NOBODY"}), codes.NotFound, "WB_NOT_FOUND"},
 		"unknown product": {&waybillv1.DownloadReportRequest{Report: &waybillv1.DownloadReportRequest_Transactions{Transactions: &waybillv1.Transactions{Product: &waybillv1.ProductIdentifier{Epc: reporttest.Unit(99)}}}}, codes.NotFound, "WB_REPORT_UNKNOWN_PRODUCT"},
 	} {
 		_, _, err := downloaded(t, r, c.req)
