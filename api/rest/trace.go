@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/api/trace"
 	"github.com/waybill-dev/waybill/epcis"
 )
@@ -48,6 +51,9 @@ func (s *Server) traces(what string) handler {
 		default:
 			g, err = s.cfg.Traces.Trace(r.Context(), q)
 		}
+		if errors.Is(err, ErrNotFound) {
+			return unheardOf(q.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -85,7 +91,7 @@ func traceQuestion(what string, values url.Values) (q trace.Question, picture bo
 		value, graph := given[0], what != "locate"
 		switch {
 		case name == "id":
-			if q.ID, err = epcis.CanonicalEPC(value); err != nil {
+			if q.ID, err = tracedID(value); err != nil {
 				return q, false, badQuery("id: " + err.Error())
 			}
 		case name == "at":
@@ -121,6 +127,29 @@ func traceQuestion(what string, values url.Values) (q trace.Question, picture bo
 		return q, false, badQuery("direction is missing; it is up or down")
 	}
 	return q, picture, nil
+}
+
+// tracedID reads what is asked for: an identifier in any spelling, or a lot as GS1 prints it.
+func tracedID(s string) (string, error) {
+	if strings.HasPrefix(s, "(01)") {
+		lot, err := report.LotOf(s)
+		if err != nil {
+			return "", errors.New(strings.TrimPrefix(err.Error(), report.ErrArgument.Error()+": "))
+		}
+		return lot, nil
+	}
+	return epcis.CanonicalEPC(s)
+}
+
+// unheardOf says that no event names a thing, and why if its check digit is wrong: events may name such a
+// one, but not what was meant.
+func unheardOf(id string) error {
+	const most = 300
+	detail := "no event names " + string([]rune(id)[:min(most, len([]rune(id)))])
+	if f, ok := errors.AsType[epcis.Fault](epcis.VerifyCheckDigit(id)); ok {
+		return badQuery(detail + ": " + f.Message)
+	}
+	return notFound(detail)
 }
 
 // traceParameters names what a question takes.

@@ -109,4 +109,26 @@ func TestTracesAreAnsweredAsJSONAndAsPictures(t *testing.T) {
 	if w := get("trace", "id", "https://example.com/unheard/of", "direction", "up"); w.Code != http.StatusNotFound {
 		t.Errorf("what no event names: %d %s", w.Code, w.Body)
 	}
+	if w := get("trace", "id", "https://example.com/unheard/of", "direction", "up"); !strings.Contains(w.Body.String(), "no event names https://example.com/unheard/of") {
+		t.Errorf("the thing is not named: %s", w.Body)
+	}
+	// A lot is named as GS1 prints it, and as in reports.
+	lot := []tracetest.Record{tracetest.New(t, "ProducerMSP", []byte(`{"type":"ObjectEvent","eventTime":"2026-03-01T02:00:00Z","eventTimeZoneOffset":"+00:00","action":"ADD","bizStep":"commissioning","quantityList":[{"epcClass":"urn:epc:class:lgtin:9521321.000002.L-77","quantity":5}]}`))}
+	if server, err = rest.New(rest.Config{Capturer: store, Events: store, Queries: store, Subscriptions: store, Traces: memory{tracetest.NewMemory(lot)}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, asked := range [][]string{{"recall"}, {"locate"}, {"trace", "direction", "down"}} {
+		if w := get(asked[0], append(asked[1:], "id", "(01)09521321000025(10)L-77")...); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "https://id.gs1.org/01/09521321000025/10/L-77") {
+			t.Errorf("%v: %d %s", asked, w.Code, w.Body)
+		}
+	}
+	for id, want := range map[string]string{
+		"(01)09521321000026(10)L-77":                   "check digit of 09521321000026 should be 5",
+		"https://id.gs1.org/01/09521321000026/10/L-77": "check digit of 09521321000026 should be 5",
+		"(01)09521321000025":                           "has no (10)",
+	} {
+		if w := get("trace", "id", id, "direction", "down"); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", id, w.Code, w.Body)
+		}
+	}
 }
