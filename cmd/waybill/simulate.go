@@ -97,7 +97,7 @@ func (a *app) simulateScoring(cmd *cobra.Command, cfg protocolsim.Config, out st
 		return err
 	}
 	if out != "" {
-		f, err := os.Create(out)
+		f, err := os.Create(out) //nolint:gosec // the user names the file
 		if err != nil {
 			return fail(exitRefused, codeFile, "", "%w", err)
 		}
