@@ -270,10 +270,12 @@ func checkOrganisations(what string, ids []string, limit int) error {
 	if len(ids) > limit {
 		return refuse(ErrTooLarge, "%d %s, at most %d are allowed", len(ids), what, limit)
 	}
-	for i, id := range ids {
-		if id == "" || len(id) > maxOrganisationLen || !printable(id) || i > 0 && id <= ids[i-1] {
+	before := ""
+	for _, id := range ids {
+		if id <= before || len(id) > maxOrganisationLen || !printable(id) {
 			return refuse(ErrSchema, "%s are MSP IDs, ascending, once each", what)
 		}
+		before = id
 	}
 	return nil
 }
