@@ -476,3 +476,36 @@ func BenchmarkP(b *testing.B) {
 		table.P(stats)
 	}
 }
+
+// honest shipments come to the threshold of their detector, or do not and a tenth of poison does.
+func TestAThresholdThatAcceptedShipmentsReachIsNoCut(t *testing.T) {
+	cfg := Config{TrimAbove: 1_000_000, TrimMost: 1_500_000}
+	for _, c := range []struct {
+		name   string
+		draw   func(r *rand.Rand, i int) float64
+		kept   int // at least
+		within int // at most
+	}{
+		{"honest ones reach it", func(r *rand.Rand, _ int) float64 { return 8 + 4*r.ExpFloat64() }, 98, 100},
+		{"only poison reaches it", func(r *rand.Rand, i int) float64 {
+			if i%10 == 0 {
+				return 16 + r.ExpFloat64()
+			}
+			return 2 + r.ExpFloat64()
+		}, 90, 90},
+	} {
+		r := rand.New(rand.NewPCG(3, 9))
+		i := -1
+		drawn := rows(r, 400, func(r *rand.Rand) []Stat {
+			i++
+			return named(c.draw(r, i))
+		})
+		table, err := FitParts(drawn[:100], drawn[100:], cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := table.Components[0].Reference.N; n < c.kept || n > c.within {
+			t.Errorf("%s: %d of 100 references are left, cut at %d", c.name, n, table.Components[0].Cut)
+		}
+	}
+}

@@ -23,8 +23,9 @@ type Config struct {
 	// detector's own alarm threshold.
 	TrimAbove int64
 	// TrimMost is a value above which every reference is taken for poison, however far the others' tail
-	// would reach; for statistics whose own alarm threshold says what no accepted shipment comes to.
-	// Default: none.
+	// would reach; for statistics whose own alarm threshold says what no accepted shipment comes to. A statistic
+	// of which a fifth of the references, more than may be poisoned, lie above half of it is none of these: its cut
+	// rests on the references alone. Default: none.
 	TrimMost int64
 	// Seed decides, with the number of shipments alone, which of them are references.
 	Seed uint64
@@ -328,6 +329,9 @@ func cutOf(values []int64, components int, cfg Config) int64 {
 	scale := float64(float64(high-middle)*shape) / (1 - coldchain.Exp(-float64(shape*coldchain.Ln(2))))
 	scale = max(scale, float64(cfg.Floor))
 	far := (coldchain.Exp(float64(shape*coldchain.Ln(0.22*float64(components)/trimmedShare))) - 1) / shape
-	cut := float64(high) + float64(scale*far)
-	return max(cfg.TrimAbove, min(cfg.TrimMost, int64(min(cut, MaxValue))))
+	cut := max(cfg.TrimAbove, int64(min(float64(high)+float64(scale*far), MaxValue)))
+	if high > cfg.TrimMost/2 {
+		return cut // accepted shipments do come to the threshold, so it says nothing of poison
+	}
+	return min(cfg.TrimMost, cut)
 }

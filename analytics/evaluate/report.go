@@ -92,7 +92,7 @@ func (r *Report) shifts(b *strings.Builder) error {
 	if len(r.Methods[0].Shifts) == 0 {
 		return nil
 	}
-	fmt.Fprint(b, "\nClean shipments alarmed at the usual setting where the world is not the one that was fitted to\n")
+	fmt.Fprint(b, "\nClean shipments alarmed at the usual setting in other worlds than the study's\n")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "world")
 	for _, m := range r.Methods {

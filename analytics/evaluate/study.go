@@ -57,6 +57,7 @@ func Shifts() []Shift {
 		{"winter alone", func(c *simulate.Config) { c.Season = simulate.SeasonWinter }},
 		{"coarse loggers alone", func(c *simulate.Config) { c.Sensors = []string{"thermistor 0.1 °C"} }},
 		{"a reading each 5 minutes", func(c *simulate.Config) { c.Sampling = 5 * time.Minute }},
+		{"a reading each 10 minutes", func(c *simulate.Config) { c.Sampling = 10 * time.Minute }},
 		{"journeys three times as long", func(c *simulate.Config) {
 			if c.Journey == 0 {
 				c.Journey = 9 * time.Hour

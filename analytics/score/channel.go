@@ -20,13 +20,27 @@ type channel struct {
 	largest  int32
 	count    int64
 	scorer   *series.Scorer
-	energy   *detect.Energy // nil of the temperature, which has its own
+	// energy is nil of the temperature, which has its own, and of shock, light and doors: these are nothing nearly
+	// always and much for moments, so that their spread tells how often a reading met one.
+	energy *detect.Energy
 
 	worst   float64 // least P so far, 1 where nothing stood out
 	worstAt ledger.Millis
 	value   int64 // of that step
 	reason  series.Reason
+
+	seen    ledger.Millis // of the latest reading that level rests on
+	level   float64       // of light and doors, smoothed over half an hour
+	highest float64       // level, or single shock, in thousandths
+	highAt  ledger.Millis
 }
+
+const (
+	// levelOver is the time constant of a level, and levelStep the longest that a reading stands for in it.
+	levelOver, levelStep = 30 * 60_000, 15 * 60_000
+	// The highest that are alarms if nothing calibrates them, in thousandths: 25 g, 200 lux and half the time open.
+	highShock, highLight, highDoor = 25_000, 200_000, 500
+)
 
 // leastP is below every P that a scorer gives and a number whose logarithm is one.
 const leastP = 1e-307
@@ -43,7 +57,7 @@ func newChannel(p *Parameters, q ledger.Quantity) *channel {
 
 func (c *channel) of(p *Parameters, q ledger.Quantity) {
 	c.quantity, c.energy = q, nil
-	if q != ledger.Temperature {
+	if q == ledger.RelativeHumidity {
 		c.energy = detect.NewEnergy(p.Other)
 	}
 }
@@ -68,6 +82,7 @@ func (c *channel) observe(p *Parameters, at ledger.Millis, value int32) {
 	if c.energy != nil {
 		c.energy.Observe(at, value)
 	}
+	c.rise(at, value)
 	n := int64(at) / int64(p.SeriesStep)
 	if c.count > 0 && n != c.step {
 		if n < c.step {
@@ -97,6 +112,56 @@ func (c *channel) close(p *Parameters) {
 	c.worst, c.worstAt, c.value, c.reason = r.P, at, int64(v), r.Reason
 }
 
+// rise follows how high the quantity goes: a shock by the largest reading, which is over before the next, and
+// light and open doors by a level, since both are usual for some minutes. A level depends on times and not
+// on how many readings there are.
+func (c *channel) rise(at ledger.Millis, value int32) {
+	v := float64(value)
+	switch c.quantity {
+	case ledger.Shock:
+	case ledger.Light, ledger.Door:
+		if at <= c.seen {
+			return
+		}
+		if c.seen > 0 {
+			dt := float64(min(at-c.seen, levelStep))
+			c.level += (v - c.level) * (dt / (levelOver + dt))
+		}
+		v = c.level
+	case ledger.Temperature, ledger.RelativeHumidity:
+		return
+	}
+	c.seen = at
+	if v > c.highest {
+		c.highest, c.highAt = v, at
+	}
+}
+
+// high is the most that rise found; false for a quantity of which it follows nothing.
+func (c *channel) high() (told, bool) {
+	limit := int64(0)
+	switch c.quantity {
+	case ledger.Shock:
+		limit = highShock
+	case ledger.Light:
+		limit = highLight
+	case ledger.Door:
+		limit = highDoor
+	case ledger.Temperature, ledger.RelativeHumidity:
+		return told{}, false
+	}
+	t := told{Signal: detect.Signal{Code: codeOf(CodeHighest, c.quantity)}, quantity: c.quantity}
+	if c.highest > 0 {
+		t.Value, t.Limit, t.Count = int64(c.highest), limit, 1
+		t.Ratio = t.Value * Million / limit
+		t.From, t.To = c.highAt, c.highAt
+		if c.quantity != ledger.Shock {
+			t.From -= levelOver
+		}
+	}
+	return t, true
+}
+
 // ratio is -ln P of the worst step over that of an alarm, in millionths, where the channel is one of so many.
 func (c *channel) ratio(p *Parameters, of int) int64 {
 	all := min(1, float64(c.worst*float64(of)))
@@ -106,9 +171,12 @@ func (c *channel) ratio(p *Parameters, of int) int64 {
 	return int64(coldchain.Ln(all) / coldchain.Ln(float64(p.Series.AlarmP)/billion) * Million)
 }
 
-// energyCode names the energy of a quantity.
-func energyCode(q ledger.Quantity) string {
-	return detect.CodeEnergy + "_" + strings.ReplaceAll(q.String(), " ", "_")
+// codeOf names a quantity's own statistic of a kind; of the temperature it is the kind alone.
+func codeOf(kind string, q ledger.Quantity) string {
+	if q == ledger.Temperature {
+		return kind
+	}
+	return kind + "_" + strings.ReplaceAll(q.String(), " ", "_")
 }
 
 func (c *channel) code(k *canon.Coder, p *Parameters) {
@@ -133,6 +201,14 @@ func (c *channel) code(k *canon.Coder, p *Parameters) {
 	canon.Int(k, &c.worstAt)
 	canon.Int(k, &c.value)
 	canon.String(k, &c.reason, ledger.MaxReasonCodeBytes)
+	canon.Int(k, &c.seen)
+	k.Float(&c.level)
+	k.Float(&c.highest)
+	canon.Int(k, &c.highAt)
+	if !(c.highest >= 0 && c.highest <= 1<<31) || !(c.level >= -1<<31 && c.level <= 1<<31) {
+		k.Fail("highest level of %v", c.highest)
+		c.level, c.highest = 0, 0
+	}
 	if c.count < 0 || !(c.worst >= leastP && c.worst <= 1) {
 		k.Fail("channel of %d readings, probability %v", c.count, c.worst)
 		c.count, c.worst = 0, 1

@@ -98,6 +98,7 @@ type instrument struct {
 	energy    *detect.Energy
 	log       *journey.Log
 	channels  []*channel
+	intervals [samplings]uint64 // between readings, by their class
 	ranges    []ledger.SegmentRange
 }
 
@@ -380,6 +381,8 @@ func (s *instrument) trace(c *canon.Coder) {
 	for _, ch := range s.channels {
 		c.Float(&ch.worst)
 		canon.Int(c, &ch.step)
+		c.Float(&ch.level)
+		c.Float(&ch.highest)
 		if ch.energy != nil {
 			ch.energy.Trace(c)
 		}
@@ -448,8 +451,12 @@ func (e *Engine) reading(s *instrument, at ledger.Millis, value int32) {
 	e.time(at)
 	if s.count == 0 {
 		s.first = at
-	} else if silence := at - s.last; silence > s.gap {
-		s.gap, s.gapFrom = silence, s.last
+	} else {
+		silence := at - s.last
+		s.intervals[samplingOf(silence)]++
+		if silence > s.gap {
+			s.gap, s.gapFrom = silence, s.last
+		}
 	}
 	s.last = at
 	s.count++
@@ -536,6 +543,17 @@ func (e *Engine) Lane() (string, []sequence.Step) {
 	return laneName(s.Lane()), s.Steps()
 }
 
+// Sampling is how often the shipment's loggers have told its temperature so far.
+func (e *Engine) Sampling() Sampling {
+	var n [samplings]uint64
+	for _, s := range e.series {
+		for i, of := range s.intervals {
+			n[i] += of
+		}
+	}
+	return mostOf(&n)
+}
+
 // Policy is the policy in force, nil if none; for training.
 func (e *Engine) Policy() *ledger.Policy { return e.policy }
 
@@ -550,7 +568,7 @@ func (e *Engine) Logs() []journey.Readings {
 	return logs
 }
 
-const stateVersion = 3
+const stateVersion = 4
 
 // MarshalBinary gives the state, from which Restore goes on as if nothing had happened.
 func (e *Engine) MarshalBinary() ([]byte, error) {
@@ -640,6 +658,9 @@ func (e *Engine) codeSeries(c *canon.Coder, p **instrument) {
 	canon.Uint(c, &s.count)
 	canon.Int(c, &s.gap)
 	canon.Int(c, &s.gapFrom)
+	for i := range s.intervals {
+		canon.Uint(c, &s.intervals[i])
+	}
 	c.Bool(&s.complete)
 	canon.Slice(c, &s.early, maxEarly, func(c *canon.Coder, r *reading) {
 		canon.Int(c, &r.at)

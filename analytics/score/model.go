@@ -38,7 +38,7 @@ const (
 	maxModelBytes = 8 << 20
 	maxStrata     = 1_000
 	maxAlarmSets  = 8
-	maxTraining   = 64
+	maxTraining   = maxStrata + 8
 )
 
 // Million is a score of one: scores, severities and contributions are counted in millionths.
@@ -57,6 +57,8 @@ const (
 	FindingPrefix     = "finding:"
 	// CodeOtherFinding is the severity of findings that the model does not name.
 	CodeOtherFinding = "finding"
+	// CodeHighest and a quantity: how high a shock, the light or open doors went.
+	CodeHighest = "highest"
 	// CodeStatistic is the severity of statistics that the model does not name.
 	CodeStatistic = "statistic"
 )
@@ -108,8 +110,63 @@ type Stratum struct {
 // AnyLane is the lane of a stratum of all lanes of a policy, for shipments whose own has none.
 const AnyLane = "*"
 
-// StratumName names the stratum of a policy and a lane, or of AnyLane.
+// StratumName names the stratum of a policy and a lane, or of AnyLane, of loggers of a reading a minute or two.
 func StratumName(policy, lane string) string { return policy + "|" + lane }
+
+// Sampling is about how long it is between two readings of a shipment's loggers: energies, spreads and
+// extremes of a reading each ten minutes are others than those of a reading a minute, so that each class
+// has strata of its own.
+type Sampling uint8
+
+// The classes, by the longest time between readings that belongs to each.
+const (
+	Sampling1  Sampling = iota // a minute or two
+	Sampling5                  // five minutes
+	Sampling10                 // ten
+	Sampling15                 // a quarter of an hour
+	Sampling30                 // half an hour
+	Sampling60                 // an hour and more
+
+	samplings = 6
+)
+
+// samplingOf gives the class of a time between readings.
+func samplingOf(between ledger.Millis) Sampling {
+	for i, most := range [samplings - 1]ledger.Millis{150_000, 450_000, 750_000, 1_350_000, 2_700_000} {
+		if between <= most {
+			return Sampling(i)
+		}
+	}
+	return Sampling60
+}
+
+// SamplingOf gives the class of times that ascend, each list a logger's.
+func SamplingOf(lists ...[]ledger.Millis) Sampling {
+	var n [samplings]uint64
+	for _, times := range lists {
+		for i := 1; i < len(times); i++ {
+			n[samplingOf(times[i]-times[i-1])]++
+		}
+	}
+	return mostOf(&n)
+}
+
+// mostOf is the class of most times between readings, of equals that of the more frequent readings.
+func mostOf(n *[samplings]uint64) Sampling {
+	most := 0
+	for i := range n {
+		if n[i] > n[most] {
+			most = i
+		}
+	}
+	return Sampling(most)
+}
+
+// Of names the stratum of the class, by StratumName's of the policy and lane.
+func (s Sampling) Of(name string) string {
+	suffix := [samplings]string{"", "|5min", "|10min", "|15min", "|30min", "|60min"}
+	return name + suffix[min(s, Sampling60)]
+}
 
 // SeriesParams are series.Settings in integers.
 type SeriesParams struct {
@@ -302,14 +359,14 @@ func (s *Stratum) check() error {
 	return nil
 }
 
-// stratum finds what accepted shipments of a policy and a lane gave, else of the policy and any lane;
-// nil if the model has neither.
-func (p *Parameters) stratum(policy, lane string) *Stratum {
+// stratum finds what accepted shipments of a policy and a lane gave, else of the policy and any lane, both with
+// readings as often; nil if the model has neither.
+func (p *Parameters) stratum(policy, lane string, sampling Sampling) *Stratum {
 	for _, l := range []string{lane, AnyLane} {
 		if l == "" {
 			continue
 		}
-		i, ok := slices.BinarySearchFunc(p.Strata, StratumName(policy, l), func(s Stratum, name string) int { return cmp.Compare(s.Name, name) })
+		i, ok := slices.BinarySearchFunc(p.Strata, sampling.Of(StratumName(policy, l)), func(s Stratum, name string) int { return cmp.Compare(s.Name, name) })
 		if ok {
 			return &p.Strata[i]
 		}

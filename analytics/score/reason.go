@@ -124,7 +124,7 @@ func (e *Engine) judgement(final bool) judgement {
 	steps := e.sequence()
 	j := judgement{lane: laneName(steps.Lane())}
 	if e.policy != nil {
-		j.stratum = e.model.p.stratum(e.policy.ID, j.lane)
+		j.stratum = e.model.p.stratum(e.policy.ID, j.lane, e.Sampling())
 	}
 	j.signals = e.statistics(final, steps, j.stratum)
 	j.causes = e.policyCauses(final)

@@ -22,6 +22,8 @@ type told struct {
 	word     string // of a series: what is unusual
 	level    int64  // of a drift: the level it began at
 	shift    int64  // and how far it went, in the direction of the sign
+	own      int64  // of the most unusual of a device's channels: its ratio, all of them taken together
+	apart    bool   // no stratum calibrates it
 }
 
 // statistics are all that a stratum calibrates. Each grows as a journey goes on, or stays, so that a
@@ -44,12 +46,15 @@ func (e *Engine) statistics(final bool, steps *sequence.Sequence, stratum *Strat
 		for _, g := range s.energy.Signals(final) {
 			energy.Signal = root(g)
 		}
-		own := []told{drift, energy, s.unusual(&e.model.p)}
+		own := append([]told{drift, energy}, s.unusual(&e.model.p)...)
 		for _, c := range s.channels {
+			if t, ok := c.high(); ok {
+				own = append(own, t)
+			}
 			if c.energy == nil {
 				continue
 			}
-			t := told{Signal: detect.Signal{Code: energyCode(c.quantity)}, quantity: c.quantity}
+			t := told{Signal: detect.Signal{Code: codeOf(detect.CodeEnergy, c.quantity)}, quantity: c.quantity}
 			for _, g := range c.energy.Signals(final) {
 				g.Code = t.Code
 				t.Signal = root(g)
@@ -78,18 +83,30 @@ func root(g detect.Signal) detect.Signal {
 	return g
 }
 
-// unusual is the most unusual step of a device's channels.
-func (s *instrument) unusual(p *Parameters) told {
-	t := told{Signal: detect.Signal{Code: CodeUnusual}}
+// unusual is the most unusual step of each of a device's channels. Each is a statistic of its own, so that one of a
+// quantity is the same whatever else a logger measures, and a stratum whose references lack the quantity leaves it out.
+func (s *instrument) unusual(p *Parameters) []told {
+	var all []told
+	worst := -1
 	for _, c := range s.channels {
-		r := c.ratio(p, len(s.channels))
-		if r <= t.Ratio {
-			continue
+		t := told{Signal: detect.Signal{Code: codeOf(CodeUnusual, c.quantity)}, quantity: c.quantity}
+		// Of light and doors how high they went tells more, and leaves the others their power.
+		t.apart = c.quantity == ledger.Light || c.quantity == ledger.Door
+		if t.Ratio = c.ratio(p, 1); t.Ratio > 0 {
+			t.Value, t.word, t.own = c.value, string(c.reason), c.ratio(p, len(s.channels))
+			t.From, t.To, t.Count = c.worstAt, c.worstAt+p.SeriesStep, 1
 		}
-		t.Ratio, t.Value, t.quantity, t.word = r, c.value, c.quantity, string(c.reason)
-		t.From, t.To, t.Count = c.worstAt, c.worstAt+p.SeriesStep, 1
+		if worst >= 0 && t.own <= all[worst].own {
+			t.own = 0
+		} else {
+			if worst >= 0 {
+				all[worst].own = 0
+			}
+			worst = len(all)
+		}
+		all = append(all, t)
 	}
-	return t
+	return all
 }
 
 // whole judges a device's whole journey.
@@ -113,6 +130,9 @@ func (e *Engine) whole(s *instrument, stratum *Stratum) []told {
 func statsOf(all []told) []calibrate.Stat {
 	var stats []calibrate.Stat
 	for _, t := range all {
+		if t.apart {
+			continue
+		}
 		i := slices.IndexFunc(stats, func(s calibrate.Stat) bool { return s.Name == t.Code })
 		if i < 0 {
 			stats = append(stats, calibrate.Stat{Name: t.Code, Value: t.Ratio})
@@ -167,7 +187,7 @@ func (e *Engine) statisticCauses(j *judgement) []cause {
 // compared says what the p-value compares with.
 func (e *Engine) compared(j *judgement) string {
 	lane := "of its lane"
-	if strings.HasSuffix(j.stratum.Name, "|"+AnyLane) {
+	if strings.Contains(j.stratum.Name, "|"+AnyLane) {
 		lane = "of its policy"
 	}
 	n := int64(j.result.N)
@@ -193,7 +213,7 @@ func (e *Engine) selfCalibrated(signals []told) []cause {
 	for _, s := range signals {
 		c := e.statistic(s)
 		switch {
-		case s.Code == CodeUnusual && s.IsAlarm():
+		case s.own >= Million:
 			c.counter = "Readings such as the logger gave before would have cleared it."
 		case s.Code == CodeDrift && s.IsAlarm() && e.nearsLimit(s):
 			c.counter = "A level that kept half of the room between where it began and the product's limit would have cleared it."
@@ -240,8 +260,14 @@ func (e *Engine) statistic(s told) cause {
 		c.detail = fmt.Sprintf("The temperature at %s crept %s for %s, by more than the usual variation explains.", name, direction, length)
 	case detect.CodeEnergy:
 		c.detail = fmt.Sprintf("The temperature at %s swung wider for %s than before: %s from its level in the mean.", name, length, value)
-	case CodeUnusual:
+	case codeOf(CodeUnusual, s.quantity):
 		c.detail = fmt.Sprintf("The %s at %s was unlike all that it told before (%s).", s.quantity.String(), name, strings.ReplaceAll(s.word, "_", " "))
+	case codeOf(CodeHighest, s.quantity):
+		if s.quantity == ledger.Shock {
+			c.detail = fmt.Sprintf("A shock of %s at %s was the hardest.", amount(s.quantity, s.Value), name)
+		} else {
+			c.detail = fmt.Sprintf("The %s at %s stayed high: %s in the mean of about half an hour.", s.quantity.String(), name, amount(s.quantity, s.Value))
+		}
 	case journey.WindowEnergy:
 		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from the journey's own level, against %s.", length, name, value, limit)
 	case journey.Discord:

@@ -119,15 +119,15 @@ func chainScales() []Scale {
 		},
 		{
 			Fault: FaultHumidity, Subject: SubjectChain, Unit: "%RH", Meaning: "rise within an hour, which stays",
-			Sizes: []float64{5, 10, 20, 35}, Default: 20, Least: 0.5, Most: 80, Needs: ledger.RelativeHumidity, Reasons: unusual(),
+			Sizes: []float64{5, 10, 20, 35}, Default: 20, Least: 0.5, Most: 80, Needs: ledger.RelativeHumidity, Reasons: []string{"unusual_relative_humidity", "energy_relative_humidity"},
 		},
 		{
 			Fault: FaultShock, Subject: SubjectChain, Unit: "g", Meaning: "peak acceleration of one drop",
-			Sizes: []float64{5, 10, 25, 60}, Default: 25, Least: 0.5, Most: 900, Needs: ledger.Shock, Reasons: unusual(),
+			Sizes: []float64{5, 10, 25, 60}, Default: 25, Least: 0.5, Most: 900, Needs: ledger.Shock, Reasons: []string{"unusual_shock", "highest_shock"},
 		},
 		{
 			Fault: FaultOpened, Subject: SubjectChain, Unit: "min", Meaning: "of light at 300 lux",
-			Sizes: []float64{2, 10, 30, 90}, Default: 30, Least: 1, Most: 600, Needs: ledger.Light, Reasons: unusual(),
+			Sizes: []float64{2, 10, 30, 90}, Default: 30, Least: 1, Most: 600, Needs: ledger.Light, Reasons: []string{"unusual_light", "highest_light"},
 		},
 	}
 }

@@ -92,12 +92,13 @@ func (c *Config) complete() error {
 type outline struct {
 	policy string
 	lane   string
+	often  score.Sampling
 	steps  []sequence.Step
 }
 
 // Fit gives the model of accepted histories, in their order. The drift's least spread is the lower
 // quartile of the spreads seen, and its threshold lies where the tail of the journeys' largest sums
-// leaves the share of false alarms asked for. Each policy and lane of at least calibrate.LeastRows
+// leaves the share of false alarms asked for. Each policy, lane and class of sampling of at least calibrate.LeastRows
 // histories becomes a stratum, and so do a policy's histories without a lane: a part of them makes the
 // profile of the journey, the lane's dwells, the drift and the references, the others calibrate. The
 // errors are ErrHistories, ErrConfig, and the context's.
@@ -332,7 +333,7 @@ func (f *fit) strata(ctx context.Context) error {
 	return nil
 }
 
-// outlinesOf reads of each history where it went and under what policy, without its readings.
+// outlinesOf reads of each history where it went, under what policy, and how often its loggers measured.
 func outlinesOf(ctx context.Context, cfg Config, p score.Parameters, histories []History) ([]outline, error) {
 	draft := score.Draft(p)
 	outlines := make([]outline, len(histories))
@@ -351,6 +352,11 @@ func outlinesOf(ctx context.Context, cfg Config, p score.Parameters, histories [
 			o.policy = policy.ID
 		}
 		o.lane, o.steps = e.Lane()
+		var times [][]ledger.Millis
+		for _, r := range temperatures(&histories[i]) {
+			times = append(times, r.Times)
+		}
+		o.often = score.SamplingOf(times...)
 		return nil
 	})
 	return outlines, err
@@ -361,7 +367,7 @@ func membersOf(outlines []outline) map[string][]int {
 	members := map[string][]int{}
 	for i, o := range outlines {
 		if o.policy != "" {
-			name := score.StratumName(o.policy, cmp.Or(o.lane, score.AnyLane))
+			name := o.often.Of(score.StratumName(o.policy, cmp.Or(o.lane, score.AnyLane)))
 			members[name] = append(members[name], i)
 		}
 	}

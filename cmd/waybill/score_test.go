@@ -292,7 +292,7 @@ func TestAModelIsTrainedFromFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := m.Parameters()
-	if !strings.HasPrefix(m.Name(), "fridges@") || len(p.Strata) != 1 || p.Strata[0].Name != score.StratumName("refrigerated", score.AnyLane) || p.Strata[0].Table.Given != n ||
+	if !strings.HasPrefix(m.Name(), "fridges@") || len(p.Strata) != 1 || p.Strata[0].Name != score.Sampling5.Of(score.StratumName("refrigerated", score.AnyLane)) || p.Strata[0].Table.Given != n ||
 		!strings.Contains(told, m.Digest().String()) {
 		t.Errorf("%s of %d files: %d strata\n%s", m.Name(), n, len(p.Strata), told)
 	}
