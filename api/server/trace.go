@@ -3,14 +3,17 @@ package server
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/api/trace"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/epcis"
 )
 
 // Tracer answers questions of genealogy; api/readmodel implements it.
@@ -49,6 +52,18 @@ func traceQuestion(what, id string, at *timestamppb.Timestamp, l *waybillv1.Trac
 	return q, nil
 }
 
+// unheardOf says of an identifier that no event names that its check digit is wrong, if it is: events may name
+// such a one, but not what was meant.
+func unheardOf(id string, err error) error {
+	if !errors.Is(err, readmodel.ErrNotFound) {
+		return err
+	}
+	if f, ok := errors.AsType[epcis.Fault](epcis.VerifyCheckDigit(id)); ok {
+		return refuse(codes.InvalidArgument, f.Code, "no event names %s: %s", id, f.Message)
+	}
+	return refuse(codes.NotFound, ledger.CodeNotFound, "no event names %s", id)
+}
+
 func (t *traceService) Trace(req *waybillv1.TraceRequest, stream grpc.ServerStreamingServer[waybillv1.TraceResponse]) error {
 	q, err := traceQuestion("id", req.GetId(), req.GetAt(), req.GetLimits(), trace.DefaultNodes)
 	if err != nil {
@@ -66,7 +81,7 @@ func (t *traceService) Trace(req *waybillv1.TraceRequest, stream grpc.ServerStre
 	}
 	g, err := t.cfg.Reader.Trace(stream.Context(), q)
 	if err != nil {
-		return err
+		return unheardOf(q.ID, err)
 	}
 	return traceParts(g, func(part *waybillv1.TracePart) error { return stream.Send(&waybillv1.TraceResponse{Part: part}) })
 }
@@ -78,7 +93,7 @@ func (t *traceService) Recall(req *waybillv1.RecallRequest, stream grpc.ServerSt
 	}
 	g, err := t.cfg.Reader.Recall(stream.Context(), q)
 	if err != nil {
-		return err
+		return unheardOf(q.ID, err)
 	}
 	return traceParts(g, func(part *waybillv1.TracePart) error { return stream.Send(&waybillv1.RecallResponse{Part: part}) })
 }
@@ -90,7 +105,7 @@ func (t *traceService) Locate(ctx context.Context, req *waybillv1.LocateRequest)
 	}
 	found, err := t.cfg.Reader.Locate(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, unheardOf(q.ID, err)
 	}
 	return &waybillv1.LocateResponse{
 		Id: found.ID, At: timeOf(found.At), Containers: found.Containers, Custody: custodyMessage(&found.Custody),

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -12,6 +13,7 @@ import (
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/api/trace"
 	"github.com/waybill-dev/waybill/api/trace/tracetest"
+	"github.com/waybill-dev/waybill/epcis"
 )
 
 // A lot becomes another, its serials are packed with others, and one is sold.
@@ -94,5 +96,14 @@ func TestBadQuestionsOfGenealogyAreRefused(t *testing.T) {
 	wants(t, ask(&waybillv1.TraceRequest{Id: item, Direction: 9}), codes.InvalidArgument, codeArgument)
 	wants(t, ask(&waybillv1.TraceRequest{Id: item, Direction: up, Limits: &waybillv1.TraceLimits{Nodes: trace.MaxNodes + 1}}), codes.InvalidArgument, codeArgument)
 	wants(t, ask(&waybillv1.TraceRequest{Id: item, Direction: up, At: &timestamppb.Timestamp{Nanos: -1}}), codes.InvalidArgument, codeArgument)
-	wants(t, ask(&waybillv1.TraceRequest{Id: item, Direction: up}), codes.NotFound, "WB_NOT_FOUND")
+	unheard := ask(&waybillv1.TraceRequest{Id: item, Direction: up})
+	wants(t, unheard, codes.NotFound, "WB_NOT_FOUND")
+	if !strings.Contains(unheard.Error(), "no event names https://id.gs1.org/01/09521321000025/21/1") {
+		t.Error(unheard)
+	}
+	wrong := ask(&waybillv1.TraceRequest{Id: "https://id.gs1.org/01/09521321000026/21/1", Direction: up})
+	wants(t, wrong, codes.InvalidArgument, epcis.CodeCheckDigit)
+	if !strings.Contains(wrong.Error(), "check digit of 09521321000026 should be 5") {
+		t.Error(wrong)
+	}
 }

@@ -49,13 +49,13 @@ says by what it was cut, and the exit code is 1.`,
 		if err != nil {
 			return err
 		}
-		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		return misspelt(id, a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			stream, err := waybillv1.NewTraceServiceClient(conn).Recall(ctx, &waybillv1.RecallRequest{Id: id, At: at, Limits: limits})
 			if err != nil {
 				return err
 			}
 			return a.graph(cmd, f.svg, printRecall, func() (*waybillv1.TracePart, error) { m, err := stream.Recv(); return m.GetPart(), err })
-		})
+		}))
 	}
 	return cmd
 }

@@ -22,6 +22,8 @@ import (
 	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/api/rest"
 	"github.com/waybill-dev/waybill/api/trace"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -72,6 +74,18 @@ func tracedID(arg string) (string, error) {
 	return lot, nil
 }
 
+// misspelt says of an identifier that was not found that its check digit is wrong, if it is: events may name
+// such a one, but not what was meant.
+func misspelt(id string, err error) error {
+	if err == nil || codeOf(err) != ledger.CodeNotFound && codeOf(err) != epcis.CodeCheckDigit {
+		return err
+	}
+	if f, ok := errors.AsType[epcis.Fault](epcis.VerifyCheckDigit(id)); ok {
+		return usage("no event names %s: %s", id, f.Message)
+	}
+	return err
+}
+
 func (a *app) newTraceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace EPC",
@@ -114,19 +128,19 @@ code is 1.`,
 			return err
 		}
 		if *where {
-			return a.locate(cmd, id, at)
+			return misspelt(id, a.locate(cmd, id, at))
 		}
 		direction := waybillv1.TraceDirection_TRACE_DIRECTION_UP
 		if *down {
 			direction = waybillv1.TraceDirection_TRACE_DIRECTION_DOWN
 		}
-		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		return misspelt(id, a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			stream, err := waybillv1.NewTraceServiceClient(conn).Trace(ctx, &waybillv1.TraceRequest{Id: id, Direction: direction, At: at, Limits: limits})
 			if err != nil {
 				return err
 			}
 			return a.graph(cmd, f.svg, printTrace, func() (*waybillv1.TracePart, error) { m, err := stream.Recv(); return m.GetPart(), err })
-		})
+		}))
 	}
 	return cmd
 }
@@ -201,8 +215,10 @@ func printTrace(w io.Writer, g *trace.Graph) error {
 		t.kinds[n.ID], depth[n.ID] = n.Kind, n.Depth
 	}
 	for _, e := range g.Edges {
+		// Upward every edge is followed from its end; downward from its beginning, but to the contents of a container.
 		near := e.From
-		if from, to := depth[e.From], depth[e.To]; to < from || to == from && g.Direction == trace.Up {
+		tie := e.Kind == trace.Aggregated || e.Kind == trace.Associated
+		if g.Direction == trace.Up || tie && depth[e.To] < depth[e.From] {
 			near = e.To
 		}
 		t.next[near] = append(t.next[near], e)

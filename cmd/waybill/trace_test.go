@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/api/trace"
 )
 
 // cannedTraces answers that a lot was made of another, that its one serial is in a box and was sold.
@@ -91,7 +92,7 @@ func (cannedTraces) Trace(r *waybillv1.TraceRequest, s grpc.ServerStreamingServe
 
 func (cannedTraces) Recall(r *waybillv1.RecallRequest, s grpc.ServerStreamingServer[waybillv1.RecallResponse]) error {
 	if r.GetId() != cannedRaw {
-		return status.Error(codes.NotFound, "WB_NOT_FOUND: no event names it")
+		return status.Error(codes.NotFound, "WB_NOT_FOUND: no event names "+r.GetId())
 	}
 	for _, p := range cannedParts(waybillv1.TraceDirection_TRACE_DIRECTION_DOWN, true) {
 		if err := s.Send(&waybillv1.RecallResponse{Part: p}); err != nil {
@@ -146,6 +147,7 @@ func TestTracesAndRecallsAreShownAsTheTranscriptSays(t *testing.T) {
 		{"recall", "(01)09521321000025"},
 		{"recall", "(01)09521321000026(10)RAW"},
 		{"recall", cannedLot},
+		{"recall", "https://id.gs1.org/01/09521321000026/10/RAW"},
 		{"recall", cannedRaw, "--quiet", "--svg", "PICTURE"},
 	} {
 		fmt.Fprintf(&b, "$ waybill %s\n", strings.Join(args, " "))
@@ -174,5 +176,49 @@ func TestTracesAndRecallsAreShownAsTheTranscriptSays(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	if err != nil || b.String() != string(want) {
 		t.Errorf("%s differs, %v (-update writes it anew); now:\n%s", golden, err, b.String())
+	}
+}
+
+// What was made of itself, by a record that is wrong or by rework, has each line under what the line is about.
+func TestACycleIsPrintedUnderTheNodesThatItsEdgesName(t *testing.T) {
+	edge := func(from, to string, kind trace.EdgeKind) trace.Edge { return trace.Edge{From: from, To: to, Kind: kind} }
+	node := func(id string, depth int, kind trace.Kind) trace.Node { return trace.Node{ID: id, Depth: depth, Kind: kind} }
+	for name, c := range map[string]struct {
+		g    trace.Graph
+		want string
+	}{
+		"packed in each other, up": {trace.Graph{
+			Root: "a", Direction: trace.Up, Nodes: []trace.Node{node("a", 0, trace.KindItem), node("b", 1, trace.KindItem)},
+			Edges: []trace.Edge{edge("a", "b", trace.Aggregated), edge("b", "a", trace.Aggregated)},
+		}, "a/  held b/    held a (see above)"},
+		"made of itself, up": {trace.Graph{
+			Root: "a", Direction: trace.Up, Nodes: []trace.Node{node("a", 0, trace.KindLot), node("t", 1, trace.KindTransformation)},
+			Edges: []trace.Edge{edge("a", "t", trace.Consumed), edge("t", "a", trace.Produced)},
+		}, "a/  made by transformation t/    from a (see above)"},
+		"made of itself, down": {trace.Graph{
+			Root: "a", Direction: trace.Down, Nodes: []trace.Node{node("a", 0, trace.KindLot), node("t", 1, trace.KindTransformation)},
+			Edges: []trace.Edge{edge("a", "t", trace.Consumed), edge("t", "a", trace.Produced)},
+		}, "a/  consumed by transformation t/    became a (see above)"},
+		"contents, down": {trace.Graph{
+			Root: "a", Direction: trace.Down, Nodes: []trace.Node{node("a", 0, trace.KindItem), node("b", 1, trace.KindItem)},
+			Edges: []trace.Edge{edge("b", "a", trace.Aggregated)},
+		}, "a/  held b"},
+	} {
+		var b strings.Builder
+		if err := printTrace(&b, &c.g); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for line := range strings.Lines(b.String()) {
+			head, rest, _ := strings.Cut(strings.TrimRight(line, "\n"), "  1970-01-01T00:00:00Z")
+			if strings.HasSuffix(rest, "(see above)") {
+				head += " (see above)"
+			}
+			lines = append(lines, head)
+		}
+		lines[0] = "a"
+		if got := strings.Join(lines, "/"); got != c.want {
+			t.Errorf("%s: %s, not %s", name, got, c.want)
+		}
 	}
 }
