@@ -17,7 +17,9 @@ type State string
 
 // The states.
 const (
-	Agrees  State = "agrees"
+	// Nothing is of an organisation that has anchored nothing, of which a majority has not anchored more for long.
+	Nothing State = "nothing"
+	Agrees  State = "agrees"  // its last root is this node's
 	Differs State = "differs" // its last root is not this node's
 	Late    State = "late"    // it has not anchored what a majority has, for a while
 	Absent  State = "absent"  // it has not anchored what a majority has, for a long while, or never anchored
@@ -27,7 +29,7 @@ const (
 type Standing struct {
 	MSPID string
 	State State
-	Why   string              // a sentence for a person; empty for one that agrees
+	Why   string              // a sentence for a person; empty for one that agrees or has anchored nothing yet
 	Last  *readmodel.Anchored // nil if it has anchored none
 	// BehindBlocks and BehindLeaves are how far its last root is behind the agreed one.
 	BehindBlocks, BehindLeaves uint64
@@ -110,13 +112,13 @@ func (s *Service) Standings(ctx context.Context) ([]Standing, *Agreement, error)
 	now := s.cfg.Clock()
 	var out []Standing
 	for _, mspID := range s.cfg.Organisations {
-		o := Standing{MSPID: mspID, State: Agrees, FalseRoots: wrong[mspID].Roots}
+		o := Standing{MSPID: mspID, State: Nothing, FalseRoots: wrong[mspID].Roots}
 		if d, ok := wrong[mspID]; ok {
 			o.LastFalse = &d.Last
 		}
 		last, err := s.cfg.Store.LastAnchor(ctx, mspID)
 		if err == nil {
-			o.Last = &last
+			o.Last, o.State = &last, Agrees
 		} else if !errors.Is(err, readmodel.ErrNotFound) {
 			return nil, nil, err
 		}

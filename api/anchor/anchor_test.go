@@ -204,6 +204,9 @@ func TestOneChoosesTheHeightAndTheOthersSignIt(t *testing.T) {
 	if len(c.anchors) != 0 {
 		t.Fatal("anchored without a leaf", c.anchored())
 	}
+	if s := c.standing("A", "B"); s.State != Nothing || s.Last != nil || s.Why != "" {
+		t.Errorf("who has anchored nothing agrees with nothing: %+v", s)
+	}
 	c.leaves[5] = 10
 	c.turn(time.Second)
 	if len(c.anchors) != 0 {

@@ -272,7 +272,7 @@ func (s *Service) watch(ctx context.Context) error {
 			level = slog.LevelError
 		case Late, Absent:
 			level = slog.LevelWarn
-		case Agrees:
+		case Nothing, Agrees:
 			if !known && o.FalseRoots == 0 {
 				continue
 			}
@@ -303,7 +303,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		height:     gauge("waybill_anchor_height", "Height of the last root of each organisation.", "organisation"),
 		behind:     gauge("waybill_anchor_behind_blocks", "Blocks by which an organisation's last root is behind what a majority anchored.", "organisation"),
 		falseRoots: gauge("waybill_anchor_false_roots", "Roots of each organisation that are not those of this node.", "organisation"),
-		state:      gauge("waybill_anchor_standing", "1 for what an organisation's roots are: agrees, differs, late or absent.", "organisation", "standing"),
+		state:      gauge("waybill_anchor_standing", "1 for what an organisation's roots are: nothing, agrees, differs, late or absent.", "organisation", "standing"),
 	}
 	if reg != nil {
 		reg.MustRegister(m.anchored, m.failures, m.agreed, m.height, m.behind, m.falseRoots, m.state)
@@ -317,7 +317,7 @@ func (m metrics) observe(o Standing) {
 	}
 	m.behind.WithLabelValues(o.MSPID).Set(float64(o.BehindBlocks))
 	m.falseRoots.WithLabelValues(o.MSPID).Set(float64(o.FalseRoots))
-	for _, state := range []State{Agrees, Differs, Late, Absent} {
+	for _, state := range []State{Nothing, Agrees, Differs, Late, Absent} {
 		value := 0.0
 		if o.State == state {
 			value = 1

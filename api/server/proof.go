@@ -197,6 +197,7 @@ func standing(s anchor.State) waybillv1.Standing {
 		return waybillv1.Standing_STANDING_LATE
 	case anchor.Absent:
 		return waybillv1.Standing_STANDING_ABSENT
+	case anchor.Nothing:
 	}
 	return waybillv1.Standing_STANDING_UNSPECIFIED
 }

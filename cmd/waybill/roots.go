@@ -26,8 +26,8 @@ func (a *app) newRootsCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the organisations with how their roots stand, and the last anchored roots",
 		Long: `Show for each organisation whether its roots of the proof log are those of the node asked: agrees, differs
-(it anchored a root that is not this node's), late or absent (it has not anchored what a majority has);
-and the heights at which roots were anchored, the highest first. Exit code 1 if an organisation differs.`,
+(it anchored a root that is not this node's), late or absent (it has not anchored what a majority has),
+or nothing yet (neither it nor a majority has anchored any); and the heights at which roots were anchored, the highest first. Exit code 1 if an organisation differs.`,
 		Example: `  waybill roots list
   waybill roots list --json | jq '.organisations[] | select(.standing != "STANDING_AGREES")'`,
 		Args: cobra.NoArgs,
@@ -86,7 +86,11 @@ func (a *app) printRoots(w io.Writer, r *waybillv1.ListRootsResponse) error {
 		if f := o.GetLastFalse(); why == "" && f != nil {
 			why = fmt.Sprintf("at height %d it anchored the false root %s", f.GetRoot().GetHeight(), f.GetRoot().GetHash())
 		}
-		t.row(o.GetOrganisation(), wordOf(o.GetStanding()), stamp(o.GetSince()), number(last.GetHeight()), number(last.GetSize()), number(uint64(o.GetFalseRoots())), why)
+		stands := wordOf(o.GetStanding())
+		if nothingYet(o) {
+			stands = "nothing yet"
+		}
+		t.row(o.GetOrganisation(), stands, stamp(o.GetSince()), number(last.GetHeight()), number(last.GetSize()), number(uint64(o.GetFalseRoots())), why)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -114,6 +118,12 @@ func (a *app) printRoots(w io.Writer, r *waybillv1.ListRootsResponse) error {
 		t.row(number(h.GetHeight()), number(h.GetOwn().GetSize()), h.GetOwn().GetHash(), agreed, strings.Join(by, ", "))
 	}
 	return t.flush()
+}
+
+// nothingYet tells whether an organisation's roots stand for nothing, since it has anchored none and is not late.
+func nothingYet(o *waybillv1.OrganisationRoots) bool {
+	s := o.GetStanding()
+	return o.GetLast() == nil && (s == waybillv1.Standing_STANDING_AGREES || s == waybillv1.Standing_STANDING_UNSPECIFIED)
 }
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -49,5 +51,16 @@ func TestRootsCountOfThoseWithPeersWhoeverAsks(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(folder, "AssessorMSP.pem")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the assessor's certificate among those of who anchor: %v", err)
+	}
+}
+
+func TestWhoHasAnchoredNothingAgreesWithNothing(t *testing.T) {
+	var b strings.Builder
+	answer := &waybillv1.ListRootsResponse{Organisations: []*waybillv1.OrganisationRoots{{Organisation: "ProducerMSP"}, {Organisation: "CarrierMSP"}}}
+	if err := (&app{}).printRoots(&b, answer); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); strings.Contains(out, "agrees") || strings.Count(out, "nothing yet") != 2 || !strings.Contains(out, "no root is anchored by a majority yet") {
+		t.Error(out)
 	}
 }

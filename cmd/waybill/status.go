@@ -63,7 +63,7 @@ some part of it does not work, or an organisation's roots do not agree.
 			}
 			var wrong []string
 			for _, o := range roots.GetOrganisations() {
-				if o.GetStanding() != waybillv1.Standing_STANDING_AGREES {
+				if o.GetStanding() != waybillv1.Standing_STANDING_AGREES && !nothingYet(o) {
 					wrong = append(wrong, rootsStanding(o))
 				}
 			}
@@ -77,12 +77,12 @@ some part of it does not work, or an organisation's roots do not agree.
 
 // rootsStanding says in words how an organisation's roots stand.
 func rootsStanding(o *waybillv1.OrganisationRoots) string {
+	if nothingYet(o) {
+		return o.GetOrganisation() + " has anchored nothing yet"
+	}
 	words := o.GetOrganisation() + " " + wordOf(o.GetStanding())
 	switch o.GetStanding() {
 	case waybillv1.Standing_STANDING_AGREES:
-		if o.GetLast() == nil {
-			return o.GetOrganisation() + " has anchored nothing yet"
-		}
 		if o.GetFalseRoots() > 0 {
 			words += fmt.Sprintf(" (it anchored %s before)", count(int(o.GetFalseRoots()), "false root"))
 		}
@@ -111,7 +111,11 @@ func (a *app) printStatus(cmd *cobra.Command, serving bool, r *waybillv1.GetStat
 		about = append(about, view(r)...)
 		list := make([]object, len(roots))
 		for i, o := range roots {
-			list[i] = object{{"organisation", o.GetOrganisation()}, {"standing", wordOf(o.GetStanding())}}
+			standing := wordOf(o.GetStanding())
+			if nothingYet(o) {
+				standing = "nothing"
+			}
+			list[i] = object{{"organisation", o.GetOrganisation()}, {"standing", standing}}
 			if o.GetSince() != nil {
 				list[i] = append(list[i], object{{"since", stamp(o.GetSince())}, {"why", o.GetWhy()}}...)
 			}

@@ -54,7 +54,7 @@ func TestStatusSaysHowTheOrganisationsRootsStand(t *testing.T) {
 	}
 	code, out, stderr := statusOf(t, []*waybillv1.OrganisationRoots{
 		agrees,
-		{Organisation: "BMSP", Standing: waybillv1.Standing_STANDING_AGREES},
+		{Organisation: "BMSP"},
 		{Organisation: "CMSP", Standing: waybillv1.Standing_STANDING_AGREES, Last: anchored, FalseRoots: 2},
 	})
 	if want := "roots         AMSP agrees, BMSP has anchored nothing yet, CMSP agrees (it anchored 2 false roots before)\n"; code != exitOK || !strings.HasSuffix(out, want) {
