@@ -181,8 +181,12 @@ func TestTracesAndRecallsAreShownAsTheTranscriptSays(t *testing.T) {
 
 // What was made of itself, by a record that is wrong or by rework, has each line under what the line is about.
 func TestACycleIsPrintedUnderTheNodesThatItsEdgesName(t *testing.T) {
-	edge := func(from, to string, kind trace.EdgeKind) trace.Edge { return trace.Edge{From: from, To: to, Kind: kind} }
-	node := func(id string, depth int, kind trace.Kind) trace.Node { return trace.Node{ID: id, Depth: depth, Kind: kind} }
+	edge := func(from, to string, kind trace.EdgeKind) trace.Edge {
+		return trace.Edge{From: from, To: to, Kind: kind}
+	}
+	node := func(id string, depth int, kind trace.Kind) trace.Node {
+		return trace.Node{ID: id, Depth: depth, Kind: kind}
+	}
 	for name, c := range map[string]struct {
 		g    trace.Graph
 		want string

@@ -31,17 +31,27 @@ root, and of each signer the signature, the role anchor, and the chain to its or
 certificate at the time when it says that it signed. Not checked, since nobody can offline: whether a
 signer's certificate was revoked.
 
-Exit code 0 means that everything printed is proven; 1, with a code WB_PROOF_…, that nothing is.`,
+Exit code 0 means that everything printed is proven; 1, with a code WB_PROOF_…, that nothing is. What that is,
+whoever made the file chose: a program that reads the exit code alone says what it expects with --event or
+--expect, in the words of ` + "`waybill prove`" + `, and a valid proof without that fact is refused as WB_PROOF_OTHER.`,
 		Example: `  waybill roots export roots/
   waybill verify event-5f2b8c01aa3e.wbproof --roots roots/
+  waybill verify event-5f2b8c01aa3e.wbproof --roots roots/ --event HASH --quiet && echo proven
+  waybill verify readings.wbproof --roots roots/ --expect "segment urn:epc:id:giai:9521321.logger7 0"
   waybill verify item.wbproof --roots roots/ --body | jq .`,
 		Args: cobra.ExactArgs(1),
 	}
 	folder := cmd.Flags().String("roots", "", "`FOLDER` of root certificates, MSPID.pem")
 	body := cmd.Flags().Bool("body", false, "print the proven bodies and nothing else, a line each")
+	events := cmd.Flags().StringArray("event", nil, "refuse a proof that does not prove the event of this `HASH`; may be repeated")
+	expects := cmd.Flags().StringArray("expect", nil, "likewise for any `FACT`, such as \"segment DEVICE SEQ\"; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *folder == "" {
 			return usage("name the folder of root certificates with --roots")
+		}
+		wanted, err := expectations(*events, *expects)
+		if err != nil {
+			return err
 		}
 		organisations, err := readRoots(*folder)
 		if err != nil {
@@ -52,6 +62,9 @@ Exit code 0 means that everything printed is proven; 1, with a code WB_PROOF_…
 			return err
 		}
 		v, err := organisations.Verify(p)
+		if err == nil {
+			err = meets(v, wanted)
+		}
 		if err != nil {
 			return err
 		}
