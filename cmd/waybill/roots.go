@@ -29,7 +29,7 @@ func (a *app) newRootsCommand() *cobra.Command {
 (it anchored a root that is not this node's), late or absent (it has not anchored what a majority has),
 or nothing yet (neither it nor a majority has anchored any); and the heights at which roots were anchored, the highest first. Exit code 1 if an organisation differs.`,
 		Example: `  waybill roots list
-  waybill roots list --json | jq '.organisations[] | select(.standing != "STANDING_AGREES")'`,
+  waybill roots list --json | jq '.organisations[] | select(.standing != "agrees")'`,
 		Args: cobra.NoArgs,
 	}
 	limit := list.Flags().Uint32("limit", 10, "how many heights")

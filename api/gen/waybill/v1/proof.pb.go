@@ -28,7 +28,7 @@ const (
 type Standing int32
 
 const (
-	// Unknown.
+	// None: it has anchored nothing, and is not late yet.
 	Standing_STANDING_UNSPECIFIED Standing = 0
 	// Its last root is this node's.
 	Standing_STANDING_AGREES Standing = 1
