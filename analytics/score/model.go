@@ -107,7 +107,8 @@ type Stratum struct {
 	Journey *journey.Reference `json:"journey,omitempty"` // of temperatures
 }
 
-// AnyLane is the lane of a stratum of all lanes of a policy, for shipments whose own has none.
+// AnyLane stands for the lane of shipments of which none is known: their stratum was fitted to such only. A
+// shipment of a known lane without a stratum is not judged by it, since nothing makes the two exchangeable.
 const AnyLane = "*"
 
 // StratumName names the stratum of a policy and a lane, or of AnyLane, of loggers of a reading a minute or two.
@@ -359,19 +360,15 @@ func (s *Stratum) check() error {
 	return nil
 }
 
-// stratum finds what accepted shipments of a policy and a lane gave, else of the policy and any lane, both with
-// readings as often; nil if the model has neither.
+// stratum finds what accepted shipments of a policy and a lane with readings as often gave, nil if the model has
+// none; without a lane those of AnyLane.
 func (p *Parameters) stratum(policy, lane string, sampling Sampling) *Stratum {
-	for _, l := range []string{lane, AnyLane} {
-		if l == "" {
-			continue
-		}
-		i, ok := slices.BinarySearchFunc(p.Strata, sampling.Of(StratumName(policy, l)), func(s Stratum, name string) int { return cmp.Compare(s.Name, name) })
-		if ok {
-			return &p.Strata[i]
-		}
+	name := sampling.Of(StratumName(policy, cmp.Or(lane, AnyLane)))
+	i, ok := slices.BinarySearchFunc(p.Strata, name, func(s Stratum, name string) int { return cmp.Compare(s.Name, name) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return &p.Strata[i]
 }
 
 // severity is what a code adds, and false if the model does not name it.

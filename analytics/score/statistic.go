@@ -188,7 +188,7 @@ func (e *Engine) statisticCauses(j *judgement) []cause {
 func (e *Engine) compared(j *judgement) string {
 	lane := "of its lane"
 	if strings.Contains(j.stratum.Name, "|"+AnyLane) {
-		lane = "of its policy"
+		lane = "of its policy and no known lane"
 	}
 	n := int64(j.result.N)
 	if j.result.Tail {
@@ -291,9 +291,13 @@ func (e *Engine) statistic(s told) cause {
 	}
 	if d := e.find(s.device); d != nil && s.Subject == detect.SubjectChain {
 		// Nonsense says nothing of the goods; what speaks of the logger asks for the inspection.
-		if share, why := d.monitor.Doubted(s.From, s.To); share > doubtedMost {
+		if share, why := d.monitor.Doubted(s.From, s.To); share > 0 {
 			c.severity = min(c.severity, e.model.p.Within)
-			c.detail += fmt.Sprintf(" But it is not to be believed for most of that time (%s).", strings.ReplaceAll(why, "_", " "))
+			part := "a part"
+			if share > doubtedMost {
+				part = "most"
+			}
+			c.detail += fmt.Sprintf(" But it is not to be believed for %s of that time (%s).", part, strings.ReplaceAll(why, "_", " "))
 		}
 	}
 	if s.Code == sequence.CodeDwellLong || s.Code == sequence.CodeDwellShort {
