@@ -192,7 +192,7 @@ func (s *masterDataService) ListMasterData(ctx context.Context, req *waybillv1.L
 	if len(req.GetId()) > 2*ledger.MaxIdentifierBytes+1 {
 		return nil, refuse(codes.InvalidArgument, codeArgument, "an id of %d bytes", len(req.GetId()))
 	}
-	limit, scope, place, err := page(req)
+	limit, pages, place, err := page(req)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (s *masterDataService) ListMasterData(ctx context.Context, req *waybillv1.L
 			if err != nil {
 				return nil, err
 			}
-			answer.NextPageToken = token(scope, last)
+			answer.NextPageToken = token(pages, last)
 			break
 		}
 		answer.Data = append(answer.Data, masterDatum(m.MasterDatum))

@@ -43,8 +43,8 @@ const (
 	MaxModelBytes       = 256
 	MaxLaneBytes        = 400
 	MaxStratumBytes     = MaxPolicyIDBytes + 1 + MaxLaneBytes + 6 // how often there are readings
-	MaxIdentifierBytes  = 1_024 // an EPC, device id, eventID or anything else that becomes part of a key
-	MaxRegisterBytes    = 256   // a business step, disposition or place, which every item of an event keeps
+	MaxIdentifierBytes  = 1_024                                   // an EPC, device id, eventID or anything else that becomes part of a key
+	MaxRegisterBytes    = 256                                     // a business step, disposition or place, which every item of an event keeps
 	MaxAnswerTextBytes  = 400
 	MaxContributionsAbs = 1_000_000_000_000 // |contribution| of a reason, millionths
 )
