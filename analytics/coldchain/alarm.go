@@ -112,6 +112,8 @@ type AlarmUse struct {
 	From, To ledger.Millis
 	// Readings is how many readings stood for that time.
 	Readings int64
+	// Times is how many single events were alarms.
+	Times int64
 }
 
 // levelState is what is known of one level. Of a cumulative one, length never returns to zero and
@@ -121,6 +123,7 @@ type levelState struct {
 	since    int64
 	worst    int32
 	readings int64
+	times    int64
 
 	best         int64
 	bestFrom     int64
@@ -184,8 +187,12 @@ func (s *levelState) count(l *AlarmLevel, from, to int64, milli int32, gap bool)
 	} else {
 		s.worst = max(s.worst, milli)
 	}
+	before := s.length
 	s.length += to - from
 	s.readings++
+	if before < int64(l.For) && s.length >= int64(l.For) {
+		s.times++
+	}
 	if s.length > s.best {
 		s.best, s.bestFrom, s.bestTo, s.bestWorst, s.bestReadings = s.length, s.since, to, s.worst, s.readings
 	}
@@ -209,7 +216,7 @@ func (a *Alarms) Uses(p *ledger.Policy) []AlarmUse {
 		}
 		uses = append(uses, AlarmUse{
 			Level: l, Exceeded: s.best >= int64(l.For), Used: s.best, Worst: s.bestWorst,
-			From: ledger.Millis(s.bestFrom), To: ledger.Millis(s.bestTo), Readings: s.bestReadings,
+			From: ledger.Millis(s.bestFrom), To: ledger.Millis(s.bestTo), Readings: s.bestReadings, Times: s.times,
 		})
 	}
 	return uses
@@ -257,7 +264,7 @@ func (a *Alarms) Code(c *canon.Coder) {
 	}
 	for i := range a.set.Levels {
 		s := &a.levels[i]
-		for _, v := range []*int64{&s.length, &s.since, &s.readings, &s.best, &s.bestFrom, &s.bestTo, &s.bestReadings} {
+		for _, v := range []*int64{&s.length, &s.since, &s.readings, &s.best, &s.bestFrom, &s.bestTo, &s.bestReadings, &s.times} {
 			canon.Int(c, v)
 		}
 		canon.Int(c, &s.worst)

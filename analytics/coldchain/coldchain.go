@@ -38,6 +38,8 @@ type Use struct {
 	// From and To bound the time in question: the longest run, the first to the last excursion, or
 	// the span of the highest mean.
 	From, To ledger.Millis
+	// Times is how many runs were too long, of a rule that counts runs.
+	Times int64
 }
 
 // run measures how long without a break a condition held, and remembers the longest.
@@ -48,6 +50,8 @@ type run struct {
 	bestFor    int64
 	bestFrom   int64
 	bestWorst  int32
+	times      int64 // too long
+	over       bool  // this one
 	ever       bool
 	isExceeded bool
 }
@@ -63,6 +67,7 @@ type Evaluator struct {
 	have   bool
 	lastAt int64
 	last   int32
+	gap    bool // from lastAt on nothing is known
 
 	above, below, frozen run
 
@@ -112,14 +117,30 @@ func (e *Evaluator) Observe(at ledger.Millis, milli int32) bool {
 	if e.hold > 0 && now-e.lastAt > e.hold {
 		end = e.lastAt + e.hold
 	}
-	e.count(e.lastAt, end, e.last)
+	if e.gap {
+		e.gap, end = false, now // its last reading was counted
+	} else {
+		e.count(e.lastAt, end, e.last)
+	}
 	if end < now {
 		// Nobody saw what happened in between: no run goes through it.
-		e.above.length, e.below.length, e.frozen.length = 0, 0, 0
+		e.broken()
 	}
 	e.lastAt, e.last = now, milli
 	return true
 }
+
+// Break says that nothing is known from a time on until the next reading: the last one holds until
+// then and no longer.
+func (e *Evaluator) Break(at ledger.Millis) {
+	if e.have && e.Observe(at, e.last) {
+		e.broken()
+		e.gap = true
+	}
+}
+
+// broken ends every run.
+func (e *Evaluator) broken() { e.above.length, e.below.length, e.frozen.length = 0, 0, 0 }
 
 // count takes a temperature that held from one time to another.
 func (e *Evaluator) count(from, to int64, milli int32) {
@@ -159,7 +180,7 @@ func (r *run) count(holds bool, from, to int64, milli int32, worse bool, allowed
 		return
 	}
 	if r.length == 0 {
-		r.since, r.worst = from, milli
+		r.since, r.worst, r.over = from, milli, false
 	} else if worse {
 		r.worst = milli
 	}
@@ -170,13 +191,17 @@ func (r *run) count(holds bool, from, to int64, milli int32, worse bool, allowed
 	}
 	if r.length > allowed || atLeast && r.length >= allowed {
 		r.isExceeded = true
+		if !r.over {
+			r.over = true
+			r.times++
+		}
 	}
 }
 
 func (r *run) use(rule Rule, allowed int64) (Use, bool) {
 	return Use{
 		Rule: rule, Exceeded: r.isExceeded, Used: r.bestFor, Allowed: allowed, Worst: r.bestWorst,
-		From: ledger.Millis(r.bestFrom), To: ledger.Millis(r.bestFrom + r.bestFor),
+		From: ledger.Millis(r.bestFrom), To: ledger.Millis(r.bestFrom + r.bestFor), Times: r.times,
 	}, r.ever
 }
 
@@ -220,9 +245,13 @@ func (e *Evaluator) mkt(final bool) (Use, bool) {
 		}
 		worst, from, to = mean, e.from, e.lastAt
 	}
+	mean, exceeded := milliOf(worst), float64(worst*1000) > float64(p.MKTMax)
+	if exceeded && float64(mean) < float64(worst*1000) {
+		mean++ // what is taken off it is enough
+	}
 	return Use{
-		Rule: MKTExceeded, Exceeded: float64(worst*1000) > float64(p.MKTMax), Used: milliOf(worst), Allowed: int64(p.MKTMax),
-		Worst: int32(milliOf(worst)), //nolint:gosec // a mean of clamped temperatures
+		Rule: MKTExceeded, Exceeded: exceeded, Used: mean, Allowed: int64(p.MKTMax),
+		Worst: int32(mean), //nolint:gosec // a mean of clamped temperatures
 		From:  ledger.Millis(from), To: ledger.Millis(to),
 	}, true
 }
@@ -258,6 +287,7 @@ func (e *Evaluator) Code(c *canon.Coder) {
 	c.Bool(&e.have)
 	canon.Int(c, &e.lastAt)
 	canon.Int(c, &e.last)
+	c.Bool(&e.gap)
 	if e.hold < 0 || e.lastAt < -farthest || e.lastAt > farthest {
 		c.Fail("hold %d, time %d", e.hold, e.lastAt)
 	}
@@ -268,6 +298,8 @@ func (e *Evaluator) Code(c *canon.Coder) {
 		canon.Int(c, &r.bestFor)
 		canon.Int(c, &r.bestFrom)
 		canon.Int(c, &r.bestWorst)
+		canon.Int(c, &r.times)
+		c.Bool(&r.over)
 		c.Bool(&r.ever)
 		c.Bool(&r.isExceeded)
 	}

@@ -568,7 +568,7 @@ func (e *Engine) Logs() []journey.Readings {
 	return logs
 }
 
-const stateVersion = 4
+const stateVersion = 5
 
 // MarshalBinary gives the state, from which Restore goes on as if nothing had happened.
 func (e *Engine) MarshalBinary() ([]byte, error) {

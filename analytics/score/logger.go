@@ -26,6 +26,7 @@ type Logger struct {
 	evaluator   *coldchain.Evaluator
 	monitor     *sensor.Monitor
 	doubtful    bool
+	nonsense    bool
 	broken      uint // bits of the rules that were broken so far, in the order of rules()
 	have        bool
 	last        ledger.Millis
@@ -98,36 +99,49 @@ func (l *Logger) Observe(at ledger.Millis, values []float64) (RowResult, error) 
 
 // limits lets the policy judge a row's temperature.
 func (l *Logger) limits(row *RowResult, at ledger.Millis, milli int32) {
-	l.evaluator.Observe(at, milli)
 	p := l.evaluator.Policy()
-	worst := int64(0)
-	speaks := func(code string) {
-		if own, _ := l.model.p.severity(code); own > worst {
-			worst = own
+	worst, newest := int64(0), int64(0)
+	// What an alarm is for is the row's reason before what goes on being so.
+	speaks := func(code string, begins bool) {
+		own, _ := l.model.p.severity(code)
+		if begins && own > newest || newest == 0 && own > worst {
 			row.Reason, row.Channel = code, l.temperature
 		}
+		if begins {
+			row.Alarm = true
+			newest = max(newest, own)
+		}
+		worst = max(worst, own)
 	}
 	l.monitor.Observe(at, milli)
 	before := l.doubtful
 	if l.doubtful = l.monitor.Doubtful(); l.doubtful {
 		_, why := l.monitor.Doubted(at, at)
-		speaks(why)
-		row.Alarm = row.Alarm || !before
+		speaks(why, !before)
 	}
+	// What is nonsense breaks no rule, then or later. A sensor that repeats itself may be right: its limits are told.
+	if l.monitor.Nonsense() {
+		if !l.nonsense {
+			l.evaluator.Break(at)
+		}
+		l.nonsense = true
+		row.Score = max(row.Score, float64(worst)/Million)
+		return
+	}
+	l.nonsense = false
+	l.evaluator.Observe(at, milli)
 	for i, rule := range rules() {
 		bit := uint(1) << i
-		if l.broken&bit == 0 {
+		begins := l.broken&bit == 0
+		if begins {
 			if !l.evaluator.Exceeded(rule) {
 				continue
 			}
 			l.broken |= bit
-			row.Alarm = row.Alarm || !l.doubtful
 		} else if !breaks(rule, &p, milli) {
 			continue
 		}
-		if !l.doubtful { // what is not to be believed broke no rule
-			speaks(string(rule))
-		}
+		speaks(string(rule), begins)
 	}
 	row.Score = max(row.Score, float64(worst)/Million)
 }

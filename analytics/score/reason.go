@@ -162,11 +162,22 @@ func (e *Engine) policyCauses(final bool) []cause {
 const doubtedMost = Million / 2
 
 // ruleCauses are what a device's readings say of the policy's rules. Nonsense condemns no goods: where a
-// logger was not to be believed for most of the time in question the rule asks for an inspection.
+// logger was not to be believed for most of the time in question, or where the rule is kept without the
+// readings that are not to be believed, the rule asks for an inspection.
 func (e *Engine) ruleCauses(s *instrument, p *ledger.Policy, final bool) []cause {
 	var causes []cause
-	for _, u := range s.evaluator.Uses(final) {
+	uses := s.evaluator.Uses(final)
+	var without []coldchain.Rule
+	if slices.ContainsFunc(uses, func(u coldchain.Use) bool { return u.Exceeded }) {
+		without = e.keptWithoutDoubted(s, p, uses)
+	}
+	for _, u := range uses {
 		if c, ok := e.used(u, p); ok {
+			if share, _ := s.monitor.Doubted(c.from, c.to); share <= doubtedMost && slices.Contains(without, u.Rule) {
+				_, why := s.monitor.Doubted(s.first, s.last)
+				c.severity, c.exceeded, c.doubted = min(c.severity, e.model.p.InspectAt), false, true
+				c.detail += fmt.Sprintf(" But without the readings of %s that are not to be believed (%s) it would be kept.", logger(s.device), strings.ReplaceAll(why, "_", " "))
+			}
 			causes = append(causes, c)
 		}
 	}
@@ -188,6 +199,45 @@ func (e *Engine) ruleCauses(s *instrument, p *ledger.Policy, final bool) []cause
 		}
 	}
 	return causes
+}
+
+// keptWithoutDoubted are the broken rules that only readings broke which are not to be believed. What such
+// readings add to a rule's account is measured on the log of the journey, with them and without.
+func (e *Engine) keptWithoutDoubted(s *instrument, p *ledger.Policy, uses []coldchain.Use) []coldchain.Rule {
+	if share, _ := s.monitor.Doubted(s.first, s.last); share == 0 {
+		return nil
+	}
+	with, without := coldchain.NewEvaluator(*p, e.model.p.Hold), coldchain.NewEvaluator(*p, e.model.p.Hold)
+	r := s.log.Readings()
+	for i, at := range r.Times {
+		with.Observe(at, r.Values[i])
+		until := s.last
+		if i+1 < len(r.Times) {
+			until = r.Times[i+1]
+		}
+		if share, _ := s.monitor.Doubted(at, until); share > 0 {
+			without.Break(at)
+		} else {
+			without.Observe(at, r.Values[i])
+		}
+	}
+	all, trusted := with.Uses(true), without.Uses(true)
+	var kept []coldchain.Rule
+	for _, u := range uses {
+		of := func(o coldchain.Use) bool { return o.Rule == u.Rule }
+		i, k := slices.IndexFunc(all, of), slices.IndexFunc(trusted, of)
+		switch {
+		case !u.Exceeded || i < 0:
+		case k < 0:
+			kept = append(kept, u.Rule)
+		default:
+			left := u.Used - max(0, all[i].Used-trusted[k].Used)
+			if left < u.Allowed || left == u.Allowed && u.Rule != coldchain.Frozen {
+				kept = append(kept, u.Rule)
+			}
+		}
+	}
+	return kept
 }
 
 // worsened has one cause for each code, the one that speaks the most against the shipment.
@@ -239,7 +289,12 @@ func (e *Engine) alarmed(u coldchain.AlarmUse) (cause, bool) {
 	c.detail = fmt.Sprintf("%s %s for %s %s, furthest %s; an alarm of this kind is %s.", side, degrees(u.Level.At), span(u.Used), kind, degrees(u.Worst), span(int64(u.Level.For)))
 	if u.Exceeded {
 		c.severity = own
-		c.counter = fmt.Sprintf("Back %s %s %s earlier would have raised no alarm.", back, degrees(u.Level.At), span(max(60_000, u.Used-int64(u.Level.For))))
+		less := spanUp(u.Used - int64(u.Level.For) + 1) // an alarm is for at least its time
+		if u.Level.Cumulative {
+			c.counter = fmt.Sprintf("%s less %s %s in all would have raised no alarm.", less, strings.ToLower(side), degrees(u.Level.At))
+		} else {
+			c.counter = fmt.Sprintf("Back %s %s %s earlier%s would have raised no alarm.", back, degrees(u.Level.At), less, each(u.Times))
+		}
 	} else {
 		c.severity = e.model.p.Within * min(Million, share(u.Used, int64(u.Level.For))) / Million
 	}
@@ -248,21 +303,25 @@ func (e *Engine) alarmed(u coldchain.AlarmUse) (cause, bool) {
 
 // clears is what would have kept a broken rule.
 func clears(u coldchain.Use, p *ledger.Policy) string {
-	earlier := span(max(60_000, u.Used-u.Allowed))
+	over := u.Used - u.Allowed
+	if u.Rule == coldchain.Frozen {
+		over++ // it is broken by the time itself, the others by more
+	}
+	earlier := spanUp(over) + " earlier" + each(u.Times)
 	switch u.Rule {
 	case coldchain.AboveRange:
-		return fmt.Sprintf("Back at %s or below %s earlier would have kept the allowance.", degrees(p.ExcursionHigh), earlier)
+		return fmt.Sprintf("Back at %s or below %s would have kept the allowance.", degrees(p.ExcursionHigh), earlier)
 	case coldchain.BelowRange:
-		return fmt.Sprintf("Back at %s or above %s earlier would have kept the allowance.", degrees(p.ExcursionLow), earlier)
+		return fmt.Sprintf("Back at %s or above %s would have kept the allowance.", degrees(p.ExcursionLow), earlier)
 	case coldchain.ExcursionBudget:
-		return fmt.Sprintf("Back inside %s to %s %s earlier would have kept the allowance.", degrees(p.Low), degrees(p.High), earlier)
+		return fmt.Sprintf("%s less outside %s to %s in all would have kept the allowance.", spanUp(over), degrees(p.Low), degrees(p.High))
 	case coldchain.MKTExceeded:
-		return fmt.Sprintf("A mean kinetic temperature lower by %s would have kept the limit.", degrees(u.Worst-p.MKTMax))
+		return fmt.Sprintf("A mean kinetic temperature lower by %s would have kept the limit.", exactly(u.Worst-p.MKTMax))
 	case coldchain.Frozen:
 		if p.FreezeBelow == nil {
 			return ""
 		}
-		return fmt.Sprintf("Back above %s %s earlier would have kept the allowance.", degrees(*p.FreezeBelow), earlier)
+		return fmt.Sprintf("Back above %s %s would have kept the allowance.", degrees(*p.FreezeBelow), earlier)
 	default:
 		return ""
 	}
@@ -278,7 +337,7 @@ func tell(u coldchain.Use, p *ledger.Policy) string {
 	case coldchain.ExcursionBudget:
 		return fmt.Sprintf("Outside %s to %s for %s in all, furthest %s; %s.", degrees(p.Low), degrees(p.High), span(u.Used), degrees(u.Worst), allows)
 	case coldchain.MKTExceeded:
-		return fmt.Sprintf("Mean kinetic temperature %s over %s; the policy %s/%d allows %s.", degrees(u.Worst), span(int64(u.To-u.From)), p.ID, p.Version, degrees(p.MKTMax))
+		return fmt.Sprintf("Mean kinetic temperature %s over %s; the policy %s/%d allows %s.", exactly(u.Worst), span(int64(u.To-u.From)), p.ID, p.Version, exactly(p.MKTMax))
 	case coldchain.Frozen:
 		freeze := int32(0)
 		if p.FreezeBelow != nil {
@@ -508,6 +567,32 @@ func degrees(milli int32) string {
 		sign = ""
 	}
 	return fmt.Sprintf("%s%d.%d °C", sign, v/10, v%10)
+}
+
+// exactly writes thousandths of a degree with all three decimals.
+func exactly(milli int32) string {
+	v, sign := int64(milli), ""
+	if v < 0 {
+		v, sign = -v, "−"
+	}
+	return fmt.Sprintf("%s%d.%03d °C", sign, v/1000, v%1000)
+}
+
+// each says that something holds for more than one time.
+func each(times int64) string {
+	if times > 1 {
+		return " each time"
+	}
+	return ""
+}
+
+// spanUp writes a time that is no shorter than milliseconds: whole minutes, and of two days or more whole hours.
+func spanUp(ms int64) string {
+	unit := int64(60_000)
+	if ms > 48*60*unit {
+		unit *= 60
+	}
+	return span(max(1, (ms+unit-1)/unit) * unit)
 }
 
 // span writes milliseconds as a person says them.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/analytics/calibrate"
+	"github.com/waybill-dev/waybill/analytics/coldchain"
 	"github.com/waybill-dev/waybill/analytics/detect"
 	"github.com/waybill-dev/waybill/analytics/detect/journey"
 	"github.com/waybill-dev/waybill/analytics/detect/sequence"
@@ -250,7 +251,7 @@ func (e *Engine) statistic(s told) cause {
 	}
 	c := cause{code: s.Code, severity: own, from: s.From, to: s.To, count: s.Count}
 	name, length := logger(s.device), span(int64(s.To-s.From))
-	value, limit := degrees(clipped(s.Value)), degrees(clipped(s.Limit))
+	value := degrees(clipped(s.Value))
 	switch s.Code {
 	case CodeDrift:
 		direction := "up"
@@ -269,17 +270,17 @@ func (e *Engine) statistic(s told) cause {
 			c.detail = fmt.Sprintf("The %s at %s stayed high: %s in the mean of about half an hour.", s.quantity.String(), name, amount(s.quantity, s.Value))
 		}
 	case journey.WindowEnergy:
-		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from the journey's own level, against %s.", length, name, value, limit)
+		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from the journey's own level.", length, name, value)
 	case journey.Discord:
-		c.detail = fmt.Sprintf("For %s the temperature at %s went as at no other time of the journey: %s away, against %s.", length, name, value, limit)
+		c.detail = fmt.Sprintf("For %s the temperature at %s went as at no other time of the journey: %s away.", length, name, value)
 	case journey.WindowResidual:
-		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s off what came before and after, against %s.", length, name, value, limit)
+		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s off what came before and after.", length, name, value)
 	case journey.ReferenceDistance:
-		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from what is usual in that part of the journey, against %s.", length, name, value, limit)
+		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from what is usual in that part of the journey.", length, name, value)
 	case sequence.CodeDwellLong:
-		c.detail = fmt.Sprintf("%s passed between two steps; up to %s are usual.", capital(span(s.Value)), span(s.Limit))
+		c.detail = fmt.Sprintf("%s passed between two steps, more than is usual there.", capital(span(s.Value)))
 	case sequence.CodeDwellShort:
-		c.detail = fmt.Sprintf("Only %s passed between two steps; at least %s are usual.", span(s.Value), span(s.Limit))
+		c.detail = fmt.Sprintf("Only %s passed between two steps, less than is usual there.", span(s.Value))
 	case sequence.CodeTransition:
 		c.detail = fmt.Sprintf("A step followed that %d accepted shipments of the lane took.", s.Count)
 		c.count = 1
@@ -291,13 +292,9 @@ func (e *Engine) statistic(s told) cause {
 	}
 	if d := e.find(s.device); d != nil && s.Subject == detect.SubjectChain {
 		// Nonsense says nothing of the goods; what speaks of the logger asks for the inspection.
-		if share, why := d.monitor.Doubted(s.From, s.To); share > 0 {
+		if share, why := d.monitor.Doubted(s.From-(s.To-s.From), s.To+(s.To-s.From)); share > 0 { // a time is judged by what is beside it
 			c.severity = min(c.severity, e.model.p.Within)
-			part := "a part"
-			if share > doubtedMost {
-				part = "most"
-			}
-			c.detail += fmt.Sprintf(" But it is not to be believed for %s of that time (%s).", part, strings.ReplaceAll(why, "_", " "))
+			c.detail += fmt.Sprintf(" But it is not to be believed in that time or beside it (%s).", strings.ReplaceAll(why, "_", " "))
 		}
 	}
 	if s.Code == sequence.CodeDwellLong || s.Code == sequence.CodeDwellShort {
@@ -306,30 +303,47 @@ func (e *Engine) statistic(s told) cause {
 	return c
 }
 
-// usual is the largest value of a statistic that would have been clear, in words.
+// usual is the largest value of a statistic that would have been clear, in words; empty where there is none that
+// is true whatever else would then have been.
 func usual(s told, most int64) string {
 	switch s.Code {
-	case journey.WindowEnergy, journey.Discord, journey.WindowResidual, journey.ReferenceDistance:
-		// The ratio is a straight line of the value's size: through its own point and, at one, the limit.
-		size := max(s.Value, -s.Value)
-		if s.Ratio != Million && size < 1<<40 && s.Limit < 1<<40 {
-			allowed := float64(size-s.Limit) / float64(s.Ratio-Million)
-			bound := float64(s.Limit) + float64(allowed*float64(most-Million))
-			if bound > 0 {
-				return fmt.Sprintf("Up to %s would have been usual.", degrees(clipped(int64(bound))))
-			}
-		}
 	case sequence.CodeDwellLong, sequence.CodeDwellShort:
-		// The ratio counts in logarithms: ln(1 + minutes) lies so many spreads from its centre, and the
-		// limit one.
-		return fmt.Sprintf("%s of what lies between the usual time and the bound of %s would have been usual.", percent(most, Million), span(s.Limit))
+		return dwell(s, most)
 	case sequence.CodeTransition:
 		return "A step that accepted shipments of the lane took would have cleared it."
 	case sequence.CodeRoute:
 		return "A place where accepted shipments of the lane were would have cleared it."
 	default:
 	}
-	return fmt.Sprintf("Up to %s of it would have been usual.", percent(most, max(1, s.Ratio)))
+	// Of what a statistic makes of readings nothing smaller than itself can be promised.
+	if of := share(most, max(1, s.Ratio)) / 10_000; of > 0 {
+		return fmt.Sprintf("Up to %d %% of what this measures would have been usual.", of)
+	}
+	return ""
+}
+
+// dwell is the longest time between two steps that would have been usual, or the shortest. The ratio is a
+// straight line of ln(1 + minutes): through its own point and, at one, the limit.
+func dwell(s told, most int64) string {
+	const minute = 60_000.0
+	apart := s.Ratio - Million
+	if max(apart, -apart) < Million/100 || s.Limit <= 0 {
+		return "" // the line is not known well enough
+	}
+	logOf := func(ms int64) float64 { return coldchain.Ln(1 + float64(ms)/minute) }
+	limit := logOf(s.Limit)
+	bound := limit + float64((logOf(s.Value)-limit)*float64(most-Million))/float64(apart)
+	if !(bound > 0 && bound < 16) { // sixteen years
+		return ""
+	}
+	ms := int64((coldchain.Exp(bound) - 1) * minute)
+	if s.Code == sequence.CodeDwellShort {
+		return fmt.Sprintf("At least %s would have been usual.", spanUp(ms+1))
+	}
+	if ms < 60_000 {
+		return ""
+	}
+	return fmt.Sprintf("Up to %s would have been usual.", span(ms))
 }
 
 // amount writes thousandths of a quantity's unit.
@@ -347,13 +361,6 @@ func amount(q ledger.Quantity, v int64) string {
 	case ledger.Door:
 	}
 	return fmt.Sprintf("%d.%d%s", v/1000, max(v, -v)%1000/100, unit)
-}
-
-func percent(a, b int64) string {
-	if a <= 0 {
-		return "0 %"
-	}
-	return fmt.Sprintf("%d %%", share(a, b)/10_000)
 }
 
 // sequence orders the steps that hold.

@@ -284,6 +284,13 @@ func (m *Monitor) Doubtful() bool {
 	return false
 }
 
+// Nonsense reports whether the latest reading is to be believed no longer for another reason than that the
+// sensor repeats itself: a coarse sensor in a steady box does so too and tells the truth.
+func (m *Monitor) Nonsense() bool {
+	return m.doubt.active[kindRail] || m.doubt.active[kindClock] || m.doubt.active[kindUnit] && !m.unit.fromStart(m) ||
+		m.unit.fromStart(m) && m.doubt.active[kindUnit] && m.unit.away == 0
+}
+
 // Doubted gives the share of a time, in millionths, in which readings were not to be believed, and
 // the code of what speaks the most against them. Of a time without length it is whether that moment
 // was.

@@ -57,7 +57,7 @@ func (t *tier) observe(at ledger.Millis, v int32, trace *canon.Coder) {
 
 // The digest was made on amd64; 386 and arm64 give the same.
 func TestTracesAreTheSameBitsEverywhere(t *testing.T) {
-	const want = "5c6816a669654c03cf96bb7b67e31f7ee26c39e1f1821d8b756bbcf33c52b11c"
+	const want = "7bbd683c9c9cc22593d0abcd7ff38e68812f0bbd9cba753cf916df312debe630"
 	tier, c := newTier(), canon.Writer(nil)
 	at, r, level := ledger.Millis(1_700_000_000_000), uint64(1), int32(5_000)
 	digest := sha256.New()
