@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 var (
 	timeIn    = regexp.MustCompile(`(?:(\d+) days? ?)?(?:(\d+) h ?)?(?:(\d+) min ?)?(earlier|less)`)
+	usualTime = regexp.MustCompile(`(?:Up to|At least) (?:(\d+) days? ?)?(?:(\d+) h ?)?(?:(\d+) min ?)?would`)
 	degreesIn = regexp.MustCompile(`lower by (\d+)\.(\d{3}) °C`)
 )
 
@@ -58,8 +60,12 @@ func TestWhatWouldHaveKeptARuleWouldHaveWhateverBrokeIt(t *testing.T) {
 		milli int32
 		least int
 	}{
-		{"above_range", 17_000, 31}, {"below_range", -300, 31}, {"frozen", -4_000, 60}, {"excursion_budget", 10_000, 60},
-		{"who_freeze", -4_000, 60}, {"who_heat_10", 12_000, 300},
+		{"above_range", 17_000, 31},
+		{"below_range", -300, 31},
+		{"frozen", -4_000, 60},
+		{"excursion_budget", 10_000, 60},
+		{"who_freeze", -4_000, 60},
+		{"who_heat_10", 12_000, 300},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -133,13 +139,30 @@ func TestALowerMeanKineticTemperatureWouldHaveKeptTheLimit(t *testing.T) {
 }
 
 func TestAUsualDwellIsOneThatTheStatisticClears(t *testing.T) {
-	// A ratio of ln(1 + minutes) against its centre, of which three spreads are one.
-	s := told{}
-	s.Code = sequence.CodeDwellLong
-	s.Value, s.Limit, s.Ratio = 215*60_000, 222*60_000, 960_000
-	if got, want := usual(s, 650_000), "Up to 2 h "; !strings.HasPrefix(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
+	rapid.Check(t, func(t *rapid.T) {
+		centre := float64(rapid.Int64Range(3_000_000, 9_000_000).Draw(t, "centre")) / Million
+		bound := float64(rapid.Int64Range(200_000, 1_500_000).Draw(t, "bound")) / Million
+		rescaled := func(ms ledger.Millis) float64 { return math.Log(1 + float64(ms)/60_000) }
+		back := func(y float64) int64 { return int64((math.Exp(y) - 1) * 60_000) }
+		s, sign := told{}, 1.0
+		s.Code = sequence.CodeDwellLong
+		if rapid.Bool().Draw(t, "short") {
+			s.Code, sign = sequence.CodeDwellShort, -1
+		}
+		s.Ratio = rapid.Int64Range(700_000, 1_900_000).Draw(t, "ratio")
+		most := rapid.Int64Range(300_000, 690_000).Draw(t, "most")
+		s.Value, s.Limit = back(centre+sign*bound*float64(s.Ratio)/Million), back(centre+sign*bound)
+		text := usual(s, most)
+		m := usualTime.FindStringSubmatch(text)
+		if m == nil || s.Value <= 60_000 {
+			return
+		}
+		n := func(i int) ledger.Millis { v, _ := strconv.Atoi(m[i]); return ledger.Millis(v) }
+		at := n(1)*24*hour + n(2)*hour + n(3)*minute
+		if ratio := sign * (rescaled(at) - centre) / bound; ratio > float64(most)/Million+0.005 {
+			t.Fatalf("%q has the ratio %v, %d is usual", text, ratio, most)
+		}
+	})
 	if got := usual(told{}, 0); got != "" {
 		t.Errorf("nothing of it would have been usual, and %q", got)
 	}

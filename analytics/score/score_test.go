@@ -517,11 +517,14 @@ func onLane(values []int32) []feature.Input {
 	}
 }
 
-func verdictOn(t interface {
+// tester is a test, or one of rapid's.
+type tester interface {
 	Helper()
 	Fatal(args ...any)
 	Error(args ...any)
-}, m *Model, inputs []feature.Input, final bool) ledger.Verdict {
+}
+
+func verdictOn(t tester, m *Model, inputs []feature.Input, final bool) ledger.Verdict {
 	t.Helper()
 	e := New(m, pallet, 0)
 	for _, in := range inputs {

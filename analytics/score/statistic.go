@@ -278,7 +278,7 @@ func (e *Engine) statistic(s told) cause {
 	case journey.ReferenceDistance:
 		c.detail = fmt.Sprintf("For %s the temperature at %s lay %s from what is usual in that part of the journey.", length, name, value)
 	case sequence.CodeDwellLong:
-		c.detail = fmt.Sprintf("%s passed between two steps, more than is usual there.", capital(span(s.Value)))
+		c.detail = capital(span(s.Value)) + " passed between two steps, more than is usual there."
 	case sequence.CodeDwellShort:
 		c.detail = fmt.Sprintf("Only %s passed between two steps, less than is usual there.", span(s.Value))
 	case sequence.CodeTransition:
