@@ -269,7 +269,7 @@ func (a *Alarms) Code(c *canon.Coder) {
 		}
 		canon.Int(c, &s.worst)
 		canon.Int(c, &s.bestWorst)
-		if s.length < 0 || s.best < 0 {
+		if s.length < 0 || s.best < 0 || s.times < 0 {
 			c.Fail("level %d", i)
 		}
 	}
