@@ -49,7 +49,7 @@ func verdictFilter(cmd *cobra.Command) func() (*waybillv1.VerdictFilter, error) 
 
 func (a *app) newVerdictsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "verdicts", Short: "List verdicts, or watch them as they are recorded", Args: cobra.NoArgs, RunE: groupOnly}
-	cmd.AddCommand(a.newVerdictsListCommand(), a.newVerdictsWatchCommand(), a.newVerdictsWhyCommand(), a.newVerdictsLanesCommand())
+	cmd.AddCommand(a.newVerdictsListCommand(), a.newVerdictsWatchCommand(), a.newVerdictsWhyCommand(), a.newVerdictsLanesCommand(), a.newVerdictsQuantitiesCommand())
 	return cmd
 }
 

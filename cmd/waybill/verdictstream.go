@@ -258,14 +258,7 @@ func laneRows(ctx context.Context, api waybillv1.VerdictServiceClient, params fl
 		if !ok {
 			continue
 		}
-		r := laneRow{Kind: k.kind.String(), Name: k.name, Drifts: d.Raised, EValue: float64(d.Wealth) / 1000, Shipments: d.All, Run: d.Shipments}
-		if d.Raised {
-			r.Since = d.Since.Time().UTC().Format("2006-01-02T15:04Z")
-			for _, e := range d.Evidence {
-				r.Oddest = append(r.Oddest, e.Shipment)
-			}
-		}
-		rows = append(rows, r)
+		rows = append(rows, laneRowOf(d))
 	}
 	return rows, nil
 }
