@@ -48,17 +48,19 @@ type Engine struct {
 	last       ledger.Millis // latest data time
 	hasTime    bool
 
-	policy   *ledger.Policy
-	series   []*instrument
-	broken   []cause // rules of policies that are no longer in force, one for each code
-	binds    []bind
-	unbinds  []bind
-	findings []ledger.Finding
-	moreOf   uint64 // findings beyond the bound
-	events   []ledger.Digest
-	steps    []sequence.Step // in ledger order
-	shipped  []move          // in ledger order
-	received []move
+	policy    *ledger.Policy
+	series    []*instrument
+	broken    []cause // rules of policies that are no longer in force, one for each code
+	binds     []bind
+	unbinds   []bind
+	findings  []ledger.Finding
+	moreOf    uint64        // findings beyond the bound
+	unheard   uint64        // inputs of devices beyond the bound
+	unheardAt ledger.Millis // of the first
+	events    []ledger.Digest
+	steps     []sequence.Step // in ledger order
+	shipped   []move          // in ledger order
+	received  []move
 
 	endedAt ledger.Millis
 	isEnded bool
@@ -336,6 +338,10 @@ func (e *Engine) readings(in *feature.Input) error {
 	s := e.find(in.Device)
 	if s == nil {
 		if len(e.series) == maxSeries {
+			if e.unheard == 0 {
+				e.unheardAt = in.At
+			}
+			e.unheard++
 			return fmt.Errorf("%w: more than %d devices", ErrInput, maxSeries)
 		}
 		s = e.begin(in.Device)
@@ -568,7 +574,7 @@ func (e *Engine) Logs() []journey.Readings {
 	return logs
 }
 
-const stateVersion = 5
+const stateVersion = 6
 
 // MarshalBinary gives the state, from which Restore goes on as if nothing had happened.
 func (e *Engine) MarshalBinary() ([]byte, error) {
@@ -625,6 +631,8 @@ func (e *Engine) Code(c *canon.Coder) {
 	}
 	canon.Slice(c, &e.findings, maxFindings, feature.CodeFinding)
 	canon.Uint(c, &e.moreOf)
+	canon.Uint(c, &e.unheard)
+	canon.Int(c, &e.unheardAt)
 	canon.Slice(c, &e.events, maxEvents, func(c *canon.Coder, d *ledger.Digest) { c.Raw(d[:]) })
 	canon.Slice(c, &e.steps, sequence.MaxSteps, func(c *canon.Coder, s *sequence.Step) {
 		canon.Int(c, &s.At)

@@ -352,6 +352,14 @@ func tell(u coldchain.Use, p *ledger.Policy) string {
 // sensorCauses are what the loggers themselves give cause to look at, one cause for each code.
 func (e *Engine) sensorCauses(final bool) []cause {
 	var causes []cause
+	if e.unheard > 0 {
+		// Loggers that say nothing must not crowd out the one that tells of harm.
+		own, _ := e.model.p.severity(CodeMissing)
+		causes = append(causes, cause{
+			code: CodeMissing, severity: own, from: e.unheardAt, to: e.last,
+			detail: fmt.Sprintf("More than %d loggers reported; what the others measured was not judged.", maxSeries),
+		})
+	}
 	for _, s := range e.series {
 		if s.gap > e.model.p.Gap {
 			own, _ := e.model.p.severity(CodeMissing)
