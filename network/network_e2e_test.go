@@ -212,6 +212,30 @@ func put(ctx context.Context, t *testing.T, c *client.Contract, key, value strin
 	}
 }
 
+// putSoon puts once enough peers endorse: a peer's gateway asks those that gossip says are there, and hears
+// of a peer that was started again some seconds later.
+func putSoon(ctx context.Context, t *testing.T, c *client.Contract, key, value string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	again := time.NewTicker(250 * time.Millisecond)
+	defer again.Stop()
+	for {
+		_, err := c.SubmitWithContext(ctx, "Put", client.WithArguments(key, value))
+		if _, unendorsed := errors.AsType[*client.EndorseError](err); !unendorsed {
+			if err != nil {
+				t.Fatalf("Put %s: %v %v", key, err, details(err))
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("Put %s: %v %v", key, err, details(err))
+		case <-again.C:
+		}
+	}
+}
+
 func get(ctx context.Context, t *testing.T, c *client.Contract, key string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -342,7 +366,7 @@ func TestNetworkEndorsesSurvivesAndKeepsItsLedger(t *testing.T) {
 	if st := n.Status(); st.Healthy() || len(st.Down()) != 1 || st.Down()[0].Name != "peer0.retailer" {
 		t.Errorf("status with a stopped peer: %+v", st.Down())
 	}
-	put(ctx, t, producer, "item", "on its way")
+	putSoon(ctx, t, producer, "item", "on its way")
 	if err := n.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
