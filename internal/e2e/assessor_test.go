@@ -156,10 +156,7 @@ func assessorReadsAllBlocks(ctx context.Context, t *testing.T, l *lab) {
 	read := func(org string, upTo uint64) (hashes [][32]byte) {
 		stream, _ := l.stream(t, org)
 		if upTo == 0 {
-			var err error
-			if upTo, err = stream.Height(ctx); err != nil {
-				t.Fatal(err)
-			}
+			upTo = l.height(ctx, t)
 		}
 		for b, err := range stream.Blocks(ctx, 0) {
 			if err != nil {
