@@ -93,7 +93,7 @@ func (a *app) newRootCommand() *cobra.Command {
 		}
 	}
 	add("write", a.newCaptureCommand(), a.newDeviceCommand(), a.newReadingsCommand(), a.newPoliciesCommand(), a.newMasterDataCommand(), a.newDatasetCommand(), a.newModelCommand(), a.newCreditsCommand())
-	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newTraceCommand(), a.newRecallCommand(), a.newShipmentsCommand(), a.newFindingsCommand(), a.newVerdictsCommand(), a.newReportCommand(), a.newProveCommand(), a.newAuditCommand(), a.newRootsCommand(), a.newStatusCommand())
+	add("read", a.newItemCommand(), a.newEventCommand(), a.newEventsCommand(), a.newTraceCommand(), a.newRecallCommand(), a.newShipmentsCommand(), a.newFindingsCommand(), a.newVerdictsCommand(), a.newScoringCommand(), a.newReportCommand(), a.newProveCommand(), a.newAuditCommand(), a.newRootsCommand(), a.newStatusCommand())
 	add("run", a.newDemoCommand(), newNetworkCommand(), a.newServeCommand(), a.newStoreCommand(), a.newBenchCommand())
 	add("local", a.newConvertCommand(), a.newHashCommand(), a.newScoreCommand(), a.newTrainCommand(), a.newEvaluateCommand(), a.newPlotCommand(), a.newSimulateCommand(), a.newValidateCommand(), a.newVerifyCommand(), a.newVersionCommand())
 	a.markStart(root)
