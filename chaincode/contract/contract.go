@@ -161,7 +161,8 @@ type transaction struct {
 	stub       shim.ChaincodeStubInterface
 	summary    wire.Summary
 	answers    []wire.Answer
-	notes      uint32 // how many the transaction has made
+	notes      uint32        // how many the transaction has made
+	clock      ledger.Millis // the peer's: it refuses the transaction, and shapes nothing that is recorded
 }
 
 // begin opens a transaction for an identity that holds the role.
@@ -181,11 +182,11 @@ func begin(ctx contractapi.TransactionContextInterface, clock func() time.Time, 
 	if err := at.CheckValid(); err != nil {
 		return nil, fmt.Errorf("%w: the transaction's time: %w", ledger.ErrMalformed, err)
 	}
-	tx := ledger.Tx{ID: stub.GetTxID(), Time: ledger.MillisOf(at.AsTime()), Actor: actor}
-	if err := ledger.CheckSkew(tx.Time, ledger.MillisOf(clock())); err != nil {
+	tx, now := ledger.Tx{ID: stub.GetTxID(), Time: ledger.MillisOf(at.AsTime()), Actor: actor}, ledger.MillisOf(clock())
+	if err := ledger.CheckSkew(tx.Time, now); err != nil {
 		return nil, err
 	}
-	return &transaction{Tx: tx, repository: state.New(stub), stub: stub}, nil
+	return &transaction{Tx: tx, repository: state.New(stub), stub: stub, clock: now}, nil
 }
 
 // actorOf reads who signed the proposal. The peer has checked the certificate against its MSP.
@@ -253,8 +254,17 @@ func shortened(s string, limit int) string {
 	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
-// refusal parts an input's own refusals from faults of the machinery, which end the transaction.
-func refusal(err error) bool { return err != nil && ledger.Code(err) != ledger.CodeInternal }
+// refusal parts an input's own refusals from what ends the transaction: faults of the machinery, and unpunctual times.
+func refusal(err error) bool {
+	_, late := errors.AsType[unpunctual](err)
+	return err != nil && !late && ledger.Code(err) != ledger.CodeInternal
+}
+
+// unpunctual says that the transaction's time is too far from the peer's clock. It is no answer to one input: peers whose
+// clocks differ would give different answers.
+type unpunctual struct{ error }
+
+func (u unpunctual) Unwrap() error { return u.error }
 
 // unique sorts codes and drops repetitions.
 func unique(codes []string) []string {

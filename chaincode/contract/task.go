@@ -94,6 +94,9 @@ func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (le
 		return t.part(op, digest)
 	}
 	view, err := t.repository.Task(digest)
+	if err == nil {
+		err = t.onTime(view)
+	}
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
@@ -123,6 +126,18 @@ func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (le
 	default:
 		return t.inspect(*op.Inspect, view)
 	}
+}
+
+// onTime refuses a transaction whose time is further from the peer's clock than a task that it touches allows.
+func (t *scoringRound) onTime(v ledger.TaskView) error {
+	allowed, err := ledger.TaskSkew(v, t.repository)
+	if err != nil {
+		return err
+	}
+	if err = ledger.CheckSkewWithin(t.Time, t.clock, allowed); err != nil {
+		return unpunctual{err}
+	}
+	return nil
 }
 
 func (t *scoringRound) open(s ledger.TaskStatement, id ledger.Digest, view ledger.TaskView) (ledger.TaskDecision, error) {
@@ -178,6 +193,9 @@ func (t *scoringRound) part(op ledger.TaskOperation, task ledger.Digest) (ledger
 		account = binding.Account
 	}
 	view, err := t.repository.TaskPart(task, account)
+	if err == nil {
+		err = t.onTime(view)
+	}
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}

@@ -37,17 +37,20 @@ func (a Actor) Require(role Role) error {
 
 // CheckSkew refuses a transaction whose time is too far from a peer's clock. It only ever refuses,
 // so that clocks never shape what is recorded.
-func CheckSkew(tx, clock Millis) error {
-	if d := tx - clock; d > Millis(MaxSkew.Milliseconds()) || -d > Millis(MaxSkew.Milliseconds()) {
-		return refuse(ErrSkew, "the transaction says %s, this peer's clock %s; set the client's clock",
-			tx.Time().Format("2006-01-02T15:04:05Z"), clock.Time().Format("2006-01-02T15:04:05Z"))
+func CheckSkew(tx, clock Millis) error { return CheckSkewWithin(tx, clock, maxSkew) }
+
+// CheckSkewWithin refuses a transaction whose time is further from a peer's clock than is allowed.
+func CheckSkewWithin(tx, clock, allowed Millis) error {
+	if d := tx - clock; d > allowed || -d > allowed {
+		return refuse(ErrSkew, "the transaction says %s, this peer's clock %s, and %d ms are allowed; set the client's clock",
+			tx.Time().Format("2006-01-02T15:04:05.000Z"), clock.Time().Format("2006-01-02T15:04:05.000Z"), allowed)
 	}
 	return nil
 }
 
 // checkNotFuture refuses a time later than the transaction's, give or take MaxSkew.
 func checkNotFuture(what string, at, tx Millis) error {
-	if at > tx+Millis(MaxSkew.Milliseconds()) {
+	if at > tx+maxSkew {
 		return refuse(ErrFuture, "%s is at %s, the transaction at %s", what,
 			at.Time().Format("2006-01-02T15:04:05.000Z"), tx.Time().Format("2006-01-02T15:04:05.000Z"))
 	}

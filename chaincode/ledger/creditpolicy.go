@@ -131,7 +131,7 @@ func checkCreditPolicy(p CreditPolicy) error {
 		return refuse(ErrTooLarge, "%d allowances, at most %d are allowed", len(p.Allowances), MaxAllowances)
 	case p.TaskMint > MaxCredits || p.MinStake > MaxCredits:
 		return refuse(ErrSchema, "amounts are at most %d", MaxCredits)
-	case p.UnbondDelay < 2*Millis(MaxSkew.Milliseconds()) || p.UnbondDelay > tenYears:
+	case p.UnbondDelay < 2*maxSkew || p.UnbondDelay > tenYears:
 		return refuse(ErrSchema, "a delay of unbonding of %d ms; it is from twice the allowed skew of clocks to ten years", p.UnbondDelay)
 	}
 	ids := make([]string, len(p.Allowances))

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"time"
 )
 
 // Scorer is an account that scores. Its stake is weighed when a task opens.
@@ -20,7 +21,8 @@ type ScoringPolicy struct {
 	MinStake Credits `cbor:"2,keyasint"` // bonded, of a scorer
 	// CommitFor is how long a task waits for commitments of all its panel.
 	CommitFor Millis `cbor:"3,keyasint"`
-	// RevealFor and ChallengeFor outlast what a submitter can gain by its choice of time: see MinPhase.
+	// RevealFor and ChallengeFor outlast what a submitter can gain by its choice of time: each is at least four times
+	// ClockSkew.
 	RevealFor    Millis `cbor:"4,keyasint"`
 	ChallengeFor Millis `cbor:"5,keyasint"`
 	// Reward is shared by the stake of those who committed; who was right gets its share. Jackpot likewise, of a
@@ -42,6 +44,8 @@ type ScoringPolicy struct {
 	// AtOnce lets an answer be final before its time to be challenged is over, if the whole panel committed to the
 	// task, and with that said that it is the window, and either agrees or was ruled upon.
 	AtOnce bool `cbor:"14,keyasint,omitempty"`
+	// Skew is how far the time of an operation on a task may be from the endorsing peers' clocks, 0: MaxSkew.
+	Skew Millis `cbor:"18,keyasint,omitempty"`
 	// What follows is set by the contract.
 	Votes []string `cbor:"15,keyasint,omitempty"`
 	At    Millis   `cbor:"16,keyasint,omitempty"`
@@ -57,13 +61,35 @@ func (p ScoringPolicy) Stated() ScoringPolicy {
 // Bounds of scoring by several organisations.
 const (
 	MaxScorers = 64
-	// MinPhase is the least time to reveal and to challenge. Times are the submitters', within MaxSkew of the
-	// peers' clocks, so that two of them move a phase by at most twice that; half of the least phase is real.
-	MinPhase = Millis(4 * 5 * 60_000)
+	// MinPhase is the least time to reveal and to challenge where clocks may be MaxSkew apart.
+	MinPhase = phaseSkews * maxSkew
+	// Times are the submitters', within the skew of the peers' clocks, so that two of them move a phase by at most
+	// twice that; half of the least phase is real.
+	phaseSkews = 4
+	// minSkew is what clocks that are kept by NTP and a proposal's way to its endorsers need.
+	minSkew  = Millis(1_000)
+	maxSkew  = Millis(MaxSkew / time.Millisecond)
 	maxPhase = Millis(30 * 24 * 3_600_000)
 	// maxFinder keeps a scorer from losing nothing by proving its own fault.
 	maxFinder = million / 2
 )
+
+// ClockSkew is how far the time of an operation on a task may be from the endorsing peers' clocks.
+func (p ScoringPolicy) ClockSkew() Millis {
+	if p.Skew == 0 {
+		return maxSkew
+	}
+	return p.Skew
+}
+
+// SilenceAt is when a commitment that is not revealed begins to cost: no choice of times makes a reveal late that was not.
+func (p ScoringPolicy) SilenceAt(c Closing) Millis { return c.RevealBy + 2*p.ClockSkew() }
+
+// UnbondDelay is how long a stake must at least stay at risk after it is unbonded: as long as a fault may take to be proven. Whoever
+// unbonds gains twice MaxSkew by its choice of times, for those of credits are held to that.
+func (p ScoringPolicy) UnbondDelay() Millis {
+	return p.CommitFor + p.RevealFor + p.ChallengeFor + 2*p.ClockSkew() + 2*maxSkew
+}
 
 // CheckScoringPolicy holds what can be said of a policy by itself.
 func CheckScoringPolicy(p ScoringPolicy) error {
@@ -72,8 +98,10 @@ func CheckScoringPolicy(p ScoringPolicy) error {
 		return refuse(ErrSchema, "versions begin at 1")
 	case p.MinStake == 0 || p.MinStake > MaxCredits || p.Bond == 0 || p.Bond > p.MinStake:
 		return refuse(ErrSchema, "a scorer's stake is from 1 to %d credits, a challenge's bond from 1 to that", MaxCredits)
-	case p.CommitFor < 0 || p.CommitFor > maxPhase || p.RevealFor < MinPhase || p.RevealFor > maxPhase || p.ChallengeFor < MinPhase || p.ChallengeFor > maxPhase:
-		return refuse(ErrSchema, "phases to reveal and to challenge are from %d to %d ms", MinPhase, maxPhase)
+	case p.Skew != 0 && (p.Skew < minSkew || p.Skew > maxSkew):
+		return refuse(ErrSchema, "clocks may be from %d to %d ms apart", minSkew, maxSkew)
+	case p.CommitFor < 0 || p.CommitFor > maxPhase || min(p.RevealFor, p.ChallengeFor) < phaseSkews*p.ClockSkew() || max(p.RevealFor, p.ChallengeFor) > maxPhase:
+		return refuse(ErrSchema, "where clocks may be %d ms apart, phases to reveal and to challenge are from %d to %d ms", p.ClockSkew(), phaseSkews*p.ClockSkew(), maxPhase)
 	case p.Reward > MaxCredits/2 || p.Jackpot > MaxCredits/2:
 		return refuse(ErrSchema, "a reward and a jackpot of at most %d credits", MaxCredits/2)
 	case p.Canary > million || p.Wrong == 0 || p.Wrong > million || p.Silent == 0 || p.Silent > p.Wrong:
@@ -88,7 +116,8 @@ func CheckScoringPolicy(p ScoringPolicy) error {
 func sameScoringPolicy(a, b ScoringPolicy) bool {
 	return a.Version == b.Version && a.MinStake == b.MinStake && a.CommitFor == b.CommitFor && a.RevealFor == b.RevealFor &&
 		a.ChallengeFor == b.ChallengeFor && a.Reward == b.Reward && a.Jackpot == b.Jackpot && a.Canary == b.Canary &&
-		a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond && a.Finder == b.Finder && a.Blend == b.Blend && a.AtOnce == b.AtOnce
+		a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond && a.Finder == b.Finder && a.Blend == b.Blend && a.AtOnce == b.AtOnce &&
+		a.ClockSkew() == b.ClockSkew()
 }
 
 // ScoringMotion is what becomes of a policy that a steward asks for.
@@ -123,8 +152,8 @@ func DecideScoringPolicy(p ScoringPolicy, subject Digest, l ScoringLedger, tx Tx
 		return ScoringMotion{}, err
 	case credit == nil:
 		return ScoringMotion{}, refuse(ErrNoCreditPolicy, "the keepers of the network's rules set one first")
-	case credit.UnbondDelay < p.CommitFor+p.RevealFor+p.ChallengeFor:
-		return ScoringMotion{}, refuse(ErrStake, "a stake is free %d ms after it is unbonded; a task takes up to %d", credit.UnbondDelay, p.CommitFor+p.RevealFor+p.ChallengeFor)
+	case credit.UnbondDelay < p.UnbondDelay():
+		return ScoringMotion{}, refuse(ErrStake, "a stake is free %d ms after it is unbonded; a fault may take %d to be proven, as clocks go", credit.UnbondDelay, p.UnbondDelay())
 	case credit.MinStake > p.MinStake:
 		return ScoringMotion{}, refuse(ErrStake, "stakes are at least %d credits", credit.MinStake)
 	case credit.TaskMint < p.Reward+p.Jackpot:

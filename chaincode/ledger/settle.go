@@ -349,7 +349,7 @@ func (s TaskStatement) holdsEvent(omitted Reference, at int, l ScoringLedger) er
 	if record == nil {
 		return refuse(ErrUnknown, "event %s", omitted.Digest)
 	}
-	const apart = 2 * Millis(MaxSkew/1_000_000)
+	const apart = 2 * maxSkew // times of recording are held to that, whatever the policy
 	begun := false
 	for i, r := range s.References {
 		if r.Kind == RefEvent && r.Digest == omitted.Digest {
@@ -395,8 +395,7 @@ func (r Reference) recordedAt(l ScoringLedger) (at Millis, dated bool, err error
 	}
 }
 
-// ExpireTask decides on the commitments that nobody revealed. It waits for twice the skew of clocks, so that no choice
-// of times makes a reveal late that was not.
+// ExpireTask decides on the commitments that nobody revealed.
 func ExpireTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	account, err := callersAccount(l, tx)
 	if err != nil {
@@ -407,12 +406,13 @@ func ExpireTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 		return TaskDecision{}, refuse(ErrUnknown, "the task was not opened")
 	case v.Closing == nil:
 		return TaskDecision{}, wrongPhase(v, "has nothing to expire")
-	case tx.Time < v.Closing.RevealBy+2*Millis(MaxSkew.Milliseconds()):
-		return TaskDecision{}, refuse(ErrTaskTime, "silence costs from %s on", stamp(v.Closing.RevealBy+2*Millis(MaxSkew.Milliseconds())))
 	}
 	policy, err := policyOf(v, l)
-	if err != nil {
+	switch {
+	case err != nil:
 		return TaskDecision{}, err
+	case tx.Time < policy.SilenceAt(*v.Closing):
+		return TaskDecision{}, refuse(ErrTaskTime, "silence costs from %s on", stamp(policy.SilenceAt(*v.Closing)))
 	}
 	var silent []Digest
 	for _, a := range v.Closing.Committed {

@@ -96,6 +96,10 @@ func TestAPolicyThatInvitesAbuseIsRefused(t *testing.T) {
 	if err := CheckScoringPolicy(taskPolicy()); err != nil {
 		t.Fatal(err)
 	}
+	quick := taskPolicy()
+	if quick.Skew, quick.RevealFor, quick.ChallengeFor = minSkew, 4*minSkew, 4*minSkew; CheckScoringPolicy(quick) != nil {
+		t.Error("the least that clocks may differ is refused")
+	}
 	for what, change := range map[string]func(*ScoringPolicy){
 		"version 0":                        func(p *ScoringPolicy) { p.Version = 0 },
 		"no stake":                         func(p *ScoringPolicy) { p.MinStake = 0 },
@@ -103,6 +107,10 @@ func TestAPolicyThatInvitesAbuseIsRefused(t *testing.T) {
 		"no bond":                          func(p *ScoringPolicy) { p.Bond = 0 },
 		"a phase that clocks may jump":     func(p *ScoringPolicy) { p.ChallengeFor = MinPhase - 1 },
 		"a reveal that clocks may jump":    func(p *ScoringPolicy) { p.RevealFor = MinPhase - 1 },
+		"clocks nearer than proposals go":  func(p *ScoringPolicy) { p.Skew = minSkew - 1 },
+		"clocks further than any may be":   func(p *ScoringPolicy) { p.Skew = maxSkew + 1 },
+		"clocks before the epoch":          func(p *ScoringPolicy) { p.Skew = -1 },
+		"a challenge that small jumps end": func(p *ScoringPolicy) { p.Skew, p.RevealFor, p.ChallengeFor = 2_000, 8_000, 7_999 },
 		"a phase for ever":                 func(p *ScoringPolicy) { p.RevealFor = maxPhase + 1 },
 		"wrong answers for nothing":        func(p *ScoringPolicy) { p.Wrong, p.Silent = 0, 0 },
 		"silence for nothing":              func(p *ScoringPolicy) { p.Silent = 0 },

@@ -252,6 +252,20 @@ func policyOf(v TaskView, l ScoringLedger) (ScoringPolicy, error) {
 	return *p, nil
 }
 
+// TaskSkew is how far the time of an operation on a task may be from the endorsing peers' clocks: what the policy allows
+// that the task opened under, of a task that is to open the one in force. A later policy with a larger skew would move the
+// phases of a task by more than they outlast.
+func TaskSkew(v TaskView, l ScoringLedger) (Millis, error) {
+	policy, err := l.ScoringPolicy()
+	if v.Phase() != TaskAbsent {
+		policy, err = l.ScoringPolicyVersion(v.Task.Policy)
+	}
+	if err != nil || policy == nil {
+		return maxSkew, err
+	}
+	return policy.ClockSkew(), nil
+}
+
 // RevealAnswerOf decides on opening a commitment; opened is what the answer and the nonce commit to. After the
 // referee has ruled, the reveal is paid or costs what it is worth at once.
 func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {

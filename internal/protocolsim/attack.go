@@ -87,7 +87,7 @@ func (w *World) attack(task Task, players []Player, honest int, challenge *ledge
 		return Outcome{}, err
 	}
 	// The honest scorer's turn comes within the time to challenge, less what the liars gained on the clock.
-	g.w.Advance(ledger.Millis(r.Int64N(int64(w.Policy.ChallengeFor) - 2*ledger.MaxSkew.Milliseconds())))
+	g.w.Advance(ledger.Millis(r.Int64N(int64(w.Policy.ChallengeFor) - 2*int64(w.Policy.ClockSkew()))))
 	if _, err = g.try(players[honest].Name, ledger.TaskOperation{Challenge: challenge}); err != nil {
 		return Outcome{}, err
 	}
@@ -132,7 +132,8 @@ func (g *game) rush(honest int, shut bool) error {
 			return err
 		}
 	}
-	if _, err := recorded(g.w.ScoreAt(opener, ledger.MaxSkew-time.Second, ledger.TaskOperation{Close: &g.id})); err != nil {
+	g.w.Advance(max(g.w.Policy.CommitFor-g.w.Policy.ClockSkew()+1, 0)) // what no choice of time gains
+	if _, err := recorded(g.w.ScoreAt(opener, g.skewed(), ledger.TaskOperation{Close: &g.id})); err != nil {
 		return err
 	}
 	for _, p := range g.all {
@@ -148,12 +149,17 @@ func (g *game) rush(honest int, shut bool) error {
 			if i == honest {
 				continue
 			}
-			if err := g.end(p, ledger.MaxSkew-time.Second); err != nil {
+			if err := g.end(p, g.skewed()); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// skewed is about the most that a submitter gains by its choice of time.
+func (g *game) skewed() time.Duration {
+	return time.Duration(g.w.Policy.ClockSkew())*time.Millisecond - time.Millisecond
 }
 
 // end tries to settle with what a player says.

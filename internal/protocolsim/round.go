@@ -405,7 +405,7 @@ func (g *game) expire(opener string) error {
 	if len(view.Reveals) == len(view.Closing.Committed) {
 		return nil
 	}
-	if until := view.Closing.RevealBy + 2*ledger.Millis(ledger.MaxSkew.Milliseconds()) - g.w.Now(); until > 0 {
+	if until := g.w.Policy.SilenceAt(*view.Closing) - g.w.Now(); until > 0 {
 		g.w.Advance(until)
 	}
 	who := opener

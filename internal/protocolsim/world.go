@@ -331,7 +331,7 @@ func (w *World) rules() error {
 	}
 	argument, err = wire.Encode(wire.MotionBatch{Motions: []ledger.CreditMotion{{Policy: &ledger.CreditPolicy{
 		Version: 1, TaskMint: max(w.Policy.Reward+w.Policy.Jackpot, w.Policy.Blend.Truth), MinStake: 1,
-		UnbondDelay: w.Policy.CommitFor + w.Policy.RevealFor + w.Policy.ChallengeFor,
+		UnbondDelay: w.Policy.UnbondDelay(),
 	}}}})
 	if err = w.all(wire.FnGovernCredits, argument, err); err != nil {
 		return err
