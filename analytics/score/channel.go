@@ -125,7 +125,7 @@ func (c *channel) rise(at ledger.Millis, value int32) {
 		}
 		if c.seen > 0 {
 			dt := float64(min(at-c.seen, levelStep))
-			c.level += (v - c.level) * (dt / (levelOver + dt))
+			c.level += float64((v - c.level) * (dt / (levelOver + dt)))
 		}
 		v = c.level
 	case ledger.Temperature, ledger.RelativeHumidity:

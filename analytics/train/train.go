@@ -231,7 +231,7 @@ func (f *fit) drift(ctx context.Context) error {
 	slices.Sort(largest)
 	low, high := stat.Quantile(1-lowShare, stat.Empirical, largest, nil), stat.Quantile(1-highShare, stat.Empirical, largest, nil)
 	scale := (high - low) / math.Log(lowShare/highShare)
-	threshold := high + scale*math.Log(highShare/cfg.FalseAlarms)
+	threshold := high + float64(scale*math.Log(highShare/cfg.FalseAlarms))
 	p.Threshold = int64(math.Ceil(max(threshold, 1)*2)) * score.Million / 2
 	return nil
 }
