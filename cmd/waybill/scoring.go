@@ -10,7 +10,8 @@ func (a *app) newScoringCommand() *cobra.Command {
 		Use: "scoring", Short: "Show how several organisations score: tasks, scorers, rewards and final verdicts",
 		Long: `Show how several organisations reach final verdicts: tasks with who committed and revealed what, scorers with stakes, rewards, slashes and
 reputation, what stands for a window, and the policy that all of it goes by. A task is named by 64 hexadecimal digits, as an account is.`,
-		Args: cobra.NoArgs, RunE: groupOnly,
+		Example: "  waybill scoring scorers\n  waybill scoring tasks --phase provisional",
+		Args:    cobra.NoArgs, RunE: groupOnly,
 	}
 	cmd.AddCommand(a.scoringReads()...)
 	return cmd
