@@ -6,6 +6,7 @@ SHELL      := /bin/bash
 GO         ?= go
 ARGS       ?=
 FUZZTIME   ?= 10s
+VECTORS    ?= 1000000
 BENCHTIME  ?= 1s
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/waybill
@@ -20,7 +21,7 @@ POSTGRES_BIN  = $$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail 
 POSTGRES_AS  := $(if $(filter 0,$(shell id -u)),runuser -u postgres --)
 POSTGRES_DSN  = $$(if [ -S $(POSTGRES)/.s.PGSQL.5432 ]; then cat $(POSTGRES)/dsn; fi)
 
-.PHONY: help build test test-unit test-e2e lint generate check bench fuzz demo clean tools postgres postgres-stop
+.PHONY: help build test test-unit test-e2e lint generate check bench bits fuzz demo clean tools postgres postgres-stop qemu
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,6 +57,12 @@ postgres-stop: ## stop and remove it
 	-[ -d $(POSTGRES)/data ] && cd / && $(POSTGRES_AS) "$(POSTGRES_BIN)/pg_ctl" -D $(POSTGRES)/data -m immediate stop >/dev/null
 	rm -rf $(POSTGRES)
 
+qemu: ## make sure that arm64 programs run here, for bits; as root, install Debian's qemu-user if they do not
+	@if [ "$$($(GO) env GOHOSTARCH)" = arm64 ] || command -v qemu-aarch64 >/dev/null; then exit; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "there is no qemu-aarch64: install Debian's package qemu-user" >&2; exit 1; fi; \
+	echo "installing qemu-user" >&2; \
+	apt-get install -y -q qemu-user >&2 || { apt-get update -q >&2; apt-get install -y -q qemu-user >&2; }
+
 lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## run the linters, on Go and on the protobuf sources
 	$(TOOLS)/golangci-lint run ./...
 	cd api/proto && $(TOOLS)/buf lint
@@ -73,6 +80,9 @@ bench: build ## measure: Go benchmarks, then capture, readings and verdict on a 
 	bin/waybill bench capture $(ARGS)
 	bin/waybill bench readings $(ARGS)
 	bin/waybill bench verdict $(ARGS)
+
+bits: ## hold VECTORS verdicts and a trained artefact of amd64 v1, v3 and without FMA against arm64's, bit by bit (see qemu)
+	$(GO) run ./internal/bits/compare -vectors $(VECTORS)
 
 fuzz: ## fuzz every decoder for FUZZTIME each
 	@for pkg in $$($(GO) list ./...); do \
