@@ -44,26 +44,30 @@ func (s *Submitter) ModelMotions(ctx context.Context, motions []ledger.ModelMoti
 	return s.governed.modelMotions.submit(ctx, motions)
 }
 
-// governed are the lanes of what organisations govern: credits and models.
+// governed are the lanes of what organisations govern: credits, models and scoring.
 type governed struct {
-	credits       *lane[ledger.CreditOperation]
-	creditMotions *lane[ledger.CreditMotion]
-	chunks        *lane[[]byte]
-	datasets      *lane[ledger.DatasetSnapshot]
-	models        *lane[ledger.ModelVersion]
-	evaluations   *lane[ledger.Evaluation]
-	modelMotions  *lane[ledger.ModelMotion]
+	credits         *lane[ledger.CreditOperation]
+	creditMotions   *lane[ledger.CreditMotion]
+	chunks          *lane[[]byte]
+	datasets        *lane[ledger.DatasetSnapshot]
+	models          *lane[ledger.ModelVersion]
+	evaluations     *lane[ledger.Evaluation]
+	modelMotions    *lane[ledger.ModelMotion]
+	tasks           *lane[ledger.TaskOperation]
+	scoringPolicies *lane[ledger.ScoringPolicy]
 }
 
 func newGoverned(l Ledger, cfg Config) governed {
 	return governed{
-		credits:       newLane(credits(), l, cfg),
-		creditMotions: newLane(creditMotions(), l, cfg),
-		chunks:        newLane(chunks(), l, cfg),
-		datasets:      newLane(datasets(), l, cfg),
-		models:        newLane(models(), l, cfg),
-		evaluations:   newLane(evaluations(), l, cfg),
-		modelMotions:  newLane(modelMotions(), l, cfg),
+		credits:         newLane(credits(), l, cfg),
+		creditMotions:   newLane(creditMotions(), l, cfg),
+		chunks:          newLane(chunks(), l, cfg),
+		datasets:        newLane(datasets(), l, cfg),
+		models:          newLane(models(), l, cfg),
+		evaluations:     newLane(evaluations(), l, cfg),
+		modelMotions:    newLane(modelMotions(), l, cfg),
+		tasks:           newLane(tasks(), l, cfg),
+		scoringPolicies: newLane(scoringPolicies(), l, cfg),
 	}
 }
 
@@ -75,12 +79,15 @@ func (g governed) close() {
 	g.models.close()
 	g.evaluations.close()
 	g.modelMotions.close()
+	g.tasks.close()
+	g.scoringPolicies.close()
 }
 
 // runs are the lanes' loops.
 func (g governed) runs() []func(context.Context) {
 	return []func(context.Context){
 		g.credits.run, g.creditMotions.run, g.chunks.run, g.datasets.run, g.models.run, g.evaluations.run, g.modelMotions.run,
+		g.tasks.run, g.scoringPolicies.run,
 	}
 }
 

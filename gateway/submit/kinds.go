@@ -24,6 +24,8 @@ type kind[T any] struct {
 	// The contract refuses what exceeds it, input by input, so a batch must not.
 	weight    func(T, []string) int
 	maxWeight int
+	// prompt kinds are held to clocks so near that a proposal which waited for its endorsers may be late: it is made anew.
+	prompt bool
 	// check refuses what would make the contract refuse the whole batch.
 	check func(T) error
 }

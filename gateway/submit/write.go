@@ -159,7 +159,10 @@ func (l *lane[T]) attempt(ctx context.Context, t *try[T], argument []byte) (step
 
 // notEndorsed decides on a batch that nobody has recorded.
 func (l *lane[T]) notEndorsed(ctx context.Context, t *try[T], err error) step {
+	refused, _ := errors.AsType[*fabric.Error](err)
 	switch {
+	case l.kind.prompt && refused != nil && refused.Code == ledger.CodeClockSkew && ctx.Err() == nil:
+		return again
 	case errors.Is(err, fabric.ErrTooLarge), errors.Is(err, fabric.ErrRefused):
 		return l.whole(t.batch, err)
 	case ctx.Err() != nil:
