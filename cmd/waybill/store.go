@@ -243,6 +243,11 @@ func (a *app) checkStore(cmd *cobra.Command, w storeWork) error {
 	if err != nil {
 		return err
 	}
+	if at.Height > w.height { // a server may have read more since the ledger was asked
+		if w.height, err = w.ledger.Height(ctx); err != nil {
+			return err
+		}
+	}
 	if at.Height > w.height {
 		return fail(exitRefused, "WB_STORE_FOREIGN", hintOf("WB_STORE_FOREIGN"), "the read model holds %d blocks, the ledger has %d", at.Height, w.height)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -128,6 +129,33 @@ func TestCheckOfAnotherLedgersStoreSaysSo(t *testing.T) {
 	r.ledger = servertest.NewLedger() // shorter
 	if code, _, stderr := r.run(t, "check"); code != exitRefused || !strings.Contains(stderr, "WB_STORE_FOREIGN") {
 		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
+// grownLedger had fewer blocks when it was first asked for its height.
+type grownLedger struct {
+	*servertest.Ledger
+	asked bool
+}
+
+func (l *grownLedger) Height(ctx context.Context) (uint64, error) {
+	height, err := l.Ledger.Height(ctx)
+	if !l.asked {
+		l.asked = true
+		height--
+	}
+	return height, err
+}
+
+func TestCheckTakesWhatAServerReadMeanwhileForNoOtherLedger(t *testing.T) {
+	r := newStoreRig(t)
+	if code, _, stderr := r.run(t, "rebuild"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	var out, errOut bytes.Buffer
+	code := (&app{ledger: &grownLedger{Ledger: r.ledger}}).run(t.Context(), []string{"store", "--dir", r.dir, "--org", "carrier", "check"}, strings.NewReader(""), &out, &errOut)
+	if code != exitOK {
+		t.Errorf("exit %d, %s", code, errOut.String())
 	}
 }
 
