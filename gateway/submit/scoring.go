@@ -43,9 +43,10 @@ func tasks() kind[ledger.TaskOperation] {
 			return []string{task.String()}
 		},
 		size: taskSize,
-		// A challenge re-executes; whether settling does is not known before.
+		// A challenge re-executes, and so does settling for which nobody gives a verdict; whether other settling does is
+		// not known before.
 		weight: func(op ledger.TaskOperation, _ []string) int {
-			if op.Challenge != nil {
+			if op.Challenge != nil || op.Settle != nil && op.Settle.Verdict == nil {
 				return 1
 			}
 			return 0

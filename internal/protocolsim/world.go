@@ -44,6 +44,7 @@ type World struct {
 	ids   map[string]*identity
 	txs   int
 	sent  map[string]int // transactions, by who sent them
+	told  func(wire.Transaction)
 
 	Model  *score.Model
 	Policy ledger.ScoringPolicy
@@ -75,9 +76,14 @@ func keepers() []string { return []string{"A", "B", "C"} }
 
 // NewWorld makes a channel: rules, policies, scorers with their stakes, and so many shipments with two windows each.
 func NewWorld(policy ledger.ScoringPolicy, members []Member, shipments int) (*World, error) {
+	return NewWorldTold(policy, members, shipments, func(wire.Transaction) {})
+}
+
+// NewWorldTold is NewWorld that tells what each transaction recorded, from the first on, as a reader of blocks sees it.
+func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, told func(wire.Transaction)) (*World, error) {
 	now := begin().Add(48 * time.Hour)
 	w := &World{
-		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, Policy: policy,
+		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, Policy: policy, told: told,
 	}
 	var err error
 	if w.Model, err = score.Default(); err != nil {
@@ -166,25 +172,41 @@ func (w *World) submit(who, function string, argument []byte, skew time.Duration
 		return nil, err
 	}
 	w.sent[who]++
-	for _, code := range w.state.Commit(stub) {
+	codes, err := w.Commit(stub)
+	for _, code := range codes {
 		if code != 0 {
 			return nil, fmt.Errorf("%w: %s: %s", ErrRefused, function, code)
 		}
 	}
-	return answers, readable(stub)
+	return answers, err
 }
 
-// readable holds that a consumer of the block stream can read what a transaction recorded.
-func readable(stub *statetest.Stub) error {
+// Commit commits simulated transactions as one block and gives what became of each.
+func (w *World) Commit(stubs ...*statetest.Stub) ([]peer.TxValidationCode, error) {
+	codes := w.state.Commit(stubs...)
+	for i, stub := range stubs {
+		if codes[i] != peer.TxValidationCode_VALID {
+			continue
+		}
+		tx, err := recordedBy(stub)
+		if err != nil {
+			return codes, err
+		}
+		w.told(tx)
+	}
+	return codes, nil
+}
+
+// recordedBy is what a consumer of the block stream reads that a transaction recorded.
+func recordedBy(stub *statetest.Stub) (wire.Transaction, error) {
 	set := stub.ReadWriteSet()
-	_, err := wire.ReadTransaction(set.Event.GetPayload(), func(yield func(string, []byte) bool) {
+	return wire.ReadTransaction(set.Event.GetPayload(), func(yield func(string, []byte) bool) {
 		for _, write := range set.Writes {
 			if !yield(write.Key, write.Value) {
 				return
 			}
 		}
 	})
-	return err
 }
 
 // Score submits operations on tasks and gives the answers.
@@ -216,7 +238,7 @@ func (w *World) Block(who []string, operations ...ledger.TaskOperation) ([]peer.
 		}
 		stubs = append(stubs, stub)
 	}
-	return w.state.Commit(stubs...), nil
+	return w.Commit(stubs...)
 }
 
 // Record records events as an organisation and gives their hashes.
