@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/analytics/canon"
-	"github.com/waybill-dev/waybill/analytics/feature"
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -22,15 +21,16 @@ import (
 
 // A checkpoint file is
 //
-//	"WBSCORE\x02" | SHA-256 of the rest | model digest | position | pending verdicts | docket
+//	"WBSCORE\x03" | SHA-256 of the rest | model digest | position | pending verdicts | panel | docket
 //
 // and is replaced as a whole: written beside, synced, renamed, and the folder synced. Only shipments that
 // changed since the last are encoded anew, which blocks wait for; the writing goes on beside them.
-const checkpointMagic = "WBSCORE\x02"
+const checkpointMagic = "WBSCORE\x03"
 
 const (
 	maxPendingSaved = 1 << 20
 	maxVerdictSaved = 1 << 20
+	maxPanelSaved   = 1 << 31
 )
 
 var errNoCheckpoint = errors.New("no checkpoint")
@@ -39,10 +39,10 @@ var errCheckpoint = errors.New("WB_CHECKPOINT: damaged checkpoint")
 
 // encodeCheckpoint gives the parts of a checkpoint, but for magic and checksum, in their order. Nobody may change
 // them: what did not change since the last checkpoint is shared with it.
-func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending []ledger.Verdict) ([][]byte, error) {
+func encodeCheckpoint(model ledger.Digest, st *state, pending []ledger.Verdict, panel []byte) ([][]byte, error) {
 	c := canon.Writer(nil)
 	c.Raw(model[:])
-	canon.Uint(c, &position)
+	canon.Uint(c, &st.position)
 	texts := make([]string, len(pending))
 	for i, v := range pending {
 		text, err := wire.Encode(v)
@@ -52,52 +52,65 @@ func encodeCheckpoint(model ledger.Digest, position uint64, d *Docket, pending [
 		texts[i] = string(text)
 	}
 	canon.Slice(c, &texts, maxPendingSaved, func(c *canon.Coder, s *string) { canon.String(c, s, maxVerdictSaved) })
-	engines, err := d.save(c)
+	c.Len(len(panel), maxPanelSaved)
+	c.Raw(panel)
+	engines, err := st.docket.save(c)
 	return append([][]byte{c.Bytes()}, engines...), err
 }
 
-func readCheckpoint(path string, m *score.Model, limits feature.Limits) (*state, []ledger.Verdict, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, errNoCheckpoint
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return decodeCheckpoint(data, m, limits)
+// savedState is what a checkpoint holds.
+type savedState struct {
+	state
+	pending []ledger.Verdict
+	panel   []byte
 }
 
-func decodeCheckpoint(data []byte, m *score.Model, limits feature.Limits) (*state, []ledger.Verdict, error) {
+// readCheckpoint reads a checkpoint of a model into d, an empty docket.
+func readCheckpoint(path string, m *score.Model, d *Docket) (*savedState, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoCheckpoint
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeCheckpoint(data, m, d)
+}
+
+func decodeCheckpoint(data []byte, m *score.Model, d *Docket) (*savedState, error) {
 	head := len(checkpointMagic) + sha256.Size
 	if len(data) < head || !bytes.HasPrefix(data, []byte(checkpointMagic)) {
-		return nil, nil, fmt.Errorf("%w: not a checkpoint of this version", errCheckpoint)
+		return nil, fmt.Errorf("%w: not a checkpoint of this version", errCheckpoint)
 	}
 	if sum := sha256.Sum256(data[head:]); !bytes.Equal(sum[:], data[len(checkpointMagic):head]) {
-		return nil, nil, fmt.Errorf("%w: its checksum is wrong", errCheckpoint)
+		return nil, fmt.Errorf("%w: its checksum is wrong", errCheckpoint)
 	}
 	c := canon.Reader(data[head:])
 	var model ledger.Digest
 	c.Raw(model[:])
-	st := &state{docket: NewDocket(m, limits)}
+	st := &savedState{state: state{docket: d}}
 	canon.Uint(c, &st.position)
 	var texts []string
 	canon.Slice(c, &texts, maxPendingSaved, func(c *canon.Coder, s *string) { canon.String(c, s, maxVerdictSaved) })
 	if c.Err() == nil && model != m.Digest() {
-		return nil, nil, fmt.Errorf("%w: it is of another model", errCheckpoint)
+		return nil, fmt.Errorf("%w: it is of another model", errCheckpoint)
+	}
+	if n := c.Len(0, min(len(data), maxPanelSaved)); n > 0 && c.Err() == nil {
+		st.panel = make([]byte, n)
+		c.Raw(st.panel)
 	}
 	st.docket.read(c)
 	if err := c.Done(); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errCheckpoint, err)
+		return nil, fmt.Errorf("%w: %w", errCheckpoint, err)
 	}
-	var pending []ledger.Verdict
 	for _, text := range texts {
 		v, err := wire.Decode[ledger.Verdict]([]byte(text), maxVerdictSaved)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", errCheckpoint, err)
+			return nil, fmt.Errorf("%w: %w", errCheckpoint, err)
 		}
-		pending = append(pending, v)
+		st.pending = append(st.pending, v)
 	}
-	return st, pending, nil
+	return st, nil
 }
 
 // writeFile replaces a file so that a crash leaves the old one or the new one.

@@ -26,6 +26,7 @@ type Docket struct {
 	windows *canon.Recent[uint32] // next window of containers whose journeys are over
 	refused uint64                // inputs that an engine refused
 	only    string                // the one shipment to judge; empty: all
+	tasks   bool                  // references are kept
 
 	// written holds what each engine was saved as, while nothing has reached it since: of thousands of
 	// shipments few change between two checkpoints. What it holds is never written to.
@@ -44,12 +45,29 @@ func NewDocketOf(m *score.Model, limits feature.Limits, shipment string) *Docket
 	return d
 }
 
+// NewTaskDocket is NewDocket that keeps, beside each shipment, what its verdicts rest on, so that other organisations and
+// the chaincode can be asked the same.
+func NewTaskDocket(m *score.Model, limits feature.Limits) *Docket {
+	d := NewDocket(m, limits)
+	d.tasks = true
+	return d
+}
+
 // Apply takes what a valid transaction of a block recorded and gives the verdicts that it makes due.
 func (d *Docket) Apply(block uint64, tx wire.Transaction) []ledger.Verdict {
+	var verdicts []ledger.Verdict
+	for _, due := range d.Judge(block, tx) {
+		verdicts = append(verdicts, due.Verdict)
+	}
+	return verdicts
+}
+
+// Judge is Apply that gives what the task of each verdict refers to too.
+func (d *Docket) Judge(block uint64, tx wire.Transaction) []Due {
 	if len(tx.Events)+len(tx.Segments)+len(tx.Policies)+len(tx.Findings) == 0 {
 		return nil
 	}
-	var verdicts []ledger.Verdict
+	var dues []Due
 	for _, step := range d.tracker.Apply(block, tx) {
 		if d.only != "" && step.Shipment != d.only {
 			continue
@@ -78,11 +96,11 @@ func (d *Docket) Apply(block uint64, tx wire.Transaction) []ledger.Verdict {
 			}
 		case feature.StepJudge:
 			if e != nil && e.Due(step.Final, step.Forced) {
-				verdicts = append(verdicts, e.Judge(step.Final))
+				dues = append(dues, d.due(e.Judge(step.Final)))
 			}
 		}
 	}
-	return verdicts
+	return dues
 }
 
 // Shipments is how many are under judgement.

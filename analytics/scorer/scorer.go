@@ -39,3 +39,17 @@ type Source interface {
 type Sink interface {
 	Verdicts(ctx context.Context, verdicts []ledger.Verdict) ([]wire.Answer, error)
 }
+
+// Panel decides together with other scorers on what falls due, and says which verdicts this service is to write by
+// itself. Its methods are called one at a time, by the loop that reads blocks.
+type Panel interface {
+	// Reset starts over with what Save gave, or with nil at an empty ledger.
+	Reset(saved []byte) error
+	// Save gives what a later Reset needs.
+	Save() ([]byte, error)
+	// Apply takes what a valid transaction recorded and the verdicts that it makes due, and gives those that are to be
+	// written by this service.
+	Apply(tx Recorded, due []Due) (alone []ledger.Verdict)
+	// Applied says that a block has been applied; live, that all that was on the ledger at the start has been.
+	Applied(live bool)
+}

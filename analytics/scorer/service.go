@@ -23,6 +23,8 @@ type Config struct {
 	Source Source
 	Sink   Sink
 	Model  *score.Model
+	// Panel has a part in what is written; nil: every verdict of the partition is written by this service.
+	Panel Panel
 	// Checkpoint is the path of the checkpoint file; empty means that every start begins at block 0.
 	Checkpoint string
 	// CheckpointEvery is the least time between two checkpoints; default 5 seconds.
@@ -144,7 +146,10 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return stopped(ctx, err)
 	}
-	state := s.start(height)
+	state, err := s.start(height)
+	if err != nil {
+		return err
+	}
 	writer := make(chan error, 1)
 	go func() { writer <- s.write(ctx, cancel) }()
 	saver := newSaver(s.cfg.Checkpoint)
@@ -154,7 +159,7 @@ func (s *Service) Run(ctx context.Context) error {
 	writeErr := <-writer
 	saver.wait()
 	if s.cfg.Checkpoint != "" {
-		if data, saveErr := encodeCheckpoint(s.cfg.Model.Digest(), state.position, state.docket, s.queue.unconfirmed()); saveErr != nil {
+		if data, saveErr := s.checkpoint(state); saveErr != nil {
 			s.log.Error("last checkpoint", "error", saveErr)
 		} else if saveErr = writeFile(s.cfg.Checkpoint, data); saveErr != nil {
 			s.log.Error("last checkpoint", "error", saveErr)
@@ -180,27 +185,61 @@ type state struct {
 	position uint64 // the next block to read
 }
 
-// start gives the state of the checkpoint, or an empty one.
-func (s *Service) start(height uint64) *state {
-	fresh := &state{docket: NewDocket(s.cfg.Model, s.limits())}
-	s.queue.reset(nil)
-	if s.cfg.Checkpoint == "" {
-		return fresh
+// docket gives an empty one. A panel's keeps what tasks refer to.
+func (s *Service) docket() *Docket {
+	if s.cfg.Panel != nil {
+		return NewTaskDocket(s.cfg.Model, s.limits())
 	}
-	saved, pending, err := readCheckpoint(s.cfg.Checkpoint, s.cfg.Model, s.limits())
+	return NewDocket(s.cfg.Model, s.limits())
+}
+
+// start gives the state of the checkpoint, or an empty one.
+func (s *Service) start(height uint64) (*state, error) {
+	s.queue.reset(nil)
+	if s.cfg.Panel != nil {
+		if err := s.cfg.Panel.Reset(nil); err != nil {
+			return nil, err
+		}
+	}
+	fresh := &state{docket: s.docket()}
+	if s.cfg.Checkpoint == "" {
+		return fresh, nil
+	}
+	saved, err := readCheckpoint(s.cfg.Checkpoint, s.cfg.Model, s.docket())
 	switch {
 	case errors.Is(err, errNoCheckpoint):
-		return fresh
+		return fresh, nil
 	case err != nil:
 		s.log.Warn("the checkpoint cannot be used; judging again from block 0", "path", s.cfg.Checkpoint, "error", err)
-		return fresh
+		return fresh, nil
 	case saved.position > height:
 		s.log.Warn("the checkpoint is of another ledger; judging again from block 0", "position", saved.position, "height", height)
-		return fresh
+		return fresh, nil
 	}
-	s.queue.reset(pending)
-	return saved
+	if s.cfg.Panel != nil {
+		if err = s.cfg.Panel.Reset(saved.panel); err != nil {
+			s.log.Warn("the checkpoint's tasks cannot be used; judging again from block 0", "path", s.cfg.Checkpoint, "error", err)
+			return fresh, s.cfg.Panel.Reset(nil)
+		}
+	}
+	s.queue.reset(saved.pending)
+	return &saved.state, nil
 }
+
+// checkpoint gives the parts of one.
+func (s *Service) checkpoint(st *state) ([][]byte, error) {
+	var panel []byte
+	if s.cfg.Panel != nil {
+		var err error
+		if panel, err = s.cfg.Panel.Save(); err != nil {
+			return nil, err
+		}
+	}
+	return encodeCheckpoint(s.cfg.Model.Digest(), st, s.queue.unconfirmed(), panel)
+}
+
+// Write has verdicts written that are not to be tasks after all. It may be called from any goroutine.
+func (s *Service) Write(alone []ledger.Verdict) { s.queue.add(alone) }
 
 func (s *Service) height(ctx context.Context) (uint64, error) {
 	var height uint64
@@ -256,6 +295,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s *Service) read(ctx context.Context, st *state, height uint64, saver *saver) error {
 	s.publish(st, height)
 	s.queue.hold(st.position < height)
+	if s.cfg.Panel != nil {
+		s.cfg.Panel.Applied(st.position >= height)
+	}
 	saved, every := time.Now(), s.cfg.CheckpointEvery
 	return s.retry(ctx, "blocks", func() (progress bool, err error) {
 		for block, err := range s.cfg.Source.Blocks(ctx, st.position) {
@@ -268,13 +310,16 @@ func (s *Service) read(ctx context.Context, st *state, height uint64, saver *sav
 			s.apply(st, block)
 			progress = true
 			s.publish(st, height)
+			if s.cfg.Panel != nil {
+				s.cfg.Panel.Applied(st.position >= height)
+			}
 			if st.position >= height {
 				// What an earlier run or another scorer wrote has now been seen; what is left is ours.
 				s.queue.hold(false)
 			}
 			if s.cfg.Checkpoint != "" && time.Since(saved) >= every && saver.idle() {
 				begun := time.Now()
-				data, err := encodeCheckpoint(s.cfg.Model.Digest(), st.position, st.docket, s.queue.unconfirmed())
+				data, err := s.checkpoint(st)
 				if err != nil {
 					return progress, fmt.Errorf("checkpoint: %w", err)
 				}
@@ -298,9 +343,9 @@ func (s *Service) read(ctx context.Context, st *state, height uint64, saver *sav
 func (s *Service) apply(st *state, block Block) {
 	judged := uint64(0)
 	for _, recorded := range block.Transactions {
-		verdicts := st.docket.Apply(block.Number, recorded.Tx)
-		judged += uint64(len(verdicts))
-		s.queue.add(verdicts)
+		due := st.docket.Judge(block.Number, recorded.Tx)
+		judged += uint64(len(due))
+		s.queue.add(s.alone(recorded, due))
 		for _, v := range recorded.Tx.Verdicts {
 			if v.Model == s.cfg.Model.Name() {
 				s.queue.seen(v)
@@ -311,6 +356,18 @@ func (s *Service) apply(st *state, block Block) {
 	s.mu.Lock()
 	s.stats.Judged += judged
 	s.mu.Unlock()
+}
+
+// alone gives the verdicts that this service writes by itself.
+func (s *Service) alone(recorded Recorded, due []Due) []ledger.Verdict {
+	if s.cfg.Panel != nil {
+		return s.cfg.Panel.Apply(recorded, due)
+	}
+	verdicts := make([]ledger.Verdict, len(due))
+	for i, d := range due {
+		verdicts[i] = d.Verdict
+	}
+	return verdicts
 }
 
 func (s *Service) publish(st *state, height uint64) {

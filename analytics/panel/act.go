@@ -1,0 +1,236 @@
+package panel
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+const (
+	// maxCall bounds the operations of one call, maxCalls the calls under way.
+	maxCall  = 400
+	maxCalls = 32
+	// unseen is how long what the ledger took may stay out of the block stream before it is sent again.
+	unseen     = 15 * time.Second
+	retryFirst = 200 * time.Millisecond
+	retryMost  = 10 * time.Second
+	// idle is how long the loop sleeps at most.
+	idle = time.Second
+	// patience is how often an opening is tried that the ledger refuses, before the verdict is written alone.
+	patience = 12
+)
+
+// errand is a step that is being done.
+type errand struct {
+	task       ledger.Digest
+	deed       deed
+	operations []ledger.TaskOperation
+}
+
+// next gives the steps whose time has come, as under way from now on, and when to ask again at the latest.
+func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
+	again = now.Add(idle)
+	if !b.live || b.account.IsZero() {
+		return nil, again
+	}
+	n := 0
+	take := func(task ledger.Digest, s step, a *attempt) {
+		at := later(s.at, a.after)
+		switch {
+		case a.flying, !s.until.IsZero() && !s.until.After(now):
+		case at.After(now):
+			if at.Before(again) {
+				again = at
+			}
+		case n >= most:
+			again = now
+		default:
+			n += len(s.operations)
+			a.flying = true
+			out = append(out, errand{task, s.deed, s.operations})
+		}
+	}
+	for _, l := range b.lists() {
+		for e := l.Front(); e != nil; e = e.Next() {
+			r := e.Value.(*round) //nolint:errcheck,forcetypeassert // the lists hold nothing else
+			for _, s := range r.steps(b) {
+				take(r.id, s, &r.attempts[s.deed])
+			}
+		}
+	}
+	for _, f := range b.foreign.All {
+		if s, ok := f.step(b); ok {
+			take(f.id, s, &f.attempt)
+		}
+	}
+	return out, again
+}
+
+// answered takes what became of an errand. What the ledger took is believed when it is seen in a block.
+func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Time) {
+	if f, ok := b.foreign.Get(e.task.String()); ok {
+		f.told(b, answers, err, now)
+		return
+	}
+	r := b.rounds[e.task]
+	if r == nil {
+		return
+	}
+	a := &r.attempts[e.deed]
+	a.flying = false
+	refused := refusalOf(answers)
+	switch {
+	case err == nil && refused == nil:
+		a.tries, a.after = 0, now.Add(unseen)
+		if e.deed == doExpire {
+			// A stake that holds nothing loses nothing, which no block shows.
+			r.shown = true
+			r.changed()
+			if r.view.Settlement != nil {
+				b.end(r)
+			}
+		}
+		return
+	case err == nil && !passing(e.deed, refused.Code):
+		b.stats.Refused++
+		b.log.Warn("the ledger refused an operation on a task", "operation", e.deed.String(), "task", e.task.String(), "shipment", r.window.shipment, "window", r.window.number,
+			"code", refused.Code, "message", refused.Message)
+	}
+	a.tries++
+	a.after = now.Add(min(retryFirst<<min(a.tries-1, 8), retryMost))
+	if err == nil && e.deed == doOpen {
+		b.notTaken(r, *refused)
+	}
+}
+
+// refusalOf is the first refusal among answers, nil if there is none.
+func refusalOf(answers []wire.Answer) *wire.Answer {
+	for i := range answers {
+		if answers[i].Status == ledger.StatusRefused {
+			return &answers[i]
+		}
+	}
+	return nil
+}
+
+// passing reports whether a refusal says no more than that it is too early or too late, that a peer is behind, or that
+// the referee has ruled once in the transaction.
+func passing(d deed, code string) bool {
+	switch code {
+	case ledger.CodeTaskTime, ledger.CodeTaskState, ledger.CodeNotFound, ledger.CodeClockSkew:
+		return true
+	case ledger.CodeTooLarge:
+		return d == doSettle || d == doChallenge
+	default:
+		return false
+	}
+}
+
+// notTaken gives a task up that the ledger does not take: as often as not because what it rests on has no final
+// verdict, such as the container's journey before this one, and never will.
+func (b *book) notTaken(r *round, why wire.Answer) {
+	switch why.Code {
+	case ledger.CodeSchema, ledger.CodeTooLarge, ledger.CodeConflict:
+	case ledger.CodeNotFound:
+		if s := r.statement; r.attempts[doOpen].tries < patience || s.Begins > 0 && b.windows[window{s.Shipment, s.Begins - 1}] != nil {
+			return // the peers are behind, or the window before is under way
+		}
+	case ledger.CodeModelBlocked:
+		if r.attempts[doOpen].tries < patience {
+			return
+		}
+	default:
+		return
+	}
+	if r.view.Phase() != ledger.TaskAbsent {
+		return // another has opened it meanwhile
+	}
+	b.byItself(r.verdict, NotTaken, why.Code+": "+why.Message)
+	b.alone = append(b.alone, r.verdict)
+	b.drop(r)
+}
+
+// act does what the book asks for until the context is done.
+func (s *Service) act(ctx context.Context) {
+	slots := make(chan struct{}, maxCalls)
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case slots <- struct{}{}:
+		}
+		errands, err := s.await(ctx)
+		if err != nil {
+			return
+		}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			s.do(ctx, errands)
+		})
+	}
+}
+
+// await waits until something is to be done.
+func (s *Service) await(ctx context.Context) ([]errand, error) {
+	for {
+		s.mu.Lock()
+		errands, again := s.book.next(s.cfg.Now(), maxCall)
+		s.mu.Unlock()
+		if len(errands) > 0 {
+			return errands, nil
+		}
+		timer := time.NewTimer(max(again.Sub(s.cfg.Now()), time.Millisecond))
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// do calls the ledger with the operations of some errands and tells the book what became of them.
+func (s *Service) do(ctx context.Context, errands []errand) {
+	var operations []ledger.TaskOperation
+	for _, e := range errands {
+		operations = append(operations, e.operations...)
+	}
+	answers, err := s.cfg.Ledger.Tasks(ctx, operations)
+	if err == nil && len(answers) != len(operations) {
+		err = fmt.Errorf("%d answers to %d operations", len(answers), len(operations))
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("operations on tasks are tried again", "operations", len(operations), "error", err)
+	}
+	s.mu.Lock()
+	now := s.cfg.Now()
+	for _, e := range errands {
+		var own []wire.Answer
+		if err == nil {
+			own, answers = answers[:len(e.operations)], answers[len(e.operations):]
+		}
+		s.book.answered(e, own, err, now)
+	}
+	alone := s.book.alone
+	s.book.alone = nil
+	s.mu.Unlock()
+	s.scorer.Write(alone)
+	s.stir()
+}
+
+// stir has the loop look again.
+func (s *Service) stir() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,132 @@
+package panel
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+// maxOmitted bounds what is tried as left out of one task.
+const maxOmitted = 8
+
+// foreign is another task for a window that is under way, which leaves out what is recorded.
+type foreign struct {
+	id      ledger.Digest
+	window  window
+	omitted []ledger.TaskOperation // challenges, one of which is enough
+	since   time.Time
+	// closed and answered are what a challenge waits for.
+	closed   bool
+	answered bool
+	attempt  attempt
+}
+
+func segmentKey(device string, seq uint64) string { return fmt.Sprintf("%s %d", device, seq) }
+
+// stranger looks at a task that is none of this scorer's. One for a window that this scorer has not judged, or of
+// another model, is nothing that it could say anything of: what is recorded when a task opens has been read.
+func (b *book) stranger(t ledger.ScoringTask) {
+	s := t.Statement
+	if s.Model != b.model() {
+		return
+	}
+	b.stats.Strange++
+	r := b.windows[window{s.Shipment, s.Window}]
+	if r == nil || r.statement == nil {
+		return
+	}
+	f := &foreign{id: t.ID, window: r.window, omitted: b.leftOut(*r.statement, s, t.ID)}
+	b.log.Warn("another task for a window than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "left_out", len(f.omitted))
+	if len(f.omitted) == 0 {
+		return
+	}
+	b.foreign.Put(t.ID.String(), f)
+	trim(b.foreign, maxForeign)
+}
+
+// leftOut are the challenges that show what other leaves out of own.
+func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []ledger.TaskOperation {
+	var out []ledger.TaskOperation
+	challenge := func(omitted ledger.Reference, at int) {
+		if len(out) < maxOmitted {
+			out = append(out, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: uint32(at)}}) //nolint:gosec // an index of a list of at most 512
+		}
+	}
+	before := 0 // where what comes now in own belongs in other
+	for _, ref := range own.References {
+		switch ref.Kind {
+		case ledger.RefSegments:
+			for seq := ref.First; seq <= ref.Last && len(out) < maxOmitted; seq++ {
+				i, named := places(other, ref.ID, seq)
+				if named {
+					before = max(before, i+1)
+					continue
+				}
+				digest, known := b.digests.Get(segmentKey(ref.ID, seq))
+				if seq == ref.Last {
+					digest, known = ref.Digest, true
+				}
+				if known && i < len(other.References) {
+					challenge(ledger.Reference{Kind: ledger.RefSegments, ID: ref.ID, First: seq, Last: seq, Digest: digest}, i)
+				}
+			}
+		default:
+			i := slices.IndexFunc(other.References, func(o ledger.Reference) bool {
+				return o.Kind == ref.Kind && o.ID == ref.ID && o.First == ref.First && o.Digest == ref.Digest
+			})
+			switch {
+			case i >= 0:
+				before = max(before, i+1)
+			case ref.Kind == ledger.RefEvent && before < len(other.References):
+				challenge(ref, before)
+			}
+		}
+	}
+	return out
+}
+
+// places finds a segment among references, or the first later one of its device, before which it belongs.
+func places(s ledger.TaskStatement, device string, seq uint64) (at int, named bool) {
+	for i, r := range s.References {
+		if r.Kind == ledger.RefSegments && r.ID == device && r.Last >= seq {
+			return i, r.First <= seq
+		}
+	}
+	return len(s.References), false
+}
+
+// step is the challenge, once there is an answer to challenge.
+func (f *foreign) step(b *book) (step, bool) {
+	if !f.closed || !f.answered || len(f.omitted) == 0 {
+		return step{}, false
+	}
+	var all []ledger.Digest
+	for account, s := range b.scorers {
+		if s.Active {
+			all = append(all, account)
+		}
+	}
+	return step{deed: doChallenge, at: b.turn(f.id, doChallenge, all, f.since), operations: f.omitted[:1]}, true
+}
+
+// told takes the answer to a challenge: what the ledger does not take for left out, the next may be.
+func (f *foreign) told(b *book, answers []wire.Answer, err error, now time.Time) {
+	f.attempt.flying = false
+	refused := refusalOf(answers)
+	switch {
+	case err == nil && refused == nil:
+		f.attempt.after = now.Add(unseen)
+		return
+	case err == nil && !passing(doChallenge, refused.Code):
+		b.log.Info("nothing that a task leaves out", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
+		if f.omitted = f.omitted[1:]; len(f.omitted) == 0 {
+			b.foreign.Remove(f.id.String())
+			return
+		}
+	}
+	f.attempt.tries++
+	f.attempt.after = now.Add(min(retryFirst<<min(f.attempt.tries-1, 8), retryMost))
+}
