@@ -128,6 +128,12 @@ func (p *projection) governed(t Recorded, next func() (int64, error)) error {
 			return keepAll(p, t, wire.KindModelPolicy, t.Models.Policies, func(m ledger.ModelPolicy) (string, string, string) { return "", numbered(m.Version), "" })
 		},
 		func() error {
+			return keepAll(p, t, wire.KindScorer, t.Scoring.Scorers, func(s ledger.Scorer) (string, string, string) { return s.Account.String(), "", s.MSPID })
+		},
+		func() error {
+			return keepAll(p, t, wire.KindScoringPolicy, t.Scoring.Policies, func(s ledger.ScoringPolicy) (string, string, string) { return "", numbered(s.Version), "" })
+		},
+		func() error {
 			return keepAll(p, t, wire.KindChunk, t.Models.Chunks, func(c wire.StoredChunk) (string, string, string) { return wire.ChunkDigest(c.Bytes).String(), "", "" })
 		},
 	} {
@@ -167,6 +173,7 @@ func (p *projection) receipt(pos int64, t Recorded, r ledger.Receipt) error {
 	for _, account := range slices.Compact(concerned) {
 		p.add(tReceiptAccounts, account, pos)
 	}
+	p.staked(pos, t, r)
 	p.totals["credits_minted"] += int64(r.Minted) //nolint:gosec // at most MaxCredits times MaxNotesOut
 	p.totals["credits_burned"] += int64(r.Burned) //nolint:gosec // as above
 	if r.Stake == nil {

@@ -195,7 +195,10 @@ func (r leafReader) verdict(leaf *proof.Leaf, content *proof.Content, attributes
 		return 0, fmt.Errorf("%w: window %q", ledger.ErrMalformed, attributes[1])
 	}
 	var text string
-	err = r.q.QueryRowContext(r.ctx, `SELECT pos, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ?`, attributes[0], int64(window), attributes[2]).Scan(&pos, &text)
+	// Of two the recorded one is the first: a final one that overruled it has no leaf.
+	err = r.q.QueryRowContext(r.ctx, `SELECT pos, verdict FROM overruled WHERE shipment = ? AND window_no = ? AND model = ?
+		UNION ALL SELECT pos, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ? ORDER BY 1 LIMIT 1`,
+		attributes[0], int64(window), attributes[2], attributes[0], int64(window), attributes[2]).Scan(&pos, &text)
 	if err != nil {
 		return 0, err
 	}

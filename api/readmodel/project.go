@@ -175,6 +175,7 @@ type projection struct {
 	masterOrder                           []masterKey
 	inForceOrder                          []elementKey
 	governance                            governance
+	scoring                               scoring
 }
 
 // declaration says that an organisation has declared its event in error.
@@ -203,7 +204,7 @@ func newProjection(s *Store) *projection {
 		store: s, totals: map[string]int64{}, contexts: map[ledger.Digest]bool{}, words: map[word]bool{},
 		items: map[string]ledger.ItemState{}, devices: map[string]*deviceChange{}, shipments: map[string]*shipmentChange{},
 		findings: map[ledger.Naming]*findingChange{}, master: map[masterKey]masterChange{}, inForce: map[elementKey]elementForce{},
-		governance: newGovernance(),
+		governance: newGovernance(), scoring: newScoring(),
 	}
 }
 
@@ -218,7 +219,7 @@ func (p *projection) add(table int, values ...any) {
 }
 
 func (p *projection) block(b parsedBlock) error {
-	var index, finding, receipt uint32
+	var index, finding, receipt, task, correction uint32
 	next := func(counter *uint32) (int64, error) {
 		if *counter > maxIndex {
 			return 0, fmt.Errorf("%w: more facts in a block than a position can hold", ErrCorrupt)
@@ -273,6 +274,9 @@ func (p *projection) block(b parsedBlock) error {
 			return err
 		}
 		if err := p.governed(t, func() (int64, error) { return next(&receipt) }); err != nil {
+			return err
+		}
+		if err := p.scored(t, func() (int64, error) { return next(&task) }, func() (int64, error) { return next(&correction) }); err != nil {
 			return err
 		}
 	}
@@ -450,6 +454,7 @@ func (p *projection) write(w writer, at Progress) error {
 	if err := p.foldGoverned(); err != nil {
 		return err
 	}
+	changed := p.foldTasks()
 	for id, t := range p.store.tables {
 		if err := w.insert(t, p.rows[id]); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
@@ -459,6 +464,17 @@ func (p *projection) write(w writer, at Progress) error {
 		if err := w.exec(`UPDATE devices SET next_seq = ?, last_digest = ?, last_reading = ? WHERE id = ?`, args...); err != nil {
 			return fmt.Errorf("devices: %w", err)
 		}
+	}
+	for _, args := range changed {
+		if err := w.exec(`UPDATE tasks SET phase = CASE WHEN phase > ? THEN phase ELSE ? END, changed = ? WHERE id = ?`, args...); err != nil {
+			return fmt.Errorf("tasks: %w", err)
+		}
+	}
+	if err := p.foldOutcomes(w); err != nil {
+		return fmt.Errorf("outcomes of tasks: %w", err)
+	}
+	if err := p.overrule(w); err != nil {
+		return fmt.Errorf("overruled verdicts: %w", err)
 	}
 	for _, d := range p.errors {
 		if err := w.exec(`UPDATE events SET declared_in_error = 1 WHERE hash = ? AND msp_id = ?`, d.event[:], d.mspID); err != nil {

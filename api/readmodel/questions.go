@@ -579,10 +579,16 @@ func (s *Store) Policies(ctx context.Context, id string, all bool, after PolicyK
 	return found, s.failed(err)
 }
 
-// Verdict is a recorded verdict.
+// Verdict is a recorded verdict, or the final one where that is another.
 type Verdict struct {
 	Position
 	ledger.Verdict
+
+	Standing Standing
+	By       ledger.SettledBy // what made it final or, of a provisional one, had it re-executed
+	Task     ledger.Digest    // that found or disputes it
+	// Overruled is the verdict that is recorded where this one is final.
+	Overruled *ledger.Verdict
 }
 
 // VerdictFilter selects verdicts; each field that is set must hold. Shipment is canonical.
@@ -603,18 +609,18 @@ func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[
 		}
 		var w where
 		if f.Shipment != "" {
-			w.add("shipment = ?", f.Shipment)
+			w.add("v.shipment = ?", f.Shipment)
 		}
 		if f.AtLeast > 0 {
-			w.add("level >= ?", int(f.AtLeast))
+			w.add("v.level >= ?", int(f.AtLeast))
 		}
 		if f.Final {
-			w.add("final = 1")
+			w.add("v.final = 1")
 		}
 		if f.Model != "" {
-			w.add("model = ?", f.Model)
+			w.add("v.model = ?", f.Model)
 		}
-		order := w.page("pos", page)
+		order := w.page("v.pos", page)
 		found.Rows, found.More, err = selectVerdicts(ctx, tx, page, w.String()+order, append(w.args, page.Limit+1)...)
 		return err
 	})
@@ -623,7 +629,7 @@ func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[
 
 // Verdict gives one verdict; ErrNotFound. The shipment is canonical.
 func (s *Store) Verdict(ctx context.Context, shipment string, window uint32, model string) (Verdict, error) {
-	found, _, err := selectVerdicts(ctx, s.asking(), Page{Limit: 1}, " WHERE shipment = ? AND window_no = ? AND model = ?", shipment, int64(window), model)
+	found, _, err := selectVerdicts(ctx, s.asking(), Page{Limit: 1}, " WHERE v.shipment = ? AND v.window_no = ? AND v.model = ?", shipment, int64(window), model)
 	if err != nil {
 		return Verdict{}, s.failed(err)
 	}
@@ -644,19 +650,33 @@ func selectVerdicts(ctx context.Context, q querier, page Page, rest string, args
 		var v Verdict
 		var pos int64
 		var text string
-		if err := rows.Scan(&pos, &text); err != nil {
+		var final, provisional []byte
+		var overruled sql.NullString
+		if err := rows.Scan(&pos, &text, &final, &provisional, &overruled); err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(text), &v.Verdict); err != nil {
+		err := json.Unmarshal([]byte(text), &v.Verdict)
+		if err == nil {
+			err = v.stand(final, provisional, overruled)
+		}
+		if err != nil {
 			return fmt.Errorf("%w: verdict: %w", ErrCorrupt, err)
 		}
 		v.Position = positionOf(pos)
 		found = append(found, v)
 		bytes += len(text)
 		return nil
-	}, `SELECT pos, verdict FROM verdicts`+rest, args...)
+	}, questionVerdicts+rest, args...)
 	return found, more, err
 }
+
+// questionVerdicts asks for verdicts v with what is final or provisional under their keys, and what that overruled.
+const questionVerdicts = `SELECT v.pos, v.verdict,
+	(SELECT f.value FROM finals f WHERE f.shipment = v.shipment AND f.window_no = v.window_no AND f.model = v.model),
+	(SELECT q.value FROM tasks k JOIN task_parts q ON q.task = k.id AND q.kind = 4 AND q.account = ''
+		WHERE k.shipment = v.shipment AND k.window_no = v.window_no AND k.model = v.model AND k.phase = 3 ORDER BY k.pos LIMIT 1),
+	(SELECT o.verdict FROM overruled o WHERE o.shipment = v.shipment AND o.window_no = v.window_no AND o.model = v.model)
+	FROM verdicts v`
 
 // Shipment is a logistic unit that devices watch over.
 type Shipment struct {
@@ -737,7 +757,7 @@ func (s *Store) shipments(ctx context.Context, w where, limit int) ([]Shipment, 
 			if !latest[i].Valid {
 				continue
 			}
-			v, _, err := selectVerdicts(ctx, tx, Page{Limit: 1}, " WHERE pos = ?", latest[i].Int64)
+			v, _, err := selectVerdicts(ctx, tx, Page{Limit: 1}, " WHERE v.pos = ?", latest[i].Int64)
 			if err != nil {
 				return err
 			}

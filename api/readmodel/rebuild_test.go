@@ -76,6 +76,7 @@ func check(t *testing.T, s *Store, src Source) (Checked, []Difference) {
 func TestEveryTableIsCompared(t *testing.T) {
 	c := example(t, 1)
 	c.blocks[1].Transactions = append(c.blocks[1].Transactions, tx("l", wire.Transaction{Events: lotAndClearing(t)}))
+	judged(t, c)
 	onEach(t, func(t *testing.T, k kind) {
 		cfg := k.fresh(t)
 		cfg.partEntries = 2 // the first block with events is a part, the other waits

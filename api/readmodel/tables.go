@@ -46,6 +46,14 @@ const (
 	tNotes
 	tReceipts
 	tReceiptAccounts
+	tTasks
+	tTaskSeats
+	tTaskParts
+	tFinals
+	tBlended
+	tOverruled
+	tScoringEntries
+	tScoringSums
 	tAnchors
 	tLogFindings
 	tLogBlocks
@@ -102,6 +110,18 @@ func tables() [tableCount]table {
 	define(tNotes, "notes", "tx_id idx owner amount purpose made spent note", 2, `(tx_id, idx) DO UPDATE SET spent = excluded.spent`)
 	define(tReceipts, "receipts", "pos operation kind receipt", 1, "")
 	define(tReceiptAccounts, "receipt_accounts", "account pos", 2, "")
+	define(tTasks, "tasks", "id pos shipment window_no model phase changed task", 1, "")
+	define(tTaskSeats, "task_seats", "account pos", 2, "")
+	define(tTaskParts, "task_parts", "task kind account pos value", 3, "")
+	define(tFinals, "finals", "shipment window_no model pos value", 3, "")
+	define(tBlended, "blended", "model pos shipment window_no", 2, "(model, pos) DO NOTHING")
+	define(tOverruled, "overruled", "pos shipment window_no model verdict", 1, "")
+	define(tScoringEntries, "scoring_entries", "account pos kind task cause amount bonded brier at tx_id", 4, "")
+	define(tScoringSums, "scoring_sums", "account rewarded found slashed right_n wrong_n other_n silent_n truths brier tasks", 1,
+		`(account) DO UPDATE SET rewarded = scoring_sums.rewarded + excluded.rewarded, found = scoring_sums.found + excluded.found,
+		slashed = scoring_sums.slashed + excluded.slashed, right_n = scoring_sums.right_n + excluded.right_n, wrong_n = scoring_sums.wrong_n + excluded.wrong_n,
+		other_n = scoring_sums.other_n + excluded.other_n, silent_n = scoring_sums.silent_n + excluded.silent_n, truths = scoring_sums.truths + excluded.truths,
+		brier = scoring_sums.brier + excluded.brier, tasks = scoring_sums.tasks + excluded.tasks`)
 	define(tAnchors, "anchors", "height msp_id channel genesis block_hash size root signed_at signature certificate tx_id recorded_at block agrees", 2, "")
 	define(tLogFindings, "log_findings", "leaf fact entry content", 1, "")
 	define(tLogBlocks, "log_blocks", "block hash first facts findings root", 1, "")

@@ -68,6 +68,8 @@ type Config struct {
 	// Governor and Books serve credits and models; nil, and there are none.
 	Governor Governor
 	Books    Books
+	// Tasks serves scoring by several organisations; nil, and there is none.
+	Tasks Tasks
 	// CreditKey is the binding of the key that signs this service's transactions (ledger.CreditBinding): its
 	// account is the organisation's.
 	CreditKey ledger.Digest

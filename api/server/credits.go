@@ -200,18 +200,23 @@ func (s *creditService) account(ctx context.Context, a ledger.CreditAccount) (*w
 		Id: a.ID.String(), MspId: a.MSPID, Subject: a.Subject, Binding: a.Binding.String(), Next: hexOf(a.Next), Frozen: a.Frozen,
 		Rotations: a.Rotations, OpenedAt: since(a.OpenedAt), Unspent: uint64(balance.Unspent), Locked: uint64(balance.Locked), Notes: balance.Notes,
 	}
-	stake, err := lastGoverned[ledger.Stake](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindStake, ID: a.ID.String()})
-	if err != nil || stake == nil {
-		return out, err
+	held, err := lastGoverned[ledger.Stake](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindStake, ID: a.ID.String()})
+	out.Stake = stake(held)
+	return out, err
+}
+
+func stake(in *ledger.Stake) *waybillv1.Stake {
+	if in == nil {
+		return nil
 	}
-	out.Stake = &waybillv1.Stake{Bonded: uint64(stake.Bonded), Slashed: uint64(stake.Slashed), BondedAt: since(stake.BondedAt)}
-	if stake.Note != nil {
-		out.Stake.Note = stake.Note.String()
+	out := &waybillv1.Stake{Bonded: uint64(in.Bonded), Slashed: uint64(in.Slashed), BondedAt: since(in.BondedAt)}
+	if in.Note != nil {
+		out.Note = in.Note.String()
 	}
-	for _, u := range stake.Unbonding {
-		out.Stake.Unbonding = append(out.Stake.Unbonding, &waybillv1.Unbonding{Note: u.Note.String(), Amount: uint64(u.Amount), FreeAt: since(u.FreeAt)})
+	for _, u := range in.Unbonding {
+		out.Unbonding = append(out.Unbonding, &waybillv1.Unbonding{Note: u.Note.String(), Amount: uint64(u.Amount), FreeAt: since(u.FreeAt)})
 	}
-	return out, nil
+	return out
 }
 
 func (s *creditService) GetCreditAccount(ctx context.Context, req *waybillv1.GetCreditAccountRequest) (*waybillv1.GetCreditAccountResponse, error) {

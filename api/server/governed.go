@@ -191,7 +191,7 @@ func notFound(format string, args ...any) error {
 type ungoverned struct{}
 
 func errUngoverned() error {
-	return refuse(codes.Unimplemented, "WB_GOVERNED_NONE", "this server serves neither credits nor models; another of the organisation's may")
+	return refuse(codes.Unimplemented, "WB_GOVERNED_NONE", "this server serves neither credits nor models nor scoring; another of the organisation's may")
 }
 
 func (ungoverned) Credits(context.Context, []ledger.CreditOperation) ([]submit.Outcome, error) {
@@ -240,4 +240,36 @@ func (ungoverned) Notes(context.Context, ledger.Digest, ledger.NoteID, int) ([]l
 
 func (ungoverned) Receipts(context.Context, readmodel.ReceiptFilter, readmodel.Page) (readmodel.Rows[readmodel.Receipt], error) {
 	return readmodel.Rows[readmodel.Receipt]{}, errUngoverned()
+}
+
+func (ungoverned) Tasks(context.Context, readmodel.TaskFilter, readmodel.Page) (readmodel.Rows[readmodel.Task], error) {
+	return readmodel.Rows[readmodel.Task]{}, errUngoverned()
+}
+
+func (ungoverned) ChangedTasks(context.Context, readmodel.TaskFilter, readmodel.Page) (readmodel.Rows[readmodel.Task], error) {
+	return readmodel.Rows[readmodel.Task]{}, errUngoverned()
+}
+
+func (ungoverned) Task(context.Context, ledger.Digest) (readmodel.Task, error) {
+	return readmodel.Task{}, errUngoverned()
+}
+
+func (ungoverned) Finals(context.Context, string, *uint32, *readmodel.FinalKey, int) ([]readmodel.Final, error) {
+	return nil, errUngoverned()
+}
+
+func (ungoverned) Final(context.Context, string, uint32, string) (readmodel.Final, error) {
+	return readmodel.Final{}, errUngoverned()
+}
+
+func (ungoverned) Resting(context.Context, string, *readmodel.RestingKey, int) ([]readmodel.RestingVerdict, error) {
+	return nil, errUngoverned()
+}
+
+func (ungoverned) ScoringEntries(context.Context, readmodel.EntryFilter, *readmodel.EntryKey, bool, int) ([]readmodel.ScoringEntry, error) {
+	return nil, errUngoverned()
+}
+
+func (ungoverned) ScoringSums(context.Context, ledger.Digest) (readmodel.ScoringSums, error) {
+	return readmodel.ScoringSums{}, errUngoverned()
 }

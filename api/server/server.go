@@ -51,6 +51,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Books == nil {
 		cfg.Books = ungoverned{}
 	}
+	if cfg.Tasks == nil {
+		cfg.Tasks = ungoverned{}
+	}
 	limits := cfg.Limits.withDefaults()
 	s := &Server{
 		cfg: cfg, limits: limits, log: cfg.Logger, certificates: cfg.TLS, rules: rules(), metrics: newMetrics(cfg.Metrics),
@@ -82,6 +85,7 @@ func New(cfg Config) (*Server, error) {
 	waybillv1.RegisterMasterDataServiceServer(s.grpc, &masterDataService{Server: s})
 	waybillv1.RegisterCreditServiceServer(s.grpc, &creditService{Server: s})
 	waybillv1.RegisterModelServiceServer(s.grpc, &modelService{Server: s})
+	waybillv1.RegisterScoringServiceServer(s.grpc, &scoringService{Server: s})
 	waybillv1.RegisterAdminServiceServer(s.grpc, &adminService{Server: s})
 	waybillv1.RegisterReportServiceServer(s.grpc, &reportService{Server: s})
 	healthpb.RegisterHealthServer(s.grpc, s.health)

@@ -20,15 +20,20 @@ func (r Reputation) Settle(v TaskView) Reputation {
 	if s == nil || v.Closing == nil || !slices.Contains(v.Closing.Committed, r.Account) {
 		return r
 	}
-	revealed := slices.ContainsFunc(v.Reveals, func(o Reveal) bool { return o.Account == r.Account })
+	i := slices.IndexFunc(v.Reveals, func(o Reveal) bool { return o.Account == r.Account })
 	switch {
 	case slices.Contains(s.Wrong, r.Account):
 		r.Wrong++
-	case !revealed:
+	case i < 0:
 		r.Silent++
 	case slices.Contains(s.Right, r.Account):
 		r.Right++
-	case s.Answer != nil && s.By != SettledBlend:
+	case s.Answer == nil || s.By == SettledBlend:
+	case v.Reveals[i].Answer == *s.Answer: // revealed after the ruling
+		r.Right++
+	case s.Prover != nil:
+		r.Wrong++
+	default:
 		r.Other++
 	}
 	return r

@@ -139,7 +139,7 @@ type modelMessage interface {
 type Governed interface {
 	ledger.CreditAccount | ledger.Stake | ledger.CreditPolicy | ledger.Outcome | ledger.Vote |
 		ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Evaluation | ledger.Approval | ledger.Alias |
-		ledger.Revocation | ledger.ModelPolicy | StoredChunk
+		ledger.Revocation | ledger.ModelPolicy | StoredChunk | ledger.Scorer | ledger.ScoringPolicy
 }
 
 // DatasetKey is the key of a snapshot.

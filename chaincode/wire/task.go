@@ -87,6 +87,12 @@ type taskMessage interface {
 		ledger.Reveal | ledger.Provisional | ledger.Settlement | ledger.FinalVerdict | ledger.Inspection | ledger.ScoringPolicy
 }
 
+// TaskFact is a type that consumers of the block stream keep as it is encoded: what was done with tasks.
+type TaskFact interface {
+	ledger.ScoringTask | ledger.Commitment | ledger.Closing | ledger.Reveal | ledger.Provisional | ledger.Settlement |
+		ledger.FinalVerdict | ledger.Inspection
+}
+
 // ScorerKey is the key of a scorer.
 func ScorerKey(account ledger.Digest) string { return hashKey(KindScorer, account.String()) }
 

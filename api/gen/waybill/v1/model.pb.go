@@ -2737,12 +2737,227 @@ func (x *GetModelPolicyResponse) GetPolicy() *ModelPolicy {
 	return nil
 }
 
+// ListModelVerdictsRequest asks for a page of verdicts that rest on a model.
+type ListModelVerdictsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "id/version", or an artefact as verdicts name it, id@digest.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many at most; 0 for 100, at most 1,000.
+	PageSize uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where the page before ended; empty for the first.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListModelVerdictsRequest) Reset() {
+	*x = ListModelVerdictsRequest{}
+	mi := &file_waybill_v1_model_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListModelVerdictsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListModelVerdictsRequest) ProtoMessage() {}
+
+func (x *ListModelVerdictsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_waybill_v1_model_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListModelVerdictsRequest.ProtoReflect.Descriptor instead.
+func (*ListModelVerdictsRequest) Descriptor() ([]byte, []int) {
+	return file_waybill_v1_model_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ListModelVerdictsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListModelVerdictsRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListModelVerdictsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListModelVerdictsResponse is a page of verdicts that rest on a model.
+type ListModelVerdictsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In ledger order.
+	Verdicts []*ModelVerdict `protobuf:"bytes,1,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	// Gives the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The version; absent: the artefact is not registered.
+	Model         *StoredModel `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListModelVerdictsResponse) Reset() {
+	*x = ListModelVerdictsResponse{}
+	mi := &file_waybill_v1_model_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListModelVerdictsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListModelVerdictsResponse) ProtoMessage() {}
+
+func (x *ListModelVerdictsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_waybill_v1_model_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListModelVerdictsResponse.ProtoReflect.Descriptor instead.
+func (*ListModelVerdictsResponse) Descriptor() ([]byte, []int) {
+	return file_waybill_v1_model_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ListModelVerdictsResponse) GetVerdicts() []*ModelVerdict {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
+}
+
+func (x *ListModelVerdictsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListModelVerdictsResponse) GetModel() *StoredModel {
+	if x != nil {
+		return x.Model
+	}
+	return nil
+}
+
+// ModelVerdict is a verdict that rests on a model.
+type ModelVerdict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What rests on it.
+	//
+	// Types that are valid to be assigned to Rests:
+	//
+	//	*ModelVerdict_Verdict
+	//	*ModelVerdict_Blend
+	Rests         isModelVerdict_Rests `protobuf_oneof:"rests"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelVerdict) Reset() {
+	*x = ModelVerdict{}
+	mi := &file_waybill_v1_model_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelVerdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelVerdict) ProtoMessage() {}
+
+func (x *ModelVerdict) ProtoReflect() protoreflect.Message {
+	mi := &file_waybill_v1_model_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelVerdict.ProtoReflect.Descriptor instead.
+func (*ModelVerdict) Descriptor() ([]byte, []int) {
+	return file_waybill_v1_model_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ModelVerdict) GetRests() isModelVerdict_Rests {
+	if x != nil {
+		return x.Rests
+	}
+	return nil
+}
+
+func (x *ModelVerdict) GetVerdict() *Verdict {
+	if x != nil {
+		if x, ok := x.Rests.(*ModelVerdict_Verdict); ok {
+			return x.Verdict
+		}
+	}
+	return nil
+}
+
+func (x *ModelVerdict) GetBlend() *FinalVerdict {
+	if x != nil {
+		if x, ok := x.Rests.(*ModelVerdict_Blend); ok {
+			return x.Blend
+		}
+	}
+	return nil
+}
+
+type isModelVerdict_Rests interface {
+	isModelVerdict_Rests()
+}
+
+type ModelVerdict_Verdict struct {
+	// The model's own verdict.
+	Verdict *Verdict `protobuf:"bytes,1,opt,name=verdict,proto3,oneof"`
+}
+
+type ModelVerdict_Blend struct {
+	// What its answer and those of other models came to.
+	Blend *FinalVerdict `protobuf:"bytes,2,opt,name=blend,proto3,oneof"`
+}
+
+func (*ModelVerdict_Verdict) isModelVerdict_Rests() {}
+
+func (*ModelVerdict_Blend) isModelVerdict_Rests() {}
+
 var File_waybill_v1_model_proto protoreflect.FileDescriptor
 
 const file_waybill_v1_model_proto_rawDesc = "" +
 	"\n" +
 	"\x16waybill/v1/model.proto\x12\n" +
-	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17waybill/v1/credit.proto\"\xb7\x03\n" +
+	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17waybill/v1/credit.proto\x1a\x18waybill/v1/scoring.proto\x1a\x18waybill/v1/verdict.proto\"\xb7\x03\n" +
 	"\x0fDatasetSnapshot\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
@@ -2937,7 +3152,20 @@ const file_waybill_v1_model_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x17\n" +
 	"\x15GetModelPolicyRequest\"I\n" +
 	"\x16GetModelPolicyResponse\x12/\n" +
-	"\x06policy\x18\x01 \x01(\v2\x17.waybill.v1.ModelPolicyR\x06policy2\x9e\a\n" +
+	"\x06policy\x18\x01 \x01(\v2\x17.waybill.v1.ModelPolicyR\x06policy\"j\n" +
+	"\x18ListModelVerdictsRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\rR\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\xa8\x01\n" +
+	"\x19ListModelVerdictsResponse\x124\n" +
+	"\bverdicts\x18\x01 \x03(\v2\x18.waybill.v1.ModelVerdictR\bverdicts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12-\n" +
+	"\x05model\x18\x03 \x01(\v2\x17.waybill.v1.StoredModelR\x05model\"z\n" +
+	"\fModelVerdict\x12/\n" +
+	"\averdict\x18\x01 \x01(\v2\x13.waybill.v1.VerdictH\x00R\averdict\x120\n" +
+	"\x05blend\x18\x02 \x01(\v2\x18.waybill.v1.FinalVerdictH\x00R\x05blendB\a\n" +
+	"\x05rests2\x80\b\n" +
 	"\fModelService\x12N\n" +
 	"\vStoreChunks\x12\x1e.waybill.v1.StoreChunksRequest\x1a\x1f.waybill.v1.StoreChunksResponse\x12]\n" +
 	"\x10SnapshotDatasets\x12#.waybill.v1.SnapshotDatasetsRequest\x1a$.waybill.v1.SnapshotDatasetsResponse\x12Q\n" +
@@ -2949,7 +3177,8 @@ const file_waybill_v1_model_proto_rawDesc = "" +
 	"ListModels\x12\x1d.waybill.v1.ListModelsRequest\x1a\x1e.waybill.v1.ListModelsResponse\x12E\n" +
 	"\bGetModel\x12\x1b.waybill.v1.GetModelRequest\x1a\x1c.waybill.v1.GetModelResponse\x12P\n" +
 	"\vGetArtefact\x12\x1e.waybill.v1.GetArtefactRequest\x1a\x1f.waybill.v1.GetArtefactResponse0\x01\x12N\n" +
-	"\vListAliases\x12\x1e.waybill.v1.ListAliasesRequest\x1a\x1f.waybill.v1.ListAliasesResponse\x12W\n" +
+	"\vListAliases\x12\x1e.waybill.v1.ListAliasesRequest\x1a\x1f.waybill.v1.ListAliasesResponse\x12`\n" +
+	"\x11ListModelVerdicts\x12$.waybill.v1.ListModelVerdictsRequest\x1a%.waybill.v1.ListModelVerdictsResponse\x12W\n" +
 	"\x0eGetModelPolicy\x12!.waybill.v1.GetModelPolicyRequest\x1a\".waybill.v1.GetModelPolicyResponseB=Z;github.com/waybill-dev/waybill/api/gen/waybill/v1;waybillv1b\x06proto3"
 
 var (
@@ -2964,80 +3193,85 @@ func file_waybill_v1_model_proto_rawDescGZIP() []byte {
 	return file_waybill_v1_model_proto_rawDescData
 }
 
-var file_waybill_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_waybill_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_waybill_v1_model_proto_goTypes = []any{
-	(*DatasetSnapshot)(nil),          // 0: waybill.v1.DatasetSnapshot
-	(*DatasetRef)(nil),               // 1: waybill.v1.DatasetRef
-	(*ModelVersion)(nil),             // 2: waybill.v1.ModelVersion
-	(*TrainingCode)(nil),             // 3: waybill.v1.TrainingCode
-	(*Metric)(nil),                   // 4: waybill.v1.Metric
-	(*ModelEvaluation)(nil),          // 5: waybill.v1.ModelEvaluation
-	(*ModelStatus)(nil),              // 6: waybill.v1.ModelStatus
-	(*ModelApproval)(nil),            // 7: waybill.v1.ModelApproval
-	(*ModelAlias)(nil),               // 8: waybill.v1.ModelAlias
-	(*ModelPolicy)(nil),              // 9: waybill.v1.ModelPolicy
-	(*Gate)(nil),                     // 10: waybill.v1.Gate
-	(*ModelMotion)(nil),              // 11: waybill.v1.ModelMotion
-	(*ApproveModel)(nil),             // 12: waybill.v1.ApproveModel
-	(*PromoteModel)(nil),             // 13: waybill.v1.PromoteModel
-	(*RollbackModel)(nil),            // 14: waybill.v1.RollbackModel
-	(*RevokeModel)(nil),              // 15: waybill.v1.RevokeModel
-	(*StoreChunksRequest)(nil),       // 16: waybill.v1.StoreChunksRequest
-	(*StoreChunksResponse)(nil),      // 17: waybill.v1.StoreChunksResponse
-	(*SnapshotDatasetsRequest)(nil),  // 18: waybill.v1.SnapshotDatasetsRequest
-	(*SnapshotDatasetsResponse)(nil), // 19: waybill.v1.SnapshotDatasetsResponse
-	(*SubmitModelsRequest)(nil),      // 20: waybill.v1.SubmitModelsRequest
-	(*SubmitModelsResponse)(nil),     // 21: waybill.v1.SubmitModelsResponse
-	(*EvaluateModelsRequest)(nil),    // 22: waybill.v1.EvaluateModelsRequest
-	(*EvaluateModelsResponse)(nil),   // 23: waybill.v1.EvaluateModelsResponse
-	(*GovernModelsRequest)(nil),      // 24: waybill.v1.GovernModelsRequest
-	(*GovernModelsResponse)(nil),     // 25: waybill.v1.GovernModelsResponse
-	(*ListDatasetsRequest)(nil),      // 26: waybill.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),     // 27: waybill.v1.ListDatasetsResponse
-	(*StoredModel)(nil),              // 28: waybill.v1.StoredModel
-	(*ListModelsRequest)(nil),        // 29: waybill.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),       // 30: waybill.v1.ListModelsResponse
-	(*GetModelRequest)(nil),          // 31: waybill.v1.GetModelRequest
-	(*GetModelResponse)(nil),         // 32: waybill.v1.GetModelResponse
-	(*GetArtefactRequest)(nil),       // 33: waybill.v1.GetArtefactRequest
-	(*GetArtefactResponse)(nil),      // 34: waybill.v1.GetArtefactResponse
-	(*ListAliasesRequest)(nil),       // 35: waybill.v1.ListAliasesRequest
-	(*ListAliasesResponse)(nil),      // 36: waybill.v1.ListAliasesResponse
-	(*GetModelPolicyRequest)(nil),    // 37: waybill.v1.GetModelPolicyRequest
-	(*GetModelPolicyResponse)(nil),   // 38: waybill.v1.GetModelPolicyResponse
-	nil,                              // 39: waybill.v1.ModelVersion.ParametersEntry
-	(*timestamppb.Timestamp)(nil),    // 40: google.protobuf.Timestamp
-	(*GovernedResult)(nil),           // 41: waybill.v1.GovernedResult
+	(*DatasetSnapshot)(nil),           // 0: waybill.v1.DatasetSnapshot
+	(*DatasetRef)(nil),                // 1: waybill.v1.DatasetRef
+	(*ModelVersion)(nil),              // 2: waybill.v1.ModelVersion
+	(*TrainingCode)(nil),              // 3: waybill.v1.TrainingCode
+	(*Metric)(nil),                    // 4: waybill.v1.Metric
+	(*ModelEvaluation)(nil),           // 5: waybill.v1.ModelEvaluation
+	(*ModelStatus)(nil),               // 6: waybill.v1.ModelStatus
+	(*ModelApproval)(nil),             // 7: waybill.v1.ModelApproval
+	(*ModelAlias)(nil),                // 8: waybill.v1.ModelAlias
+	(*ModelPolicy)(nil),               // 9: waybill.v1.ModelPolicy
+	(*Gate)(nil),                      // 10: waybill.v1.Gate
+	(*ModelMotion)(nil),               // 11: waybill.v1.ModelMotion
+	(*ApproveModel)(nil),              // 12: waybill.v1.ApproveModel
+	(*PromoteModel)(nil),              // 13: waybill.v1.PromoteModel
+	(*RollbackModel)(nil),             // 14: waybill.v1.RollbackModel
+	(*RevokeModel)(nil),               // 15: waybill.v1.RevokeModel
+	(*StoreChunksRequest)(nil),        // 16: waybill.v1.StoreChunksRequest
+	(*StoreChunksResponse)(nil),       // 17: waybill.v1.StoreChunksResponse
+	(*SnapshotDatasetsRequest)(nil),   // 18: waybill.v1.SnapshotDatasetsRequest
+	(*SnapshotDatasetsResponse)(nil),  // 19: waybill.v1.SnapshotDatasetsResponse
+	(*SubmitModelsRequest)(nil),       // 20: waybill.v1.SubmitModelsRequest
+	(*SubmitModelsResponse)(nil),      // 21: waybill.v1.SubmitModelsResponse
+	(*EvaluateModelsRequest)(nil),     // 22: waybill.v1.EvaluateModelsRequest
+	(*EvaluateModelsResponse)(nil),    // 23: waybill.v1.EvaluateModelsResponse
+	(*GovernModelsRequest)(nil),       // 24: waybill.v1.GovernModelsRequest
+	(*GovernModelsResponse)(nil),      // 25: waybill.v1.GovernModelsResponse
+	(*ListDatasetsRequest)(nil),       // 26: waybill.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 27: waybill.v1.ListDatasetsResponse
+	(*StoredModel)(nil),               // 28: waybill.v1.StoredModel
+	(*ListModelsRequest)(nil),         // 29: waybill.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),        // 30: waybill.v1.ListModelsResponse
+	(*GetModelRequest)(nil),           // 31: waybill.v1.GetModelRequest
+	(*GetModelResponse)(nil),          // 32: waybill.v1.GetModelResponse
+	(*GetArtefactRequest)(nil),        // 33: waybill.v1.GetArtefactRequest
+	(*GetArtefactResponse)(nil),       // 34: waybill.v1.GetArtefactResponse
+	(*ListAliasesRequest)(nil),        // 35: waybill.v1.ListAliasesRequest
+	(*ListAliasesResponse)(nil),       // 36: waybill.v1.ListAliasesResponse
+	(*GetModelPolicyRequest)(nil),     // 37: waybill.v1.GetModelPolicyRequest
+	(*GetModelPolicyResponse)(nil),    // 38: waybill.v1.GetModelPolicyResponse
+	(*ListModelVerdictsRequest)(nil),  // 39: waybill.v1.ListModelVerdictsRequest
+	(*ListModelVerdictsResponse)(nil), // 40: waybill.v1.ListModelVerdictsResponse
+	(*ModelVerdict)(nil),              // 41: waybill.v1.ModelVerdict
+	nil,                               // 42: waybill.v1.ModelVersion.ParametersEntry
+	(*timestamppb.Timestamp)(nil),     // 43: google.protobuf.Timestamp
+	(*GovernedResult)(nil),            // 44: waybill.v1.GovernedResult
+	(*Verdict)(nil),                   // 45: waybill.v1.Verdict
+	(*FinalVerdict)(nil),              // 46: waybill.v1.FinalVerdict
 }
 var file_waybill_v1_model_proto_depIdxs = []int32{
-	40, // 0: waybill.v1.DatasetSnapshot.at:type_name -> google.protobuf.Timestamp
+	43, // 0: waybill.v1.DatasetSnapshot.at:type_name -> google.protobuf.Timestamp
 	1,  // 1: waybill.v1.ModelVersion.training:type_name -> waybill.v1.DatasetRef
 	3,  // 2: waybill.v1.ModelVersion.code:type_name -> waybill.v1.TrainingCode
-	39, // 3: waybill.v1.ModelVersion.parameters:type_name -> waybill.v1.ModelVersion.ParametersEntry
+	42, // 3: waybill.v1.ModelVersion.parameters:type_name -> waybill.v1.ModelVersion.ParametersEntry
 	4,  // 4: waybill.v1.ModelVersion.thresholds:type_name -> waybill.v1.Metric
-	40, // 5: waybill.v1.ModelVersion.at:type_name -> google.protobuf.Timestamp
+	43, // 5: waybill.v1.ModelVersion.at:type_name -> google.protobuf.Timestamp
 	1,  // 6: waybill.v1.ModelEvaluation.dataset:type_name -> waybill.v1.DatasetRef
 	4,  // 7: waybill.v1.ModelEvaluation.metrics:type_name -> waybill.v1.Metric
-	40, // 8: waybill.v1.ModelEvaluation.at:type_name -> google.protobuf.Timestamp
-	40, // 9: waybill.v1.ModelStatus.changed_at:type_name -> google.protobuf.Timestamp
-	40, // 10: waybill.v1.ModelApproval.at:type_name -> google.protobuf.Timestamp
-	40, // 11: waybill.v1.ModelAlias.at:type_name -> google.protobuf.Timestamp
+	43, // 8: waybill.v1.ModelEvaluation.at:type_name -> google.protobuf.Timestamp
+	43, // 9: waybill.v1.ModelStatus.changed_at:type_name -> google.protobuf.Timestamp
+	43, // 10: waybill.v1.ModelApproval.at:type_name -> google.protobuf.Timestamp
+	43, // 11: waybill.v1.ModelAlias.at:type_name -> google.protobuf.Timestamp
 	10, // 12: waybill.v1.ModelPolicy.gates:type_name -> waybill.v1.Gate
-	40, // 13: waybill.v1.ModelPolicy.at:type_name -> google.protobuf.Timestamp
+	43, // 13: waybill.v1.ModelPolicy.at:type_name -> google.protobuf.Timestamp
 	9,  // 14: waybill.v1.ModelMotion.policy:type_name -> waybill.v1.ModelPolicy
 	12, // 15: waybill.v1.ModelMotion.approve:type_name -> waybill.v1.ApproveModel
 	13, // 16: waybill.v1.ModelMotion.promote:type_name -> waybill.v1.PromoteModel
 	14, // 17: waybill.v1.ModelMotion.rollback:type_name -> waybill.v1.RollbackModel
 	15, // 18: waybill.v1.ModelMotion.revoke:type_name -> waybill.v1.RevokeModel
-	41, // 19: waybill.v1.StoreChunksResponse.results:type_name -> waybill.v1.GovernedResult
+	44, // 19: waybill.v1.StoreChunksResponse.results:type_name -> waybill.v1.GovernedResult
 	0,  // 20: waybill.v1.SnapshotDatasetsRequest.datasets:type_name -> waybill.v1.DatasetSnapshot
-	41, // 21: waybill.v1.SnapshotDatasetsResponse.results:type_name -> waybill.v1.GovernedResult
+	44, // 21: waybill.v1.SnapshotDatasetsResponse.results:type_name -> waybill.v1.GovernedResult
 	2,  // 22: waybill.v1.SubmitModelsRequest.models:type_name -> waybill.v1.ModelVersion
-	41, // 23: waybill.v1.SubmitModelsResponse.results:type_name -> waybill.v1.GovernedResult
+	44, // 23: waybill.v1.SubmitModelsResponse.results:type_name -> waybill.v1.GovernedResult
 	5,  // 24: waybill.v1.EvaluateModelsRequest.evaluations:type_name -> waybill.v1.ModelEvaluation
-	41, // 25: waybill.v1.EvaluateModelsResponse.results:type_name -> waybill.v1.GovernedResult
+	44, // 25: waybill.v1.EvaluateModelsResponse.results:type_name -> waybill.v1.GovernedResult
 	11, // 26: waybill.v1.GovernModelsRequest.motions:type_name -> waybill.v1.ModelMotion
-	41, // 27: waybill.v1.GovernModelsResponse.results:type_name -> waybill.v1.GovernedResult
+	44, // 27: waybill.v1.GovernModelsResponse.results:type_name -> waybill.v1.GovernedResult
 	0,  // 28: waybill.v1.ListDatasetsResponse.datasets:type_name -> waybill.v1.DatasetSnapshot
 	2,  // 29: waybill.v1.StoredModel.model:type_name -> waybill.v1.ModelVersion
 	6,  // 30: waybill.v1.StoredModel.status:type_name -> waybill.v1.ModelStatus
@@ -3047,33 +3281,39 @@ var file_waybill_v1_model_proto_depIdxs = []int32{
 	7,  // 34: waybill.v1.GetModelResponse.approvals:type_name -> waybill.v1.ModelApproval
 	8,  // 35: waybill.v1.ListAliasesResponse.aliases:type_name -> waybill.v1.ModelAlias
 	9,  // 36: waybill.v1.GetModelPolicyResponse.policy:type_name -> waybill.v1.ModelPolicy
-	16, // 37: waybill.v1.ModelService.StoreChunks:input_type -> waybill.v1.StoreChunksRequest
-	18, // 38: waybill.v1.ModelService.SnapshotDatasets:input_type -> waybill.v1.SnapshotDatasetsRequest
-	20, // 39: waybill.v1.ModelService.SubmitModels:input_type -> waybill.v1.SubmitModelsRequest
-	22, // 40: waybill.v1.ModelService.EvaluateModels:input_type -> waybill.v1.EvaluateModelsRequest
-	24, // 41: waybill.v1.ModelService.GovernModels:input_type -> waybill.v1.GovernModelsRequest
-	26, // 42: waybill.v1.ModelService.ListDatasets:input_type -> waybill.v1.ListDatasetsRequest
-	29, // 43: waybill.v1.ModelService.ListModels:input_type -> waybill.v1.ListModelsRequest
-	31, // 44: waybill.v1.ModelService.GetModel:input_type -> waybill.v1.GetModelRequest
-	33, // 45: waybill.v1.ModelService.GetArtefact:input_type -> waybill.v1.GetArtefactRequest
-	35, // 46: waybill.v1.ModelService.ListAliases:input_type -> waybill.v1.ListAliasesRequest
-	37, // 47: waybill.v1.ModelService.GetModelPolicy:input_type -> waybill.v1.GetModelPolicyRequest
-	17, // 48: waybill.v1.ModelService.StoreChunks:output_type -> waybill.v1.StoreChunksResponse
-	19, // 49: waybill.v1.ModelService.SnapshotDatasets:output_type -> waybill.v1.SnapshotDatasetsResponse
-	21, // 50: waybill.v1.ModelService.SubmitModels:output_type -> waybill.v1.SubmitModelsResponse
-	23, // 51: waybill.v1.ModelService.EvaluateModels:output_type -> waybill.v1.EvaluateModelsResponse
-	25, // 52: waybill.v1.ModelService.GovernModels:output_type -> waybill.v1.GovernModelsResponse
-	27, // 53: waybill.v1.ModelService.ListDatasets:output_type -> waybill.v1.ListDatasetsResponse
-	30, // 54: waybill.v1.ModelService.ListModels:output_type -> waybill.v1.ListModelsResponse
-	32, // 55: waybill.v1.ModelService.GetModel:output_type -> waybill.v1.GetModelResponse
-	34, // 56: waybill.v1.ModelService.GetArtefact:output_type -> waybill.v1.GetArtefactResponse
-	36, // 57: waybill.v1.ModelService.ListAliases:output_type -> waybill.v1.ListAliasesResponse
-	38, // 58: waybill.v1.ModelService.GetModelPolicy:output_type -> waybill.v1.GetModelPolicyResponse
-	48, // [48:59] is the sub-list for method output_type
-	37, // [37:48] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	41, // 37: waybill.v1.ListModelVerdictsResponse.verdicts:type_name -> waybill.v1.ModelVerdict
+	28, // 38: waybill.v1.ListModelVerdictsResponse.model:type_name -> waybill.v1.StoredModel
+	45, // 39: waybill.v1.ModelVerdict.verdict:type_name -> waybill.v1.Verdict
+	46, // 40: waybill.v1.ModelVerdict.blend:type_name -> waybill.v1.FinalVerdict
+	16, // 41: waybill.v1.ModelService.StoreChunks:input_type -> waybill.v1.StoreChunksRequest
+	18, // 42: waybill.v1.ModelService.SnapshotDatasets:input_type -> waybill.v1.SnapshotDatasetsRequest
+	20, // 43: waybill.v1.ModelService.SubmitModels:input_type -> waybill.v1.SubmitModelsRequest
+	22, // 44: waybill.v1.ModelService.EvaluateModels:input_type -> waybill.v1.EvaluateModelsRequest
+	24, // 45: waybill.v1.ModelService.GovernModels:input_type -> waybill.v1.GovernModelsRequest
+	26, // 46: waybill.v1.ModelService.ListDatasets:input_type -> waybill.v1.ListDatasetsRequest
+	29, // 47: waybill.v1.ModelService.ListModels:input_type -> waybill.v1.ListModelsRequest
+	31, // 48: waybill.v1.ModelService.GetModel:input_type -> waybill.v1.GetModelRequest
+	33, // 49: waybill.v1.ModelService.GetArtefact:input_type -> waybill.v1.GetArtefactRequest
+	35, // 50: waybill.v1.ModelService.ListAliases:input_type -> waybill.v1.ListAliasesRequest
+	39, // 51: waybill.v1.ModelService.ListModelVerdicts:input_type -> waybill.v1.ListModelVerdictsRequest
+	37, // 52: waybill.v1.ModelService.GetModelPolicy:input_type -> waybill.v1.GetModelPolicyRequest
+	17, // 53: waybill.v1.ModelService.StoreChunks:output_type -> waybill.v1.StoreChunksResponse
+	19, // 54: waybill.v1.ModelService.SnapshotDatasets:output_type -> waybill.v1.SnapshotDatasetsResponse
+	21, // 55: waybill.v1.ModelService.SubmitModels:output_type -> waybill.v1.SubmitModelsResponse
+	23, // 56: waybill.v1.ModelService.EvaluateModels:output_type -> waybill.v1.EvaluateModelsResponse
+	25, // 57: waybill.v1.ModelService.GovernModels:output_type -> waybill.v1.GovernModelsResponse
+	27, // 58: waybill.v1.ModelService.ListDatasets:output_type -> waybill.v1.ListDatasetsResponse
+	30, // 59: waybill.v1.ModelService.ListModels:output_type -> waybill.v1.ListModelsResponse
+	32, // 60: waybill.v1.ModelService.GetModel:output_type -> waybill.v1.GetModelResponse
+	34, // 61: waybill.v1.ModelService.GetArtefact:output_type -> waybill.v1.GetArtefactResponse
+	36, // 62: waybill.v1.ModelService.ListAliases:output_type -> waybill.v1.ListAliasesResponse
+	40, // 63: waybill.v1.ModelService.ListModelVerdicts:output_type -> waybill.v1.ListModelVerdictsResponse
+	38, // 64: waybill.v1.ModelService.GetModelPolicy:output_type -> waybill.v1.GetModelPolicyResponse
+	53, // [53:65] is the sub-list for method output_type
+	41, // [41:53] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_model_proto_init() }
@@ -3082,6 +3322,8 @@ func file_waybill_v1_model_proto_init() {
 		return
 	}
 	file_waybill_v1_credit_proto_init()
+	file_waybill_v1_scoring_proto_init()
+	file_waybill_v1_verdict_proto_init()
 	file_waybill_v1_model_proto_msgTypes[10].OneofWrappers = []any{}
 	file_waybill_v1_model_proto_msgTypes[11].OneofWrappers = []any{
 		(*ModelMotion_Policy)(nil),
@@ -3091,13 +3333,17 @@ func file_waybill_v1_model_proto_init() {
 		(*ModelMotion_Deprecate)(nil),
 		(*ModelMotion_Revoke)(nil),
 	}
+	file_waybill_v1_model_proto_msgTypes[41].OneofWrappers = []any{
+		(*ModelVerdict_Verdict)(nil),
+		(*ModelVerdict_Blend)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_waybill_v1_model_proto_rawDesc), len(file_waybill_v1_model_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,17 +21,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ModelService_StoreChunks_FullMethodName      = "/waybill.v1.ModelService/StoreChunks"
-	ModelService_SnapshotDatasets_FullMethodName = "/waybill.v1.ModelService/SnapshotDatasets"
-	ModelService_SubmitModels_FullMethodName     = "/waybill.v1.ModelService/SubmitModels"
-	ModelService_EvaluateModels_FullMethodName   = "/waybill.v1.ModelService/EvaluateModels"
-	ModelService_GovernModels_FullMethodName     = "/waybill.v1.ModelService/GovernModels"
-	ModelService_ListDatasets_FullMethodName     = "/waybill.v1.ModelService/ListDatasets"
-	ModelService_ListModels_FullMethodName       = "/waybill.v1.ModelService/ListModels"
-	ModelService_GetModel_FullMethodName         = "/waybill.v1.ModelService/GetModel"
-	ModelService_GetArtefact_FullMethodName      = "/waybill.v1.ModelService/GetArtefact"
-	ModelService_ListAliases_FullMethodName      = "/waybill.v1.ModelService/ListAliases"
-	ModelService_GetModelPolicy_FullMethodName   = "/waybill.v1.ModelService/GetModelPolicy"
+	ModelService_StoreChunks_FullMethodName       = "/waybill.v1.ModelService/StoreChunks"
+	ModelService_SnapshotDatasets_FullMethodName  = "/waybill.v1.ModelService/SnapshotDatasets"
+	ModelService_SubmitModels_FullMethodName      = "/waybill.v1.ModelService/SubmitModels"
+	ModelService_EvaluateModels_FullMethodName    = "/waybill.v1.ModelService/EvaluateModels"
+	ModelService_GovernModels_FullMethodName      = "/waybill.v1.ModelService/GovernModels"
+	ModelService_ListDatasets_FullMethodName      = "/waybill.v1.ModelService/ListDatasets"
+	ModelService_ListModels_FullMethodName        = "/waybill.v1.ModelService/ListModels"
+	ModelService_GetModel_FullMethodName          = "/waybill.v1.ModelService/GetModel"
+	ModelService_GetArtefact_FullMethodName       = "/waybill.v1.ModelService/GetArtefact"
+	ModelService_ListAliases_FullMethodName       = "/waybill.v1.ModelService/ListAliases"
+	ModelService_ListModelVerdicts_FullMethodName = "/waybill.v1.ModelService/ListModelVerdicts"
+	ModelService_GetModelPolicy_FullMethodName    = "/waybill.v1.ModelService/GetModelPolicy"
 )
 
 // ModelServiceClient is the client API for ModelService service.
@@ -61,6 +62,8 @@ type ModelServiceClient interface {
 	GetArtefact(ctx context.Context, in *GetArtefactRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetArtefactResponse], error)
 	// ListAliases lists which version serves which product class, or served it.
 	ListAliases(ctx context.Context, in *ListAliasesRequest, opts ...grpc.CallOption) (*ListAliasesResponse, error)
+	// ListModelVerdicts lists the verdicts that rest on a version or artefact, in ledger order.
+	ListModelVerdicts(ctx context.Context, in *ListModelVerdictsRequest, opts ...grpc.CallOption) (*ListModelVerdictsResponse, error)
 	// GetModelPolicy gives the policy in force.
 	GetModelPolicy(ctx context.Context, in *GetModelPolicyRequest, opts ...grpc.CallOption) (*GetModelPolicyResponse, error)
 }
@@ -182,6 +185,16 @@ func (c *modelServiceClient) ListAliases(ctx context.Context, in *ListAliasesReq
 	return out, nil
 }
 
+func (c *modelServiceClient) ListModelVerdicts(ctx context.Context, in *ListModelVerdictsRequest, opts ...grpc.CallOption) (*ListModelVerdictsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListModelVerdictsResponse)
+	err := c.cc.Invoke(ctx, ModelService_ListModelVerdicts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *modelServiceClient) GetModelPolicy(ctx context.Context, in *GetModelPolicyRequest, opts ...grpc.CallOption) (*GetModelPolicyResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetModelPolicyResponse)
@@ -219,6 +232,8 @@ type ModelServiceServer interface {
 	GetArtefact(*GetArtefactRequest, grpc.ServerStreamingServer[GetArtefactResponse]) error
 	// ListAliases lists which version serves which product class, or served it.
 	ListAliases(context.Context, *ListAliasesRequest) (*ListAliasesResponse, error)
+	// ListModelVerdicts lists the verdicts that rest on a version or artefact, in ledger order.
+	ListModelVerdicts(context.Context, *ListModelVerdictsRequest) (*ListModelVerdictsResponse, error)
 	// GetModelPolicy gives the policy in force.
 	GetModelPolicy(context.Context, *GetModelPolicyRequest) (*GetModelPolicyResponse, error)
 	mustEmbedUnimplementedModelServiceServer()
@@ -260,6 +275,9 @@ func (UnimplementedModelServiceServer) GetArtefact(*GetArtefactRequest, grpc.Ser
 }
 func (UnimplementedModelServiceServer) ListAliases(context.Context, *ListAliasesRequest) (*ListAliasesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAliases not implemented")
+}
+func (UnimplementedModelServiceServer) ListModelVerdicts(context.Context, *ListModelVerdictsRequest) (*ListModelVerdictsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListModelVerdicts not implemented")
 }
 func (UnimplementedModelServiceServer) GetModelPolicy(context.Context, *GetModelPolicyRequest) (*GetModelPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetModelPolicy not implemented")
@@ -458,6 +476,24 @@ func _ModelService_ListAliases_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ModelService_ListModelVerdicts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListModelVerdictsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).ListModelVerdicts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_ListModelVerdicts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).ListModelVerdicts(ctx, req.(*ListModelVerdictsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ModelService_GetModelPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetModelPolicyRequest)
 	if err := dec(in); err != nil {
@@ -518,6 +554,10 @@ var ModelService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListAliases",
 			Handler:    _ModelService_ListAliases_Handler,
+		},
+		{
+			MethodName: "ListModelVerdicts",
+			Handler:    _ModelService_ListModelVerdicts_Handler,
 		},
 		{
 			MethodName: "GetModelPolicy",

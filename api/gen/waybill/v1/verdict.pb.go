@@ -81,6 +81,67 @@ func (VerdictLevel) EnumDescriptor() ([]byte, []int) {
 	return file_waybill_v1_verdict_proto_rawDescGZIP(), []int{0}
 }
 
+// VerdictStanding is whose word a verdict is.
+type VerdictStanding int32
+
+const (
+	// None.
+	VerdictStanding_VERDICT_STANDING_UNSPECIFIED VerdictStanding = 0
+	// One organisation's word.
+	VerdictStanding_VERDICT_STANDING_ALONE VerdictStanding = 1
+	// One organisation's word; most scorers of a task found something else, which is not final yet.
+	VerdictStanding_VERDICT_STANDING_DISPUTED VerdictStanding = 2
+	// A task's quorum found it; it becomes final unless it is proven wrong.
+	VerdictStanding_VERDICT_STANDING_PROVISIONAL VerdictStanding = 3
+	// Several organisations stand behind it for good.
+	VerdictStanding_VERDICT_STANDING_FINAL VerdictStanding = 4
+)
+
+// Enum value maps for VerdictStanding.
+var (
+	VerdictStanding_name = map[int32]string{
+		0: "VERDICT_STANDING_UNSPECIFIED",
+		1: "VERDICT_STANDING_ALONE",
+		2: "VERDICT_STANDING_DISPUTED",
+		3: "VERDICT_STANDING_PROVISIONAL",
+		4: "VERDICT_STANDING_FINAL",
+	}
+	VerdictStanding_value = map[string]int32{
+		"VERDICT_STANDING_UNSPECIFIED": 0,
+		"VERDICT_STANDING_ALONE":       1,
+		"VERDICT_STANDING_DISPUTED":    2,
+		"VERDICT_STANDING_PROVISIONAL": 3,
+		"VERDICT_STANDING_FINAL":       4,
+	}
+)
+
+func (x VerdictStanding) Enum() *VerdictStanding {
+	p := new(VerdictStanding)
+	*p = x
+	return p
+}
+
+func (x VerdictStanding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (VerdictStanding) Descriptor() protoreflect.EnumDescriptor {
+	return file_waybill_v1_verdict_proto_enumTypes[1].Descriptor()
+}
+
+func (VerdictStanding) Type() protoreflect.EnumType {
+	return &file_waybill_v1_verdict_proto_enumTypes[1]
+}
+
+func (x VerdictStanding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use VerdictStanding.Descriptor instead.
+func (VerdictStanding) EnumDescriptor() ([]byte, []int) {
+	return file_waybill_v1_verdict_proto_rawDescGZIP(), []int{1}
+}
+
 // Verdict is a model's result on a shipment's window.
 type Verdict struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -131,7 +192,16 @@ type Verdict struct {
 	// The p-value is an extrapolation beyond all of them: a model, not a guarantee.
 	Tail bool `protobuf:"varint,22,opt,name=tail,proto3" json:"tail,omitempty"`
 	// The lane, "from>to", of GLNs or other identifiers of places; empty if it was not shipped.
-	Lane          string `protobuf:"bytes,23,opt,name=lane,proto3" json:"lane,omitempty"`
+	Lane string `protobuf:"bytes,23,opt,name=lane,proto3" json:"lane,omitempty"`
+	// Whose word it is.
+	Standing VerdictStanding `protobuf:"varint,24,opt,name=standing,proto3,enum=waybill.v1.VerdictStanding" json:"standing,omitempty"`
+	// What made it final: unanimous, window, draw, split or challenge; of a provisional one what had it re-executed, if
+	// anything.
+	StandingBy string `protobuf:"bytes,25,opt,name=standing_by,json=standingBy,proto3" json:"standing_by,omitempty"`
+	// The task of several organisations that found it or disputes it, hexadecimal; empty: there is none.
+	Task string `protobuf:"bytes,26,opt,name=task,proto3" json:"task,omitempty"`
+	// Where one organisation had recorded another verdict before this one became final: that one, which stands no more.
+	Overruled     *Verdict `protobuf:"bytes,27,opt,name=overruled,proto3" json:"overruled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +395,34 @@ func (x *Verdict) GetLane() string {
 		return x.Lane
 	}
 	return ""
+}
+
+func (x *Verdict) GetStanding() VerdictStanding {
+	if x != nil {
+		return x.Standing
+	}
+	return VerdictStanding_VERDICT_STANDING_UNSPECIFIED
+}
+
+func (x *Verdict) GetStandingBy() string {
+	if x != nil {
+		return x.StandingBy
+	}
+	return ""
+}
+
+func (x *Verdict) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *Verdict) GetOverruled() *Verdict {
+	if x != nil {
+		return x.Overruled
+	}
+	return nil
 }
 
 // Reason is one cause of a verdict.
@@ -1337,7 +1435,7 @@ var File_waybill_v1_verdict_proto protoreflect.FileDescriptor
 const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"\n" +
 	"\x18waybill/v1/verdict.proto\x12\n" +
-	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16waybill/v1/types.proto\"\xba\x06\n" +
+	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16waybill/v1/types.proto\"\xdb\a\n" +
 	"\aVerdict\x12\x1a\n" +
 	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x16\n" +
 	"\x06window\x18\x02 \x01(\rR\x06window\x12\x14\n" +
@@ -1365,7 +1463,12 @@ const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"references\x18\x15 \x01(\rR\n" +
 	"references\x12\x12\n" +
 	"\x04tail\x18\x16 \x01(\bR\x04tail\x12\x12\n" +
-	"\x04lane\x18\x17 \x01(\tR\x04lane\"\x87\x02\n" +
+	"\x04lane\x18\x17 \x01(\tR\x04lane\x127\n" +
+	"\bstanding\x18\x18 \x01(\x0e2\x1b.waybill.v1.VerdictStandingR\bstanding\x12\x1f\n" +
+	"\vstanding_by\x18\x19 \x01(\tR\n" +
+	"standingBy\x12\x12\n" +
+	"\x04task\x18\x1a \x01(\tR\x04task\x121\n" +
+	"\toverruled\x18\x1b \x01(\v2\x13.waybill.v1.VerdictR\toverruled\"\x87\x02\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x127\n" +
 	"\x17contribution_millionths\x18\x02 \x01(\x03R\x16contributionMillionths\x12.\n" +
@@ -1440,7 +1543,13 @@ const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"\x19VERDICT_LEVEL_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13VERDICT_LEVEL_CLEAR\x10\x01\x12\x19\n" +
 	"\x15VERDICT_LEVEL_INSPECT\x10\x02\x12\x1c\n" +
-	"\x18VERDICT_LEVEL_QUARANTINE\x10\x032\xae\x03\n" +
+	"\x18VERDICT_LEVEL_QUARANTINE\x10\x03*\xac\x01\n" +
+	"\x0fVerdictStanding\x12 \n" +
+	"\x1cVERDICT_STANDING_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16VERDICT_STANDING_ALONE\x10\x01\x12\x1d\n" +
+	"\x19VERDICT_STANDING_DISPUTED\x10\x02\x12 \n" +
+	"\x1cVERDICT_STANDING_PROVISIONAL\x10\x03\x12\x1a\n" +
+	"\x16VERDICT_STANDING_FINAL\x10\x042\xae\x03\n" +
 	"\x0eVerdictService\x12Q\n" +
 	"\fListVerdicts\x12\x1f.waybill.v1.ListVerdictsRequest\x1a .waybill.v1.ListVerdictsResponse\x12V\n" +
 	"\rWatchVerdicts\x12 .waybill.v1.WatchVerdictsRequest\x1a!.waybill.v1.WatchVerdictsResponse0\x01\x12K\n" +
@@ -1461,72 +1570,75 @@ func file_waybill_v1_verdict_proto_rawDescGZIP() []byte {
 	return file_waybill_v1_verdict_proto_rawDescData
 }
 
-var file_waybill_v1_verdict_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_waybill_v1_verdict_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_waybill_v1_verdict_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_waybill_v1_verdict_proto_goTypes = []any{
 	(VerdictLevel)(0),             // 0: waybill.v1.VerdictLevel
-	(*Verdict)(nil),               // 1: waybill.v1.Verdict
-	(*Reason)(nil),                // 2: waybill.v1.Reason
-	(*SegmentRange)(nil),          // 3: waybill.v1.SegmentRange
-	(*VerdictFilter)(nil),         // 4: waybill.v1.VerdictFilter
-	(*ListVerdictsRequest)(nil),   // 5: waybill.v1.ListVerdictsRequest
-	(*ListVerdictsResponse)(nil),  // 6: waybill.v1.ListVerdictsResponse
-	(*WatchVerdictsRequest)(nil),  // 7: waybill.v1.WatchVerdictsRequest
-	(*WatchVerdictsResponse)(nil), // 8: waybill.v1.WatchVerdictsResponse
-	(*GetVerdictRequest)(nil),     // 9: waybill.v1.GetVerdictRequest
-	(*GetVerdictResponse)(nil),    // 10: waybill.v1.GetVerdictResponse
-	(*Shipment)(nil),              // 11: waybill.v1.Shipment
-	(*Binding)(nil),               // 12: waybill.v1.Binding
-	(*GetShipmentRequest)(nil),    // 13: waybill.v1.GetShipmentRequest
-	(*GetShipmentResponse)(nil),   // 14: waybill.v1.GetShipmentResponse
-	(*ListShipmentsRequest)(nil),  // 15: waybill.v1.ListShipmentsRequest
-	(*ListShipmentsResponse)(nil), // 16: waybill.v1.ListShipmentsResponse
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*Position)(nil),              // 18: waybill.v1.Position
+	(VerdictStanding)(0),          // 1: waybill.v1.VerdictStanding
+	(*Verdict)(nil),               // 2: waybill.v1.Verdict
+	(*Reason)(nil),                // 3: waybill.v1.Reason
+	(*SegmentRange)(nil),          // 4: waybill.v1.SegmentRange
+	(*VerdictFilter)(nil),         // 5: waybill.v1.VerdictFilter
+	(*ListVerdictsRequest)(nil),   // 6: waybill.v1.ListVerdictsRequest
+	(*ListVerdictsResponse)(nil),  // 7: waybill.v1.ListVerdictsResponse
+	(*WatchVerdictsRequest)(nil),  // 8: waybill.v1.WatchVerdictsRequest
+	(*WatchVerdictsResponse)(nil), // 9: waybill.v1.WatchVerdictsResponse
+	(*GetVerdictRequest)(nil),     // 10: waybill.v1.GetVerdictRequest
+	(*GetVerdictResponse)(nil),    // 11: waybill.v1.GetVerdictResponse
+	(*Shipment)(nil),              // 12: waybill.v1.Shipment
+	(*Binding)(nil),               // 13: waybill.v1.Binding
+	(*GetShipmentRequest)(nil),    // 14: waybill.v1.GetShipmentRequest
+	(*GetShipmentResponse)(nil),   // 15: waybill.v1.GetShipmentResponse
+	(*ListShipmentsRequest)(nil),  // 16: waybill.v1.ListShipmentsRequest
+	(*ListShipmentsResponse)(nil), // 17: waybill.v1.ListShipmentsResponse
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*Position)(nil),              // 19: waybill.v1.Position
 }
 var file_waybill_v1_verdict_proto_depIdxs = []int32{
 	0,  // 0: waybill.v1.Verdict.level:type_name -> waybill.v1.VerdictLevel
-	17, // 1: waybill.v1.Verdict.from:type_name -> google.protobuf.Timestamp
-	17, // 2: waybill.v1.Verdict.to:type_name -> google.protobuf.Timestamp
-	2,  // 3: waybill.v1.Verdict.reasons:type_name -> waybill.v1.Reason
-	3,  // 4: waybill.v1.Verdict.segments:type_name -> waybill.v1.SegmentRange
-	17, // 5: waybill.v1.Verdict.recorded_at:type_name -> google.protobuf.Timestamp
-	18, // 6: waybill.v1.Verdict.position:type_name -> waybill.v1.Position
-	17, // 7: waybill.v1.Reason.from:type_name -> google.protobuf.Timestamp
-	17, // 8: waybill.v1.Reason.to:type_name -> google.protobuf.Timestamp
-	0,  // 9: waybill.v1.VerdictFilter.at_least:type_name -> waybill.v1.VerdictLevel
-	4,  // 10: waybill.v1.ListVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
-	1,  // 11: waybill.v1.ListVerdictsResponse.verdicts:type_name -> waybill.v1.Verdict
-	4,  // 12: waybill.v1.WatchVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
-	18, // 13: waybill.v1.WatchVerdictsRequest.after:type_name -> waybill.v1.Position
-	1,  // 14: waybill.v1.WatchVerdictsResponse.verdict:type_name -> waybill.v1.Verdict
-	18, // 15: waybill.v1.WatchVerdictsResponse.position:type_name -> waybill.v1.Position
-	1,  // 16: waybill.v1.GetVerdictResponse.verdict:type_name -> waybill.v1.Verdict
-	17, // 17: waybill.v1.Shipment.started_at:type_name -> google.protobuf.Timestamp
-	17, // 18: waybill.v1.Shipment.ended_at:type_name -> google.protobuf.Timestamp
-	12, // 19: waybill.v1.Shipment.bindings:type_name -> waybill.v1.Binding
-	1,  // 20: waybill.v1.Shipment.latest:type_name -> waybill.v1.Verdict
-	0,  // 21: waybill.v1.Shipment.worst:type_name -> waybill.v1.VerdictLevel
-	17, // 22: waybill.v1.Binding.from:type_name -> google.protobuf.Timestamp
-	17, // 23: waybill.v1.Binding.until:type_name -> google.protobuf.Timestamp
-	11, // 24: waybill.v1.GetShipmentResponse.shipment:type_name -> waybill.v1.Shipment
-	0,  // 25: waybill.v1.ListShipmentsRequest.at_least:type_name -> waybill.v1.VerdictLevel
-	11, // 26: waybill.v1.ListShipmentsResponse.shipments:type_name -> waybill.v1.Shipment
-	5,  // 27: waybill.v1.VerdictService.ListVerdicts:input_type -> waybill.v1.ListVerdictsRequest
-	7,  // 28: waybill.v1.VerdictService.WatchVerdicts:input_type -> waybill.v1.WatchVerdictsRequest
-	9,  // 29: waybill.v1.VerdictService.GetVerdict:input_type -> waybill.v1.GetVerdictRequest
-	13, // 30: waybill.v1.VerdictService.GetShipment:input_type -> waybill.v1.GetShipmentRequest
-	15, // 31: waybill.v1.VerdictService.ListShipments:input_type -> waybill.v1.ListShipmentsRequest
-	6,  // 32: waybill.v1.VerdictService.ListVerdicts:output_type -> waybill.v1.ListVerdictsResponse
-	8,  // 33: waybill.v1.VerdictService.WatchVerdicts:output_type -> waybill.v1.WatchVerdictsResponse
-	10, // 34: waybill.v1.VerdictService.GetVerdict:output_type -> waybill.v1.GetVerdictResponse
-	14, // 35: waybill.v1.VerdictService.GetShipment:output_type -> waybill.v1.GetShipmentResponse
-	16, // 36: waybill.v1.VerdictService.ListShipments:output_type -> waybill.v1.ListShipmentsResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	18, // 1: waybill.v1.Verdict.from:type_name -> google.protobuf.Timestamp
+	18, // 2: waybill.v1.Verdict.to:type_name -> google.protobuf.Timestamp
+	3,  // 3: waybill.v1.Verdict.reasons:type_name -> waybill.v1.Reason
+	4,  // 4: waybill.v1.Verdict.segments:type_name -> waybill.v1.SegmentRange
+	18, // 5: waybill.v1.Verdict.recorded_at:type_name -> google.protobuf.Timestamp
+	19, // 6: waybill.v1.Verdict.position:type_name -> waybill.v1.Position
+	1,  // 7: waybill.v1.Verdict.standing:type_name -> waybill.v1.VerdictStanding
+	2,  // 8: waybill.v1.Verdict.overruled:type_name -> waybill.v1.Verdict
+	18, // 9: waybill.v1.Reason.from:type_name -> google.protobuf.Timestamp
+	18, // 10: waybill.v1.Reason.to:type_name -> google.protobuf.Timestamp
+	0,  // 11: waybill.v1.VerdictFilter.at_least:type_name -> waybill.v1.VerdictLevel
+	5,  // 12: waybill.v1.ListVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
+	2,  // 13: waybill.v1.ListVerdictsResponse.verdicts:type_name -> waybill.v1.Verdict
+	5,  // 14: waybill.v1.WatchVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
+	19, // 15: waybill.v1.WatchVerdictsRequest.after:type_name -> waybill.v1.Position
+	2,  // 16: waybill.v1.WatchVerdictsResponse.verdict:type_name -> waybill.v1.Verdict
+	19, // 17: waybill.v1.WatchVerdictsResponse.position:type_name -> waybill.v1.Position
+	2,  // 18: waybill.v1.GetVerdictResponse.verdict:type_name -> waybill.v1.Verdict
+	18, // 19: waybill.v1.Shipment.started_at:type_name -> google.protobuf.Timestamp
+	18, // 20: waybill.v1.Shipment.ended_at:type_name -> google.protobuf.Timestamp
+	13, // 21: waybill.v1.Shipment.bindings:type_name -> waybill.v1.Binding
+	2,  // 22: waybill.v1.Shipment.latest:type_name -> waybill.v1.Verdict
+	0,  // 23: waybill.v1.Shipment.worst:type_name -> waybill.v1.VerdictLevel
+	18, // 24: waybill.v1.Binding.from:type_name -> google.protobuf.Timestamp
+	18, // 25: waybill.v1.Binding.until:type_name -> google.protobuf.Timestamp
+	12, // 26: waybill.v1.GetShipmentResponse.shipment:type_name -> waybill.v1.Shipment
+	0,  // 27: waybill.v1.ListShipmentsRequest.at_least:type_name -> waybill.v1.VerdictLevel
+	12, // 28: waybill.v1.ListShipmentsResponse.shipments:type_name -> waybill.v1.Shipment
+	6,  // 29: waybill.v1.VerdictService.ListVerdicts:input_type -> waybill.v1.ListVerdictsRequest
+	8,  // 30: waybill.v1.VerdictService.WatchVerdicts:input_type -> waybill.v1.WatchVerdictsRequest
+	10, // 31: waybill.v1.VerdictService.GetVerdict:input_type -> waybill.v1.GetVerdictRequest
+	14, // 32: waybill.v1.VerdictService.GetShipment:input_type -> waybill.v1.GetShipmentRequest
+	16, // 33: waybill.v1.VerdictService.ListShipments:input_type -> waybill.v1.ListShipmentsRequest
+	7,  // 34: waybill.v1.VerdictService.ListVerdicts:output_type -> waybill.v1.ListVerdictsResponse
+	9,  // 35: waybill.v1.VerdictService.WatchVerdicts:output_type -> waybill.v1.WatchVerdictsResponse
+	11, // 36: waybill.v1.VerdictService.GetVerdict:output_type -> waybill.v1.GetVerdictResponse
+	15, // 37: waybill.v1.VerdictService.GetShipment:output_type -> waybill.v1.GetShipmentResponse
+	17, // 38: waybill.v1.VerdictService.ListShipments:output_type -> waybill.v1.ListShipmentsResponse
+	34, // [34:39] is the sub-list for method output_type
+	29, // [29:34] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_verdict_proto_init() }
@@ -1540,7 +1652,7 @@ func file_waybill_v1_verdict_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_waybill_v1_verdict_proto_rawDesc), len(file_waybill_v1_verdict_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
