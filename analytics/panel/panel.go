@@ -160,6 +160,9 @@ const (
 	NotTaken Reason = "refused"  // the ledger takes no such task
 )
 
+// Reasons lists them.
+func Reasons() []Reason { return []Reason{NoTask, TooMany, NotTaken} }
+
 // Stats gives the snapshot. It may be called from any goroutine.
 func (s *Service) Stats() Stats {
 	st := s.scorer.Stats()

@@ -8,3 +8,11 @@ func (v TaskView) Rules(p ScoringPolicy) bool {
 	t, err := tallyOf(v)
 	return err == nil && (!t.quorum() || drawn(v, p))
 }
+
+// SettledWays lists the ways in which a task ends.
+func SettledWays() []SettledBy {
+	return []SettledBy{
+		SettledUnanimous, SettledWindow, SettledDraw, SettledSplit, SettledChallenge,
+		SettledNoWindow, SettledOmission, SettledSuperseded, SettledNobody, SettledBlend,
+	}
+}

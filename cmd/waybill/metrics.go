@@ -38,9 +38,9 @@ func submitMetrics(registry prometheus.Registerer) submit.Hooks {
 }
 
 // registerScorer shows the scorer's figures.
-func registerScorer(registry prometheus.Registerer, s *scorer.Service) {
+func registerScorer(registry prometheus.Registerer, stats func() scorer.Stats) {
 	figure := func(name, help string, value func(scorer.Stats) float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_scorer_" + name, Help: help}, func() float64 { return value(s.Stats()) }))
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_scorer_" + name, Help: help}, func() float64 { return value(stats()) }))
 	}
 	figure("position", "The next block to judge.", func(v scorer.Stats) float64 { return float64(v.Position) })
 	figure("shipments", "Shipments under judgement.", func(v scorer.Stats) float64 { return float64(v.Shipments) })

@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waybill-dev/waybill/analytics/panel"
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/api/anchor"
@@ -103,6 +104,11 @@ runs all of them or those that --role names, and processes that share a state fo
 roles between them. What a server writes, it writes by the roles of its identity's certificate: one that
 may not record, such as the assessor's, has no findings reviewed, and an organisation without a peer anchors
 no roots and checks those of the others.
+
+Where a scoring policy is in force and the identity's credit account is a registered scorer with a stake, the scorer
+takes its part in tasks: it opens, commits, closes, reveals, settles and challenges, and writes no verdict alone but
+those that cannot be a task. What its nonces are made of is scorer.secret in the state folder, which nobody
+else may read; who loses it cannot reveal what it has committed to.
 
 The process may be killed at any moment: what was acknowledged is on the ledger, and a new start
 goes on where the ledger says. While no peer answers it keeps trying, says NOT_SERVING, and answers
@@ -231,7 +237,7 @@ type service struct {
 	submit   *submit.Submitter
 	anchor   *anchor.Service
 	store    *readmodel.Store
-	scorer   *scorer.Service
+	scorer   *panel.Service
 	api      *server.Server
 	review   *review.Service
 	*restParts
@@ -308,20 +314,6 @@ func (s *service) open(ctx context.Context) error {
 	return nil
 }
 
-func (s *service) openScorer() error {
-	var err error
-	s.scorer, err = scorer.New(scorer.Config{
-		Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode), s.stream.Height}, Sink: verdictSink{s.submit}, Model: s.model,
-		Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
-		Logger: s.log.With("part", roleScorer),
-	})
-	if err != nil {
-		return err
-	}
-	registerScorer(s.registry, s.scorer)
-	return nil
-}
-
 func (s *service) openAPI(ctx context.Context) error {
 	api := s.profile.API
 	files := server.CertificateFiles{Cert: api.ServerCert, Key: api.ServerKey, ClientCAs: api.ClientCAs}
@@ -340,7 +332,7 @@ func (s *service) openAPI(ctx context.Context) error {
 	}
 	if s.api, err = server.New(server.Config{
 		Recorder: s.submit, Reader: s.store, TLS: certificates, Height: s.stream.Height, Prover: s.anchor, Reports: s.store.Reports(), MasterData: s.store.Reports(),
-		Governor: s.submit, Books: s.store, CreditKey: creditKey,
+		Governor: s.submit, Books: s.store, Tasks: s.store, CreditKey: creditKey,
 		About: server.About{
 			Version: version(), Organisation: s.profile.Organisation, MSPID: s.profile.MSPID,
 			Network: s.profile.Name, Channel: s.profile.Channel, Chaincode: s.profile.Chaincode,
@@ -707,7 +699,7 @@ func (s *service) reportLag(height uint64) {
 		lag(roleReadModel, at)
 	}
 	if s.scorer != nil {
-		lag(roleScorer, s.scorer.Stats().Position)
+		lag(roleScorer, s.scorer.Stats().Scorer.Position)
 	}
 }
 

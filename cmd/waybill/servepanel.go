@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-dev/waybill/analytics/panel"
+	"github.com/waybill-dev/waybill/analytics/scorer"
+	"github.com/waybill-dev/waybill/api/readmodel"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/gateway/submit"
+)
+
+// openScorer makes the scorer: one that judges alone where no scoring policy is in force, and takes its part in tasks
+// where one is.
+func (s *service) openScorer() error {
+	binding, err := creditKeyOf(s.profile, s.identity)
+	if err != nil {
+		return err
+	}
+	secret, err := panel.Secret(filepath.Join(s.dir, "scorer.secret"))
+	if err != nil {
+		return err
+	}
+	settled := settledMetrics(s.registry)
+	s.scorer, err = panel.New(panel.Config{
+		Scorer: scorer.Config{
+			Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode), s.stream.Height}, Sink: verdictSink{s.submit}, Model: s.model,
+			Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
+			Logger: s.log.With("part", roleScorer),
+		},
+		Ledger: taskLedger{s.submit}, Binding: binding, Secret: secret, Settled: settled,
+	})
+	if err != nil {
+		return err
+	}
+	registerScorer(s.registry, func() scorer.Stats { return s.scorer.Stats().Scorer })
+	s.registry.MustRegister(panelMetrics{s.scorer})
+	return nil
+}
+
+// taskLedger does operations on tasks through the submitter.
+type taskLedger struct{ submit *submit.Submitter }
+
+func (l taskLedger) Tasks(ctx context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error) {
+	outcomes, err := l.submit.Tasks(ctx, operations)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]wire.Answer, len(outcomes))
+	for i, o := range outcomes {
+		answers[i] = o.Answer
+	}
+	return answers, nil
+}
+
+// settledMetrics times tasks from the moment at which their verdict fell due here to the block in which they ended.
+func settledMetrics(registry prometheus.Registerer) func(by ledger.SettledBy, after time.Duration) {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "waybill_panel_settled_seconds", Help: "Time from a verdict's falling due to the end of its task, by how it ended.", Buckets: prometheus.ExponentialBuckets(0.25, 2, 14),
+	}, []string{"by"})
+	registry.MustRegister(seconds)
+	return func(by ledger.SettledBy, after time.Duration) { seconds.WithLabelValues(by.String()).Observe(after.Seconds()) }
+}
+
+// panelMetrics shows the figures of the part in tasks.
+type panelMetrics struct{ service *panel.Service }
+
+// Describe is prometheus.Collector's; the metrics are those that Collect gives.
+func (m panelMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect is prometheus.Collector's.
+func (m panelMetrics) Collect(out chan<- prometheus.Metric) {
+	st := m.service.Stats()
+	tell := func(kind prometheus.ValueType, name, help string, value float64, labels ...string) {
+		var names, values []string
+		for i := 0; i+1 < len(labels); i += 2 {
+			names, values = append(names, labels[i]), append(values, labels[i+1])
+		}
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("waybill_panel_"+name, help, names, nil), kind, value, values...)
+	}
+	takesPart := 0.0
+	if st.Standing == "" {
+		takesPart = 1
+	}
+	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
+	tell(gauge, "takes_part", "1 where this scorer takes part in scoring by several organisations.", takesPart)
+	tell(gauge, "policy", "Version of the scoring policy in force, 0 for none.", float64(st.Policy))
+	tell(gauge, "scorers", "Scorers that are registered and active.", float64(st.Scorers))
+	tell(gauge, "open", "Tasks under way whose verdict is held here.", float64(st.Open))
+	tell(counter, "due_total", "Verdicts that fell due while tasks governed.", float64(st.Due))
+	tell(counter, "opened_total", "Tasks that this scorer opened.", float64(st.Opened))
+	tell(counter, "committed_total", "Commitments of this scorer on the ledger.", float64(st.Committed))
+	tell(counter, "revealed_total", "Answers of this scorer on the ledger.", float64(st.Revealed))
+	tell(counter, "won_total", "Challenges of this scorer that proved something.", float64(st.Won))
+	tell(counter, "lost_total", "Challenges of this scorer that cost the bond.", float64(st.Lost))
+	tell(counter, "silenced_total", "Accounts that lost stake for an answer that they did not reveal.", float64(st.Silenced))
+	tell(counter, "outvoted_total", "Final answers other than this scorer's.", float64(st.Outvoted))
+	tell(counter, "strange_total", "Tasks of others with another statement than this scorer's.", float64(st.Strange))
+	tell(counter, "refused_total", "Operations that the ledger refused for another reason than their time.", float64(st.Refused))
+	for _, by := range ledger.SettledWays() {
+		tell(counter, "settled_total", "Tasks that ended, by how.", float64(st.Settled[by]), "by", by.String())
+	}
+	for _, why := range panel.Reasons() {
+		tell(counter, "alone_total", "Verdicts written alone while tasks governed, by reason.", float64(st.Alone[why]), "reason", string(why))
+	}
+}
