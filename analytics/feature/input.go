@@ -135,4 +135,6 @@ type Step struct {
 	Final bool
 	// Forced says of a judgement that it is due whatever least time between windows a policy asks for.
 	Forced bool
+
+	journey uint64 // number of the journey among all
 }

@@ -3,6 +3,7 @@ package feature
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 
@@ -52,12 +53,16 @@ type Tracker struct {
 	policies   *canon.Recent[ledger.Policy] // by product
 	containers *canon.Recent[*container]
 	devices    *canon.Recent[*device]
-	suspects   *canon.Recent[[]ledger.Finding]
+	suspects   *canon.Recent[[]suspect]
 	ended      []ending // journeys that linger, in the order they ended
 	open       int      // journeys under way or lingering
 	early      int      // times held by devices
 	overflow   uint64
 	journeys   uint64 // begun so far
+
+	only string // the one shipment that is followed; empty: all
+
+	references
 
 	steps []Step
 }
@@ -79,6 +84,8 @@ type container struct {
 	policy    ledger.Policy
 	hasPolicy bool
 	specific  bool
+
+	trace *trace // nil unless references are kept
 }
 
 type ending struct {
@@ -99,17 +106,25 @@ type binding struct {
 	from, to  ledger.Millis
 }
 
-// ledgerSegment is a segment with its digest.
+// ledgerSegment is a segment with its digest, or what is left of one.
 type ledgerSegment struct {
 	segment ledger.Segment
 	digest  ledger.Digest
+
+	// Of a traced tracker: when it was recorded and how many times it had, how many were taken off, the last of them,
+	// and the journeys that took some.
+	order  uint64
+	total  int
+	offset int
+	before ledger.Millis
+	takers []taker
 }
 
 // NewTracker starts at an empty ledger.
 func NewTracker(limits Limits) *Tracker {
 	return &Tracker{
 		limits: limits, policies: canon.NewRecent[ledger.Policy](), containers: canon.NewRecent[*container](),
-		devices: canon.NewRecent[*device](), suspects: canon.NewRecent[[]ledger.Finding](),
+		devices: canon.NewRecent[*device](), suspects: canon.NewRecent[[]suspect](),
 	}
 }
 
@@ -122,38 +137,75 @@ func (t *Tracker) Open() int { return t.open }
 // Apply takes what a valid transaction of a block recorded and gives the steps that follow from
 // it. Transactions come in ledger order.
 func (t *Tracker) Apply(block uint64, tx wire.Transaction) []Step {
-	t.steps = nil
-	t.retire(block)
-	for _, p := range tx.Policies {
-		t.setPolicy(p)
-	}
-	items := make(map[string]string, len(tx.Items))
-	for _, s := range tx.Items {
-		if s.Container != "" {
-			items[s.EPC] = s.Container
+	var all []Step
+	for steps := range t.Parts(block, tx) {
+		if all == nil {
+			all = slices.Clip(steps)
+		} else {
+			all = append(all, steps...)
 		}
 	}
-	for i := range tx.Events {
-		t.event(&tx.Events[i], items)
-	}
-	for i := range tx.Restatements {
-		if r := &tx.Restatements[i]; slices.Contains(tx.Withdrawn, r.Hash) {
-			t.withdraw(r)
+	return all
+}
+
+// Parts is Apply that gives the steps as they follow from each thing recorded, one after the other. All of them
+// have to be taken.
+func (t *Tracker) Parts(block uint64, tx wire.Transaction) iter.Seq[[]Step] {
+	return func(yield func([]Step) bool) {
+		goOn := true
+		give := func() {
+			if goOn && len(t.steps)+len(t.changed) > 0 {
+				goOn = yield(t.steps)
+			}
+			t.steps, t.changed = nil, nil
 		}
-	}
-	for _, f := range tx.Findings {
-		t.finding(f, items)
-	}
-	for _, f := range tx.Changes {
-		if !f.Open() {
-			t.closed(f, items)
+		t.steps, t.changed = nil, nil
+		t.transaction()
+		t.retire(block)
+		give()
+		items := make(map[string]string, len(tx.Items))
+		for _, s := range tx.Items {
+			if s.Container != "" {
+				items[s.EPC] = s.Container
+			}
 		}
+		for i := range tx.Policies {
+			t.part(policyFact(&tx.Policies[i]))
+			t.setPolicy(tx.Policies[i])
+			give()
+		}
+		for i := range tx.Events {
+			t.part(eventFact(ledger.RefEvent, &tx.Events[i]))
+			t.event(&tx.Events[i], items)
+			give()
+		}
+		for i := range tx.Restatements {
+			if r := &tx.Restatements[i]; slices.Contains(tx.Withdrawn, r.Hash) {
+				t.part(eventFact(ledger.RefWithdrawn, r))
+				t.withdraw(r)
+				give()
+			}
+		}
+		for _, f := range tx.Findings {
+			t.part(findingFact(ledger.RefFinding, f))
+			t.finding(f, items)
+			give()
+		}
+		for _, f := range tx.Changes {
+			if !f.Open() {
+				t.part(findingFact(ledger.RefClosed, f))
+				t.closed(f, items)
+				give()
+			}
+		}
+		for _, s := range tx.Segments {
+			t.part(fact{})
+			t.segment(ledgerSegment{segment: s.Segment, digest: s.Digest})
+			give()
+		}
+		t.trim()
+		give()
 	}
-	for _, s := range tx.Segments {
-		t.segment(ledgerSegment{s.Segment, s.Digest})
-	}
-	t.trim()
-	return t.steps
 }
 
 // retire forgets journeys that ended long ago.
@@ -181,7 +233,11 @@ func (t *Tracker) close(c *container) {
 	t.steps = append(t.steps, Step{Kind: StepRetire, Shipment: c.epc})
 	c.open = false
 	t.open--
+	old := c.trace
 	*c = container{epc: c.epc, parent: c.parent, journey: c.journey}
+	if t.keeps {
+		t.born(c, old.within)
+	}
 	if c.parent == "" {
 		t.containers.Remove(c.epc)
 	}
@@ -209,17 +265,23 @@ func (t *Tracker) trim() {
 		if c.open {
 			continue
 		}
+		t.forgotten(c)
 		t.containers.Remove(key)
 	}
 	for key, d := range t.devices.All {
 		if t.devices.Len() <= t.limits.Devices && t.early <= t.limits.EarlyReadings {
 			break
 		}
-		for _, s := range d.early {
+		for i := range d.early {
+			s := &d.early[i]
 			t.early -= len(s.segment.Times)
+			t.dropped(s, len(s.segment.Times))
 		}
 		d.early = nil
 		if t.devices.Len() > t.limits.Devices || len(d.bindings) == 0 {
+			for _, b := range d.bindings {
+				t.unbound(b)
+			}
 			t.devices.Remove(key)
 		}
 	}
@@ -234,6 +296,16 @@ func (t *Tracker) trim() {
 			break
 		}
 		t.policies.Remove(key)
+		t.rulesLost = true
+	}
+	if t.keeps && t.rules.Len() > t.limits.Products {
+		for key := range t.rules.All {
+			t.rules.Remove(key)
+			if t.rules.Len() <= t.limits.Products {
+				break
+			}
+		}
+		t.rulesLost = true
 	}
 }
 
@@ -242,34 +314,40 @@ func (t *Tracker) known(epc string) *container {
 	c, ok := t.containers.Get(epc)
 	if !ok {
 		c = &container{epc: epc}
+		t.born(c, 0)
 	}
 	t.containers.Put(epc, c)
 	return c
 }
 
 func (t *Tracker) input(c *container, in Input) {
-	t.steps = append(t.steps, Step{Kind: StepInput, Shipment: c.epc, Input: in})
+	t.steps = append(t.steps, Step{Kind: StepInput, Shipment: c.epc, Input: in, journey: c.journey})
 }
 
 func (t *Tracker) judge(c *container, forced bool) {
-	t.steps = append(t.steps, Step{Kind: StepJudge, Shipment: c.epc, Final: c.isEnded, Forced: forced})
+	t.steps = append(t.steps, Step{Kind: StepJudge, Shipment: c.epc, Final: c.isEnded, Forced: forced, journey: c.journey})
 }
 
 // begin opens a journey unless one is under way, or lingers that had not ended yet at the time. A
 // container that comes back into use after its journey ended begins another.
 func (t *Tracker) begin(c *container, at ledger.Millis) {
-	if c.open && (!c.isEnded || at < c.endedAt) {
+	if c.open && (!c.isEnded || at < c.endedAt) || !t.follows(c.epc) {
 		return
 	}
 	if c.open {
+		again := t.keeps && c.trace.holds(t.order)
 		t.close(c)
 		t.containers.Put(c.epc, c)
+		if again {
+			t.lose(c, whyAgain)
+		}
 	}
 	c.open, c.isEnded = true, false
 	t.journeys++
 	c.journey = t.journeys
 	t.open++
-	t.steps = append(t.steps, Step{Kind: StepOpen, Shipment: c.epc})
+	t.steps = append(t.steps, Step{Kind: StepOpen, Shipment: c.epc, journey: c.journey})
+	t.told(c)
 	t.choosePolicy(c, c.classes)
 	for _, f := range c.findings {
 		t.input(c, Input{Kind: KindFinding, Event: f.Event, Finding: f})
@@ -298,14 +376,20 @@ func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
 	c.devices = nil
 	c.isEnded, c.endedAt, c.endedBy = true, at, event
 	t.ended = append(t.ended, ending{c.epc, c.journey, t.block})
+	t.told(c)
 	t.input(c, Input{Kind: KindEnded, At: at, Event: event})
 	t.judge(c, true)
 }
 
 func (t *Tracker) setPolicy(p ledger.Policy) {
+	var changed map[string]bool // kept where references are
+	if t.keeps {
+		changed = map[string]bool{}
+	}
 	for product, old := range t.policies.All {
 		if old.ID == p.ID && old.Version < p.Version && !slices.Contains(p.Products, product) {
 			t.policies.Remove(product) // the new version no longer names it
+			t.ruled(changed, product, true)
 		}
 	}
 	for _, product := range p.Products {
@@ -313,11 +397,13 @@ func (t *Tracker) setPolicy(p ledger.Policy) {
 			continue
 		}
 		t.policies.Put(product, p)
+		t.ruled(changed, product, false)
 	}
 	// Journeys that had to do without their own policy get it now. Others keep the version they
 	// began with, so that a change of rules does not move under a shipment.
 	for _, c := range t.containers.All {
 		if c.open && !c.specific {
+			t.rulesChanged(c, changed)
 			t.choosePolicy(c, c.classes)
 		}
 	}
@@ -340,12 +426,14 @@ func (t *Tracker) choosePolicy(c *container, classes []string) {
 	}
 	var best *ledger.Policy
 	for _, class := range classes {
+		t.lookedUp(c, class)
 		if p, ok := t.policies.Get(class); ok && (best == nil || stricter(&p, best) < 0) {
 			best = &p
 		}
 	}
 	specific := best != nil
 	if best == nil && !c.hasPolicy {
+		t.lookedUp(c, "*")
 		if p, ok := t.policies.Get("*"); ok {
 			best = &p
 		}
@@ -362,6 +450,7 @@ func (t *Tracker) choosePolicy(c *container, classes []string) {
 
 // addClasses notes products in a container and in the containers around it.
 func (t *Tracker) addClasses(c *container, classes []string) {
+	named, fresh := c.epc, true
 	for range maxDepth {
 		var added []string
 		for _, class := range classes {
@@ -373,11 +462,13 @@ func (t *Tracker) addClasses(c *container, classes []string) {
 		if len(added) == 0 {
 			return
 		}
+		t.got(c, named, fresh)
 		t.choosePolicy(c, added)
 		parent, ok := t.containers.Get(c.parent)
 		if c.parent == "" || !ok {
 			return
 		}
+		fresh = fresh && t.keeps && c.trace.within == parent.trace.life
 		c, classes = parent, added
 	}
 }
@@ -424,21 +515,47 @@ func (t *Tracker) event(recorded *wire.RecordedEvent, containers map[string]stri
 	if len(objects) > 0 && objects[0].Role == epcis.RoleParent && objects[0].Canonical != "" && !isPlace(objects[0].Kind) && len(objects[0].Canonical) <= MaxText {
 		switch e.Type {
 		case epcis.AssociationEvent, epcis.AggregationEvent:
-			parent = t.known(objects[0].Canonical)
+			if epc := objects[0].Canonical; t.follows(epc) || containers[epc] == t.only {
+				parent = t.known(epc)
+			} else {
+				t.elsewhere(epc, e, objects)
+			}
 		default:
 		}
 	}
 	told := t.handled(e, objects, at, recorded.Hash, nil)
 	if parent != nil {
-		t.contents(parent, e, objects, at, recorded.Hash)
+		t.contents(parent, e, objects, at, recorded.Hash, containers)
 	}
 	t.movement(e, objects, at, recorded.Hash)
 	t.handled(e, objects, at, recorded.Hash, told)
 	t.sensors(e, objects, recorded.Hash, containers)
 }
 
+// elsewhere takes, of an event of a container that is not in the shipment that is followed, that others are in it now or are
+// no more.
+func (t *Tracker) elsewhere(parent string, e *epcis.Event, objects []epcis.Item) {
+	for _, o := range objects {
+		inner, ok := t.containers.Get(o.Canonical)
+		if !ok || o.Role != epcis.RoleChild || o.Class || inner.epc == parent {
+			continue
+		}
+		switch {
+		case e.Action == epcis.Add && (e.Type != epcis.AssociationEvent || !isSensor(o.Kind)):
+			inner.parent = parent
+		case e.Action == epcis.Delete && e.Type != epcis.AssociationEvent && inner.parent == parent:
+			inner.parent = ""
+		}
+	}
+}
+
+// isSensor tells whether what is associated with a container is taken for a device.
+func isSensor(kind epcis.IdentifierKind) bool {
+	return kind == epcis.KindGIAI || kind == epcis.KindOther
+}
+
 // contents takes an event that puts things into a container or takes them out.
-func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest) {
+func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest, containers map[string]string) {
 	association := e.Type == epcis.AssociationEvent
 	switch e.Action {
 	case epcis.Add:
@@ -453,19 +570,25 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 			if o.Class {
 				continue
 			}
-			if association && (o.Kind == epcis.KindGIAI || o.Kind == epcis.KindOther) {
-				t.begin(parent, at)
-				t.bind(parent, o.Canonical, at, hash)
+			if association && isSensor(o.Kind) {
+				if t.follows(parent.epc) {
+					t.begin(parent, at)
+					t.bind(parent, o.Canonical, at, hash)
+				}
 				continue
 			}
+			if t.only != "" && containers[o.Canonical] == t.only {
+				t.known(o.Canonical)
+			}
 			if inner, ok := t.containers.Get(o.Canonical); ok && inner != parent {
+				t.entered(inner, parent)
 				inner.parent = parent.epc
 				classes = append(classes, inner.classes...)
 			}
 			if found, ok := t.suspects.Get(o.Canonical); ok {
 				t.suspects.Remove(o.Canonical)
 				for _, f := range found {
-					t.concern(parent, f)
+					t.concern(parent, f, parent.epc)
 				}
 			}
 		}
@@ -478,8 +601,11 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 			}
 			named = true
 			if association {
-				t.unbind(parent, o.Canonical, at, hash)
+				if t.follows(parent.epc) {
+					t.unbind(parent, o.Canonical, at, hash)
+				}
 			} else if inner, ok := t.containers.Get(o.Canonical); ok && inner.parent == parent.epc {
+				t.left(inner)
 				inner.parent = ""
 			}
 		}
@@ -505,7 +631,7 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 		return
 	}
 	for _, o := range objects {
-		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent || len(o.Canonical) > MaxText {
+		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent || len(o.Canonical) > MaxText || !t.follows(o.Canonical) {
 			continue
 		}
 		c, ok := t.containers.Get(o.Canonical)
@@ -522,6 +648,7 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 			c.isShipped = true
 			c.places = destinations(e)
 			c.shippedBy = hash
+			t.told(c)
 			t.input(c, Input{Kind: KindShipped, At: at, Event: hash, Places: c.places, Origin: origin(e)})
 			if c.isEnded {
 				t.judge(c, true)
@@ -531,6 +658,7 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 			if !c.open || c.isEnded || e.BizStep == "accepting" && !meet(places, c.places) {
 				continue // taking over on the way is not arriving
 			}
+			t.told(c)
 			t.input(c, Input{Kind: KindReceived, At: at, Event: hash, Places: places})
 			t.end(c, at, hash)
 		default:
@@ -576,10 +704,15 @@ func (t *Tracker) handled(e *epcis.Event, objects []epcis.Item, at ledger.Millis
 			continue
 		}
 		c, ok := t.containers.Get(o.Canonical)
-		if !ok || !c.open || c.isEnded && at > c.endedAt || slices.Contains(told, c.epc) || len(told) == maxClasses {
+		if !ok || !c.open || c.isEnded && at > c.endedAt || slices.Contains(told, c.epc) {
+			continue
+		}
+		if len(told) == maxClasses {
+			t.spoil(c, whyCrowd)
 			continue
 		}
 		told = append(told, c.epc)
+		t.told(c)
 		t.input(c, Input{Kind: KindStep, At: at, Event: hash, Step: step, Places: whereabouts(e)})
 		if c.isEnded {
 			t.judge(c, true)
@@ -608,6 +741,7 @@ func (t *Tracker) withdraw(r *wire.RecordedEvent) {
 		if c.isShipped && c.shippedBy == r.Hash {
 			c.isShipped, c.places = false, nil
 		}
+		t.told(c)
 		t.input(c, Input{Kind: KindWithdrawn, At: at, Event: r.Hash})
 		if c.isEnded && c.endedBy == r.Hash {
 			t.reopen(c)
@@ -623,7 +757,15 @@ func (t *Tracker) reopen(c *container) {
 	t.ended = slices.DeleteFunc(t.ended, func(e ending) bool { return e.epc == c.epc && e.journey == c.journey })
 	end := c.endedAt
 	c.isEnded, c.endedAt, c.endedBy = false, 0, ledger.Digest{}
+	var removed []string
 	for id, d := range t.devices.All {
+		if slices.ContainsFunc(d.bindings, func(b binding) bool { return b.container == c.epc && b.journey == c.journey && b.to == end }) {
+			removed = append(removed, id)
+		}
+	}
+	slices.Sort(removed) // the order in which all were touched last is not the journey's own
+	for _, id := range removed {
+		d, _ := t.devices.Get(id)
 		for i := range d.bindings {
 			b := &d.bindings[i]
 			if b.container != c.epc || b.journey != c.journey || b.to != end || len(c.devices) == maxContainerDevice {
@@ -631,8 +773,12 @@ func (t *Tracker) reopen(c *container) {
 			}
 			b.to = always
 			c.devices = append(c.devices, id)
+			t.asks(c, id, end, always)
 			t.release(d)
 		}
+	}
+	if !c.specific {
+		t.choosePolicy(c, c.classes) // what changed meanwhile
 	}
 }
 
@@ -700,14 +846,17 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 		d.bindings = slices.Delete(d.bindings, known, known+1)
 	}
 	if len(d.bindings) == maxBindings {
+		t.unbound(d.bindings[0])
 		d.bindings = slices.Delete(d.bindings, 0, 1)
 	}
 	d.bindings = append(d.bindings, b)
 	if b.to == always && !c.isEnded && len(c.devices) < maxContainerDevice && !slices.Contains(c.devices, id) {
 		c.devices = append(c.devices, id)
 	}
+	t.told(c)
 	t.input(c, Input{Kind: KindBind, At: at, Event: hash, Device: id})
 
+	t.asks(c, id, b.from, b.to)
 	t.release(d)
 	if c.isShipped || c.isEnded {
 		t.judge(c, true)
@@ -717,6 +866,9 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.Digest) {
 	if len(id) > MaxText {
 		return
+	}
+	if c.open {
+		t.told(c)
 	}
 	c.devices = slices.DeleteFunc(c.devices, func(s string) bool { return s == id })
 	d := t.device(id)
@@ -732,6 +884,7 @@ func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.
 	}
 	if !bound && c.journey > 0 {
 		if len(d.bindings) == maxBindings {
+			t.unbound(d.bindings[0])
 			d.bindings = slices.Delete(d.bindings, 0, 1)
 		}
 		d.bindings = append(d.bindings, binding{container: c.epc, journey: c.journey, from: unknownStart, to: at})
@@ -744,6 +897,9 @@ func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.
 func (t *Tracker) segment(s ledgerSegment) {
 	if len(s.segment.Device) > MaxText || len(s.segment.Times) == 0 {
 		return
+	}
+	if t.keeps {
+		s.order, s.total = t.order, len(s.segment.Times)
 	}
 	t.claim(t.device(s.segment.Device), s)
 }
@@ -765,22 +921,37 @@ func (t *Tracker) claim(d *device, s ledgerSegment) {
 			continue
 		}
 		t.containers.Touch(c.epc)
+		t.take(c, b, &s, last)
 		in := Input{Kind: KindReadings, At: times[last-1], Device: s.segment.Device, Seq: s.segment.Seq, Segment: s.digest}
 		in.Times, in.Channels = cut(s.segment, first, last)
 		t.input(c, in)
 		t.judge(c, false)
 	}
+	t.dropped(&s, unclaimed)
 	if unclaimed == len(times) {
 		return
 	}
-	rest := ledgerSegment{segment: s.segment, digest: s.digest}
+	rest := s
+	if t.keeps && unclaimed > 0 {
+		rest.offset += unclaimed
+		rest.before = times[unclaimed-1]
+	}
 	rest.segment.Times, rest.segment.Channels = cut(s.segment, unclaimed, len(times))
 	d.early = append(d.early, rest)
 	t.early += len(rest.segment.Times)
-	for len(d.early) > maxEarlySegments {
+	for len(d.early) > t.mostEarly() {
 		t.early -= len(d.early[0].segment.Times)
+		t.dropped(&d.early[0], len(d.early[0].segment.Times))
 		d.early = slices.Delete(d.early, 0, 1)
 	}
+}
+
+// mostEarly is how many segments of a device wait for a binding. A replay drops none: those of a list are few.
+func (t *Tracker) mostEarly() int {
+	if t.only != "" {
+		return ledger.MaxTaskSegments
+	}
+	return maxEarlySegments
 }
 
 // cut gives a part of a segment; channels that are shorter than the times, which the contract
@@ -808,11 +979,16 @@ func (t *Tracker) sensors(e *epcis.Event, objects []epcis.Item, hash ledger.Dige
 	for _, o := range objects {
 		for _, epc := range []string{o.Canonical, containers[o.Canonical]} {
 			c, ok := t.containers.Get(epc)
-			if !ok || !c.open || slices.Contains(done, epc) || len(done) == maxDepth {
+			if !ok || !c.open || slices.Contains(done, epc) {
+				continue
+			}
+			if len(done) == maxDepth {
+				t.spoil(c, whyCrowd)
 				continue
 			}
 			done = append(done, epc)
 			t.containers.Touch(epc)
+			t.told(c, o.Canonical)
 			for _, in := range seriesOf(measured, hash) {
 				t.input(c, in)
 			}
@@ -848,65 +1024,88 @@ func (t *Tracker) finding(f ledger.Finding, containers map[string]string) {
 	if f.Item == "" || len(f.Item) > MaxText || len(f.Detail) > 2*MaxText || len(f.Code) > MaxText {
 		return
 	}
+	c, ok := t.concerned(f, containers)
+	if !ok {
+		found, _ := t.suspects.Get(f.Item)
+		if len(found) < maxSuspectFindings {
+			t.suspects.Put(f.Item, append(slices.Clone(found), suspect{f, t.order}))
+		}
+		return
+	}
+	t.concern(c, suspect{f, t.order}, "")
+}
+
+// concerned is the container that a finding's item is, or is in. A replay is told which findings concern its shipment,
+// through however many containers.
+func (t *Tracker) concerned(f ledger.Finding, containers map[string]string) (*container, bool) {
+	if t.only != "" {
+		if f.Item != t.only && containers[f.Item] != t.only {
+			return nil, false
+		}
+		return t.known(t.only), true
+	}
 	c, ok := t.containers.Get(f.Item)
 	if !ok {
 		c, ok = t.containers.Get(containers[f.Item])
 	}
-	if !ok {
-		found, _ := t.suspects.Get(f.Item)
-		if len(found) < maxSuspectFindings {
-			t.suspects.Put(f.Item, append(slices.Clone(found), f))
-		}
-		return
-	}
-	t.concern(c, f)
+	return c, ok
 }
 
 // closed tells every container around a finding's item that it holds no longer.
 func (t *Tracker) closed(f ledger.Finding, containers map[string]string) {
 	same := func(o ledger.Finding) bool { return o.Code == f.Code && o.Event == f.Event && o.Item == f.Item }
 	if found, ok := t.suspects.Get(f.Item); ok {
-		if found = slices.DeleteFunc(slices.Clone(found), same); len(found) == 0 {
+		if found = slices.DeleteFunc(slices.Clone(found), func(s suspect) bool { return same(s.finding) }); len(found) == 0 {
 			t.suspects.Remove(f.Item)
 		} else {
 			t.suspects.Put(f.Item, found)
 		}
 	}
-	c, ok := t.containers.Get(f.Item)
+	first, ok := t.concerned(f, containers)
 	if !ok {
-		c, ok = t.containers.Get(containers[f.Item])
+		return
 	}
-	for range maxDepth {
-		if !ok {
+	var seen []string
+	for c := range t.around(first) {
+		if t.only != "" && t.only != c.epc {
 			return
 		}
-		if c.open {
+		switch {
+		case c.open:
+			t.told(c, f.Item)
 			t.input(c, Input{Kind: KindClosed, Event: f.ClosedBy, Finding: f})
 			t.judge(c, true)
-		} else {
+		case slices.ContainsFunc(c.findings, same):
+			t.told(c, f.Item)
 			c.findings = slices.DeleteFunc(c.findings, same)
 		}
-		if c.parent == "" {
-			return
+		if slices.Contains(seen, c.epc) {
+			t.spoil(c, whyCircle)
 		}
-		c, ok = t.containers.Get(c.parent)
+		seen = append(seen, c.epc)
 	}
 }
 
-func (t *Tracker) concern(c *container, f ledger.Finding) {
-	for range maxDepth {
+// concern tells a finding to a container and those around it. By is the container that its item was packed into just now,
+// empty for a finding that was recorded just now.
+func (t *Tracker) concern(first *container, s suspect, by string) {
+	f := s.finding
+	var seen []string
+	for c, fresh := range t.around(first) {
 		t.containers.Touch(c.epc)
-		if c.open {
+		switch {
+		case c.open:
+			t.found(c, s, by, fresh)
 			t.input(c, Input{Kind: KindFinding, Event: f.Event, Finding: f})
 			t.judge(c, true)
-		} else if len(c.findings) < maxContainerEvents {
+		case len(c.findings) < maxContainerEvents:
+			t.found(c, s, by, fresh)
 			c.findings = append(c.findings, f)
 		}
-		parent, ok := t.containers.Get(c.parent)
-		if c.parent == "" || !ok {
-			return
+		if slices.Contains(seen, c.epc) {
+			t.spoil(c, whyCircle)
 		}
-		c = parent
+		seen = append(seen, c.epc)
 	}
 }
 
@@ -937,6 +1136,7 @@ func (t *Tracker) Code(c *canon.Coder) {
 		coldchain.CodePolicy(c, &k.policy)
 		c.Bool(&k.hasPolicy)
 		c.Bool(&k.specific)
+		t.codeTrace(c, k)
 	})
 	t.devices.Code(c, most, func(c *canon.Coder, p **device) {
 		if c.Reading() {
@@ -955,9 +1155,15 @@ func (t *Tracker) Code(c *canon.Coder) {
 			codeTimes(c, &s.segment.Times)
 			canon.Slice(c, &s.segment.Channels, maxChannels, codeChannel)
 			c.Raw(s.digest[:])
+			t.codeLeft(c, s)
 		})
 	})
-	t.suspects.Code(c, most, func(c *canon.Coder, f *[]ledger.Finding) { canon.Slice(c, f, maxSuspectFindings, CodeFinding) })
+	t.suspects.Code(c, most, func(c *canon.Coder, f *[]suspect) {
+		canon.Slice(c, f, maxSuspectFindings, func(c *canon.Coder, s *suspect) {
+			CodeFinding(c, &s.finding)
+			t.codeSuspect(c, s)
+		})
+	})
 	canon.Slice(c, &t.ended, most, func(c *canon.Coder, e *ending) {
 		text(c, &e.epc)
 		canon.Uint(c, &e.journey)
@@ -965,6 +1171,7 @@ func (t *Tracker) Code(c *canon.Coder) {
 	})
 	canon.Uint(c, &t.overflow)
 	canon.Uint(c, &t.journeys)
+	t.codeReferences(c)
 	if c.Reading() && c.Err() == nil {
 		t.open, t.early = 0, 0
 		for _, k := range t.containers.All {

@@ -27,6 +27,7 @@ type Docket struct {
 	refused uint64                // inputs that an engine refused
 	only    string                // the one shipment to judge; empty: all
 	tasks   bool                  // references are kept
+	begins  map[string]uint32     // windows of the first verdicts of journeys, but 0; kept where references are
 
 	// written holds what each engine was saved as, while nothing has reached it since: of thousands of
 	// shipments few change between two checkpoints. What it holds is never written to.
@@ -49,7 +50,7 @@ func NewDocketOf(m *score.Model, limits feature.Limits, shipment string) *Docket
 // the chaincode can be asked the same.
 func NewTaskDocket(m *score.Model, limits feature.Limits) *Docket {
 	d := NewDocket(m, limits)
-	d.tasks = true
+	d.tracker, d.tasks, d.begins = feature.NewTracedTracker(limits), true, map[string]uint32{}
 	return d
 }
 
@@ -68,39 +69,56 @@ func (d *Docket) Judge(block uint64, tx wire.Transaction) []Due {
 		return nil
 	}
 	var dues []Due
-	for _, step := range d.tracker.Apply(block, tx) {
-		if d.only != "" && step.Shipment != d.only {
-			continue
+	for steps := range d.tracker.Parts(block, tx) {
+		for _, shipment := range d.tracker.Changed() {
+			delete(d.written, shipment)
 		}
-		e := d.engines[step.Shipment]
-		delete(d.written, step.Shipment)
-		switch step.Kind {
-		case feature.StepOpen:
-			window, _ := d.windows.Get(step.Shipment)
-			d.windows.Remove(step.Shipment)
-			d.engines[step.Shipment] = score.New(d.model, step.Shipment, window)
-		case feature.StepRetire:
-			if e != nil && e.Window() > 0 {
-				d.windows.Put(step.Shipment, e.Window())
+		for _, step := range steps {
+			if d.only != "" && step.Shipment != d.only {
+				continue
 			}
-			delete(d.engines, step.Shipment)
-			for key := range d.windows.All {
-				if d.windows.Len() <= maxRetired {
-					break
-				}
-				d.windows.Remove(key)
-			}
-		case feature.StepInput:
-			if e == nil || e.Observe(step.Input) != nil {
-				d.refused++
-			}
-		case feature.StepJudge:
-			if e != nil && e.Due(step.Final, step.Forced) {
-				dues = append(dues, d.due(e.Judge(step.Final)))
+			if v, ok := d.take(step); ok {
+				dues = append(dues, d.due(v, step))
 			}
 		}
 	}
 	return dues
+}
+
+// take takes a step and gives the verdict that it makes due, if it does.
+func (d *Docket) take(step feature.Step) (ledger.Verdict, bool) {
+	e := d.engines[step.Shipment]
+	delete(d.written, step.Shipment)
+	switch step.Kind {
+	case feature.StepOpen:
+		window, _ := d.windows.Get(step.Shipment)
+		d.windows.Remove(step.Shipment)
+		d.engines[step.Shipment] = score.New(d.model, step.Shipment, window)
+		if d.tasks && window > 0 {
+			d.begins[step.Shipment] = window
+		}
+	case feature.StepRetire:
+		if e != nil && e.Window() > 0 {
+			d.windows.Put(step.Shipment, e.Window())
+		}
+		delete(d.engines, step.Shipment)
+		delete(d.begins, step.Shipment)
+		for key := range d.windows.All {
+			if d.windows.Len() <= maxRetired {
+				break
+			}
+			d.windows.Remove(key)
+		}
+	case feature.StepInput:
+		if e == nil || e.Observe(step.Input) != nil {
+			d.refused++
+		}
+	case feature.StepJudge:
+		if e != nil && e.Due(step.Final, step.Forced) {
+			return e.Judge(step.Final), true
+		}
+	}
+	return ledger.Verdict{}, false
 }
 
 // Shipments is how many are under judgement.
@@ -132,11 +150,14 @@ const mostShipments = 1 << 24
 
 // head is the state but for the engines.
 func (d *Docket) head(c *canon.Coder) {
-	const version = 2
-	v := uint32(version)
+	version := uint32(2)
+	if d.tasks {
+		version = 3
+	}
+	v := version
 	canon.Uint(c, &v)
 	if v != version {
-		c.Fail("version %d", v)
+		c.Fail("version %d where %d is expected", v, version)
 		return
 	}
 	d.tracker.Code(c)
@@ -158,6 +179,7 @@ func (d *Docket) save(c *canon.Coder) ([][]byte, error) {
 		scratch.Reset()
 		canon.String(scratch, &name, feature.MaxText)
 		d.engines[name].Code(scratch)
+		d.codeReferences(scratch, name)
 		if err := scratch.Err(); err != nil {
 			return nil, err
 		}
@@ -171,11 +193,15 @@ func (d *Docket) read(c *canon.Coder) {
 	d.head(c)
 	n := c.Len(0, mostShipments)
 	d.engines, d.written = map[string]*score.Engine{}, map[string][]byte{}
+	if d.tasks {
+		d.begins = map[string]uint32{}
+	}
 	last := ""
 	for i := range n {
 		name, e := "", score.Blank(d.model)
 		canon.String(c, &name, feature.MaxText)
 		e.Code(c)
+		d.codeReferences(c, name)
 		if c.Err() != nil {
 			return
 		}

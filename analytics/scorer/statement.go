@@ -1,6 +1,10 @@
 package scorer
 
-import "github.com/waybill-dev/waybill/chaincode/ledger"
+import (
+	"github.com/waybill-dev/waybill/analytics/canon"
+	"github.com/waybill-dev/waybill/analytics/feature"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+)
 
 // Due is a verdict that is due, and what its task refers to.
 type Due struct {
@@ -12,9 +16,28 @@ type Due struct {
 	Why string
 }
 
-func (d *Docket) due(v ledger.Verdict) Due {
-	if !d.tasks {
-		return Due{Verdict: v, Why: "no references are kept"}
+// due gives a verdict with the task that its step's journey makes. It is asked before the next part of the transaction.
+func (d *Docket) due(v ledger.Verdict, step feature.Step) Due {
+	references, why := d.tracker.References(step)
+	if references == nil {
+		return Due{Verdict: v, Why: why}
 	}
-	return Due{Verdict: v, Why: "what the verdict rests on is not known"}
+	s := &ledger.TaskStatement{Shipment: v.Shipment, Window: v.Window, Begins: d.begins[v.Shipment], Model: v.Model, References: references, Inputs: v.Inputs}
+	if err := ledger.CheckTask(*s); err != nil {
+		return Due{Verdict: v, Why: err.Error()}
+	}
+	return Due{Verdict: v, Statement: s}
+}
+
+// codeReferences writes or reads what a shipment's verdicts rest on.
+func (d *Docket) codeReferences(c *canon.Coder, shipment string) {
+	if !d.tasks {
+		return
+	}
+	d.tracker.CodeJourney(c, shipment)
+	begins := d.begins[shipment]
+	canon.Uint(c, &begins)
+	if begins > 0 {
+		d.begins[shipment] = begins
+	}
 }

@@ -6,6 +6,7 @@ package referee
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/waybill-dev/waybill/analytics/feature"
@@ -28,10 +29,10 @@ type Source interface {
 // the task's window. The ruling has a fault where the window does not close with the last reference. Of the ruling's
 // answer the verdict's digest is set too.
 func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling, error) {
-	r := replay{model: m, shipment: s.Shipment, window: s.Begins, tracker: feature.NewTracker(limits())}
+	r := replay{model: m, shipment: s.Shipment, window: s.Begins, tracker: feature.NewReplay(limits(), s.Shipment)}
 	for i, ref := range s.References {
 		last := i == len(s.References)-1
-		verdict, err := r.reference(ref, source)
+		verdicts, err := r.reference(ref, source)
 		if err != nil {
 			if ledger.Code(err) != ledger.CodeInternal {
 				return ledger.Ruling{Fault: err.Error(), Blame: ledger.Code(err) != ledger.CodeTooLarge}, nil
@@ -41,14 +42,17 @@ func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling
 		if !last {
 			continue
 		}
-		if verdict == nil || verdict.Window != s.Window {
+		// What was recorded last may close several windows: a binding brings segments that waited for it.
+		closed := slices.IndexFunc(verdicts, func(v ledger.Verdict) bool { return v.Window == s.Window })
+		if closed < 0 {
 			return ledger.Ruling{Fault: fmt.Sprintf("window %d of the shipment does not close with the last reference", s.Window), Blame: true}, nil
 		}
-		digest, err := wire.VerdictDigest(*verdict)
+		verdict := verdicts[closed]
+		digest, err := wire.VerdictDigest(verdict)
 		if err != nil {
 			return ledger.Ruling{}, err
 		}
-		return ledger.Ruling{Answer: ledger.AnswerOf(*verdict, digest), Inputs: verdict.Inputs, Verdict: *verdict}, nil
+		return ledger.Ruling{Answer: ledger.AnswerOf(verdict, digest), Inputs: verdict.Inputs, Verdict: verdict}, nil
 	}
 	return ledger.Ruling{Fault: "no reference", Blame: true}, nil
 }
@@ -57,6 +61,7 @@ func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling
 func limits() feature.Limits {
 	l := feature.DefaultLimits()
 	l.EarlyReadings = 2 * ledger.MaxTaskReadings
+	l.Containers = 1 << 20
 	return l
 }
 
@@ -68,8 +73,8 @@ type replay struct {
 	engine   *score.Engine
 }
 
-// reference observes what one reference names and gives the verdict that its last part made due, nil if none.
-func (r *replay) reference(ref ledger.Reference, source Source) (*ledger.Verdict, error) {
+// reference observes what one reference names and gives the verdicts that its last part made due.
+func (r *replay) reference(ref ledger.Reference, source Source) ([]ledger.Verdict, error) {
 	var tx wire.Transaction
 	for _, c := range ref.Containers {
 		tx.Items = append(tx.Items, ledger.ItemState{EPC: c.Item, Container: c.Container})
@@ -96,24 +101,24 @@ func (r *replay) reference(ref ledger.Reference, source Source) (*ledger.Verdict
 	case ledger.RefClosed:
 		tx.Changes = []ledger.Finding{*ref.Finding}
 	case ledger.RefSegments:
-		var verdict *ledger.Verdict
+		var verdicts []ledger.Verdict
 		for seq := ref.First; seq <= ref.Last; seq++ {
 			segment, err := source.RecordedSegment(ref.ID, seq)
 			if err != nil {
 				return nil, err
 			}
-			verdict = r.apply(wire.Transaction{Segments: []wire.RecordedSegment{segment}})
+			verdicts = r.apply(wire.Transaction{Segments: []wire.RecordedSegment{segment}})
 		}
-		return verdict, nil
+		return verdicts, nil
 	default:
 		return nil, fmt.Errorf("%w: a reference of kind %d", ledger.ErrSchema, ref.Kind)
 	}
 	return r.apply(tx), nil
 }
 
-// apply observes a part of a transaction and gives the last verdict that it made due.
-func (r *replay) apply(tx wire.Transaction) *ledger.Verdict {
-	var due *ledger.Verdict
+// apply observes a part of a transaction and gives the verdicts that it made due.
+func (r *replay) apply(tx wire.Transaction) []ledger.Verdict {
+	var due []ledger.Verdict
 	for _, step := range r.tracker.Apply(0, tx) {
 		if step.Shipment != r.shipment {
 			continue
@@ -133,8 +138,7 @@ func (r *replay) apply(tx wire.Transaction) *ledger.Verdict {
 			}
 		case feature.StepJudge:
 			if r.engine != nil && r.engine.Due(step.Final, step.Forced) {
-				v := r.engine.Judge(step.Final)
-				due = &v
+				due = append(due, r.engine.Judge(step.Final))
 			}
 		}
 	}
