@@ -80,6 +80,7 @@ bench: build ## measure: Go benchmarks, then capture, readings and verdict on a 
 	bin/waybill bench capture $(ARGS)
 	bin/waybill bench readings $(ARGS)
 	bin/waybill bench verdict $(ARGS)
+	bin/waybill bench payments
 
 bits: ## hold VECTORS verdicts and a trained artefact of amd64 v1, v3 and without FMA against arm64's, bit by bit (see qemu)
 	$(GO) run ./internal/bits/compare -vectors $(VECTORS)

@@ -269,14 +269,18 @@ type chaincodePackage struct {
 // packageChaincode makes an organisation's package (type ccaas). Its bytes, and so its id, depend
 // on the connection and on the program's digest only: what an organisation approves is a program.
 func packageChaincode(t *Topology, p paths, ports map[string]int, org Organisation, digest string) (chaincodePackage, error) {
-	layout := p.org(org.Name)
+	return packageOf(p.org(org.Name), address(ports[chaincodeName(org.Name)+"/listen"]), t.Chaincode.Name+"_"+t.Chaincode.Version, digest)
+}
+
+// packageOf makes the package of a chaincode that an organisation serves at an address.
+func packageOf(layout orgLayout, serving, label, digest string) (chaincodePackage, error) {
 	files := map[string]string{
 		"client_key":  filepath.Join(layout.chaincodeClient(), keyFile),
 		"client_cert": filepath.Join(layout.chaincodeClient(), certFile),
 		"root_cert":   layout.tlsCACert(),
 	}
 	connection := map[string]any{
-		"address": address(ports[chaincodeName(org.Name)+"/listen"]), "dial_timeout": "5s",
+		"address": serving, "dial_timeout": "5s",
 		"tls_required": true, "client_auth_required": true,
 	}
 	for field, file := range files {
@@ -298,7 +302,7 @@ func packageChaincode(t *Topology, p paths, ports map[string]int, org Organisati
 	if err != nil {
 		return chaincodePackage{}, err
 	}
-	metadata, err := json.Marshal(map[string]string{"type": "ccaas", "label": t.Chaincode.Name + "_" + t.Chaincode.Version})
+	metadata, err := json.Marshal(map[string]string{"type": "ccaas", "label": label})
 	if err != nil {
 		return chaincodePackage{}, err
 	}

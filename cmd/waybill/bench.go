@@ -44,7 +44,8 @@ func (a *app) newBenchCommand() *cobra.Command {
 		Long:  benchLong,
 		Example: `  waybill bench capture
   waybill bench readings --json --seconds 60
-  waybill bench verdict --running --org producer`,
+  waybill bench verdict --running --org producer
+  waybill bench payments --payments 1000`,
 		Args: cobra.NoArgs,
 		RunE: groupOnly,
 	}
@@ -64,6 +65,7 @@ func (a *app) newBenchCommand() *cobra.Command {
 		a.newBenchKind(&f, bench.Readings, "sensor readings pushed", bench.MeasureReadings, func(c *cobra.Command) { readingFlags(c, &f.config) }),
 		a.newBenchKind(&f, bench.Verdict, "the time from a reading to its verdict, at half the sustained rate", bench.MeasureVerdict,
 			func(c *cobra.Command) { readingFlags(c, &f.config) }),
+		a.newBenchPayments(&f),
 	)
 	return cmd
 }
@@ -141,40 +143,44 @@ func (a *app) bench(ctx context.Context, cmd *cobra.Command, f *benchFlags, kind
 		cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return client.Dial(cfg.Profile, identity) }
 		return measure(ctx, cfg)
 	}
+	err = a.onOwnNetwork(ctx, f.keep, []stack.Server{{Organisation: a.org, Roles: serverRoles(kind)}}, cfg.Say, func(s *stack.Stack) (err error) {
+		if cfg.Profile, err = s.Profile(a.org); err != nil {
+			return err
+		}
+		cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return client.Dial(cfg.Profile, identity) }
+		r, err = measure(ctx, cfg)
+		return err
+	})
+	return r, err
+}
+
+// onOwnNetwork measures on a network that is started for it in a folder of its own, and removed again.
+func (a *app) onOwnNetwork(ctx context.Context, keep bool, servers []stack.Server, say func(string), measure func(*stack.Stack) error) error {
 	dir, err := os.MkdirTemp("", "waybill-bench-")
 	if err != nil {
-		return nil, fail(exitInternal, codeInternal, "", "%w", err)
+		return fail(exitInternal, codeInternal, "", "%w", err)
 	}
-	s, err := stack.Up(ctx, stack.Options{
-		Dir: dir, NetworkDir: filepath.Join(dir, "network"), Servers: []stack.Server{{Organisation: a.org, Roles: serverRoles(kind)}}, Say: cfg.Say,
-	})
-	if errors.Is(err, context.Canceled) && !f.keep {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	s, err := stack.Up(ctx, stack.Options{Dir: dir, NetworkDir: filepath.Join(dir, "network"), Servers: servers, Say: say})
+	if errors.Is(err, context.Canceled) && !keep {
+		return errors.Join(err, os.RemoveAll(dir))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (logs are kept in %s)", err, dir)
+		return fmt.Errorf("%w (logs are kept in %s)", err, dir)
 	}
-	defer func() {
-		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, s.Down(down))
-		if err == nil && !f.keep {
-			err = os.RemoveAll(dir)
-		} else {
-			cfg.Say("logs are kept in " + dir)
-		}
-	}()
-	if cfg.Profile, err = s.Profile(a.org); err != nil {
-		return nil, err
-	}
-	cfg.Dial = func(identity string) (*grpc.ClientConn, error) { return client.Dial(cfg.Profile, identity) }
-	r, err = measure(ctx, cfg)
+	err = measure(s)
 	select {
 	case trouble := <-s.Trouble():
 		err = errors.Join(err, trouble)
 	default:
 	}
-	return r, err
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	err = errors.Join(err, s.Down(down))
+	if err == nil && !keep {
+		return os.RemoveAll(dir)
+	}
+	say("logs are kept in " + dir)
+	return err
 }
 
 // serverRoles are those of a server that a bench starts: one that captures is, as in the demo, not the

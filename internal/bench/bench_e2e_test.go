@@ -21,7 +21,7 @@ func TestEndToEndTheLedgerHoldsWhatEachBenchSentOnce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a Fabric network; not with -short")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	dir, bin := t.TempDir(), t.TempDir()
 	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./cmd/...")
@@ -74,4 +74,21 @@ func TestEndToEndTheLedgerHoldsWhatEachBenchSentOnce(t *testing.T) {
 			}
 		})
 	}
+	t.Run(string(bench.Payments), func(t *testing.T) {
+		r, err := bench.MeasurePayments(ctx, bench.PaymentsConfig{
+			Member: s.Profile, Organisations: s.Endorsing(), Network: s, Payments: 60, Seconds: 8, Say: func(line string) { t.Log(line) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := r.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		t.Log("\n" + text.String())
+		// Sixty at once reach fewer blocks than sixty, so those in balances must have met.
+		if !r.OK() || r.Notes.Retries != 0 || r.Balances.Committed == 0 || r.Balances.Conflicts == 0 || r.Balances.Retries == 0 || r.Ratio <= 1 {
+			t.Errorf("%+v", r)
+		}
+	})
 }

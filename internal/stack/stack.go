@@ -272,6 +272,28 @@ func (s *Stack) NetworkDir() string { return s.opts.NetworkDir }
 // OwnsNetwork says whether Up started the network, so that Down stops it.
 func (s *Stack) OwnsNetwork() bool { return s.network != nil }
 
+// Beside puts a second chaincode onto the channel of the network that Up started; see network.Network.Beside.
+func (s *Stack) Beside(ctx context.Context, name, version string, addresses map[string]string, serve func([]network.Companion) error) error {
+	if s.network == nil {
+		return fmt.Errorf("%w: the network was up before and is not changed", ErrServer)
+	}
+	return s.network.Beside(ctx, name, version, addresses, serve)
+}
+
+// Endorsing are the organisations with peers of the network that Up started; none if it was up before.
+func (s *Stack) Endorsing() []string {
+	if s.network == nil {
+		return nil
+	}
+	var out []string
+	for _, org := range s.network.Topology().Organisations {
+		if org.Peers > 0 {
+			out = append(out, org.Name)
+		}
+	}
+	return out
+}
+
 // Organisations are those whose servers run.
 func (s *Stack) Organisations() []string {
 	out := slices.Clone(s.used)
