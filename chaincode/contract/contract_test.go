@@ -884,11 +884,17 @@ func TestPoliciesSupersedeEachOther(t *testing.T) {
 // evidence records what a verdict can rest on and gives such a verdict.
 func (c *channel) evidence(t fatal) ledger.Verdict {
 	t.Helper()
-	answers, _ := c.submit(t, "A", wire.FnRecordEvents, events(t, entry(1, fields{"epcList": []string{pallet}})))
-	c.register(t, "A", device(t, 1))
+	return c.evidenceOf(t, "A")
+}
+
+// evidenceOf records what verdicts rest on as somebody of organisation A.
+func (c *channel) evidenceOf(t fatal, who string) ledger.Verdict {
+	t.Helper()
+	answers, _ := c.submit(t, who, wire.FnRecordEvents, events(t, entry(1, fields{"epcList": []string{pallet}})))
+	c.register(t, who, device(t, 1))
 	segment := signed(t, 1, reading(0, ledger.Digest{}, 0))
-	c.push(t, "A", segment)
-	c.submit(t, "A", wire.FnSetPolicies, encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}}))
+	c.push(t, who, segment)
+	c.submit(t, who, wire.FnSetPolicies, encode(t, wire.PolicyBatch{Policies: []ledger.Policy{policy()}}))
 	return ledger.Verdict{
 		Shipment: pallet, Model: "coldchain@0123abcd", Level: ledger.Inspect, Score: 500_000, From: 1, To: 2,
 		Trace: ledger.Digest{1}, Inputs: ledger.Digest{2}, Policy: "refrigerated/1",

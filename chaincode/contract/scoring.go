@@ -155,7 +155,7 @@ func (t *transaction) setPolicy(p ledger.Policy) error {
 }
 
 // RecordVerdicts records a wire.VerdictBatch and answers each verdict for itself. It needs the role
-// scorer; what a verdict rests on must be recorded.
+// scorer; what a verdict rests on must be recorded, and its model one on which verdicts may rest.
 func (c *Scoring) RecordVerdicts(ctx contractapi.TransactionContextInterface, batch []byte) ([]byte, error) {
 	t, err := begin(ctx, c.clock, ledger.RoleScorer)
 	if err != nil {
@@ -166,18 +166,29 @@ func (c *Scoring) RecordVerdicts(ctx contractapi.TransactionContextInterface, ba
 		return nil, coded(err)
 	}
 	refused := make([]error, len(in.Verdicts))
+	models := map[string]error{} // whether a verdict may rest on them
 	var keys []string
 	for i, v := range in.Verdicts {
 		var own []string
 		if refused[i] = ledger.CheckVerdict(v); refused[i] == nil {
 			own, refused[i] = verdictKeys(v)
 		}
-		if refused[i] == nil {
-			keys = append(keys, own...)
+		if refused[i] != nil {
+			continue
+		}
+		keys = append(keys, own...)
+		if _, known := models[v.Model]; !known {
+			models[v.Model] = nil
+			keys = append(keys, wire.StandingKeys(v.Model)...)
 		}
 	}
 	if err = t.repository.Prefetch(keys); err != nil {
 		return nil, coded(err)
+	}
+	for name := range models {
+		if models[name] = ledger.ModelBlocked(name, t.repository); models[name] != nil && !refusal(models[name]) {
+			return nil, coded(models[name])
+		}
 	}
 	for i, v := range in.Verdicts {
 		var digest ledger.Digest
@@ -188,7 +199,7 @@ func (c *Scoring) RecordVerdicts(ctx contractapi.TransactionContextInterface, ba
 			t.refuse(refused[i], digest)
 			continue
 		}
-		if err = t.recordVerdict(v, digest); err != nil {
+		if err = t.recordVerdict(v, digest, models[v.Model]); err != nil {
 			return nil, coded(err)
 		}
 	}
@@ -221,13 +232,16 @@ func verdictKeys(v ledger.Verdict) ([]string, error) {
 	return keys, nil
 }
 
-func (t *transaction) recordVerdict(v ledger.Verdict, digest ledger.Digest) error {
+// recordVerdict records a verdict unless its model is blocked. One that is recorded already stays, whatever became of its model.
+func (t *transaction) recordVerdict(v ledger.Verdict, digest ledger.Digest, blocked error) error {
 	recorded, err := t.repository.Verdict(v.Shipment, v.Window, v.Model)
 	if err != nil {
 		return err
 	}
 	if recorded == nil {
-		err = ledger.CheckEvidence(v, t.repository)
+		if err = blocked; err == nil {
+			err = ledger.CheckEvidence(v, t.repository)
+		}
 	}
 	var verdict ledger.Verdict
 	var status ledger.Status
