@@ -234,10 +234,7 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 		b.revealed(v, now)
 	}
 	for _, p := range s.Provisionals {
-		if r := b.rounds[p.Task]; r != nil {
-			r.view.Provisional, r.since = &p, now
-			r.changed()
-		}
+		b.provisional(p, now)
 	}
 	for _, v := range s.Settlements {
 		b.settled(v, now)
@@ -359,8 +356,13 @@ func (b *book) closed(c ledger.Closing, now time.Time) {
 }
 
 func (b *book) revealed(v ledger.Reveal, now time.Time) {
-	if f, ok := b.foreign.Get(v.Task.String()); ok && !f.answered {
-		f.answered, f.since = true, now
+	if f, ok := b.foreign.Get(v.Task.String()); ok {
+		if !f.answered {
+			f.answered, f.since = true, now
+		}
+		if own := b.windows[f.window]; own != nil && own.answer != v.Answer {
+			f.refutable = true
+		}
 	}
 	r := b.rounds[v.Task]
 	if r == nil {
@@ -380,12 +382,31 @@ func (b *book) revealed(v ledger.Reveal, now time.Time) {
 	}
 }
 
-func (b *book) settled(v ledger.Settlement, now time.Time) {
-	b.foreign.Remove(v.Task.String())
-	if by := v.By; v.Prover != nil && *v.Prover == b.account && (by == ledger.SettledChallenge || by == ledger.SettledNoWindow || by == ledger.SettledOmission) {
+func (b *book) provisional(p ledger.Provisional, now time.Time) {
+	if p.By != 0 {
+		b.foreign.Remove(p.Task.String()) // it was ruled upon
+	}
+	if p.By == ledger.SettledChallenge && p.Prover != nil && *p.Prover == b.account {
 		b.stats.Won++
 	}
+	if r := b.rounds[p.Task]; r != nil {
+		r.view.Provisional, r.since = &p, now
+		r.changed()
+	}
+}
+
+// proven reports whether a task ended so because of a challenge.
+func proven(by ledger.SettledBy) bool {
+	return by == ledger.SettledChallenge || by == ledger.SettledNoWindow || by == ledger.SettledOmission
+}
+
+func (b *book) settled(v ledger.Settlement, now time.Time) {
+	b.foreign.Remove(v.Task.String())
 	r := b.rounds[v.Task]
+	ruled := v.By == ledger.SettledChallenge && (r == nil || r.view.Provisional != nil && r.view.Provisional.By != 0) // and counted then
+	if v.Prover != nil && *v.Prover == b.account && !ruled && proven(v.By) {
+		b.stats.Won++
+	}
 	if r == nil {
 		return
 	}
@@ -408,8 +429,10 @@ func (b *book) stands(f ledger.FinalVerdict) {
 	if r == nil || f.Model != b.model() || f.Task == r.id || r.view.Settlement != nil {
 		return
 	}
-	b.stats.Outvoted++
-	b.log.Error("the final verdict on a window is of another task than this scorer's", "code", "WB_PANEL_OUTVOTED", "shipment", f.Shipment, "window", f.Window, "task", f.Task.String())
+	if f.Answer != r.answer {
+		b.stats.Outvoted++
+		b.log.Error("the final verdict on a window is of another task than this scorer's", "code", "WB_PANEL_OUTVOTED", "shipment", f.Shipment, "window", f.Window, "task", f.Task.String())
+	}
 	b.drop(r)
 }
 
@@ -429,6 +452,7 @@ func (b *book) paid(receipt ledger.Receipt) {
 	case "challenge":
 		if receipt.Stake.Account == b.account {
 			b.stats.Lost++
+			b.stats.Won-- // the ruling was counted
 		}
 	case "silent":
 		b.stats.Silenced++

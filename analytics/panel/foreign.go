@@ -9,19 +9,22 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
-// maxOmitted bounds what is tried as left out of one task.
-const maxOmitted = 8
+// maxChallenges bounds what is tried as left out of one task.
+const maxChallenges = 8
 
-// foreign is another task for a window that is under way, which leaves out what is recorded.
+// foreign is another task for a window that is under way, which can be challenged.
 type foreign struct {
 	id      ledger.Digest
 	window  window
-	omitted []ledger.TaskOperation // challenges, one of which is enough
+	challenges []ledger.TaskOperation // that show it, one of which is enough
 	since   time.Time
 	// closed and answered are what a challenge waits for.
 	closed   bool
 	answered bool
-	attempt  attempt
+	// alike: it claims the inputs of the own statement, so that whoever gives another answer than the own is wrong, or
+	// the claim is. refutable: somebody did.
+	alike, refutable bool
+	attempt          attempt
 }
 
 func segmentKey(device string, seq uint64) string { return fmt.Sprintf("%s %d", device, seq) }
@@ -38,9 +41,14 @@ func (b *book) stranger(t ledger.ScoringTask) {
 	if r == nil || r.statement == nil {
 		return
 	}
-	f := &foreign{id: t.ID, window: r.window, omitted: b.leftOut(*r.statement, s, t.ID)}
-	b.log.Warn("another task for a window than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "left_out", len(f.omitted))
-	if len(f.omitted) == 0 {
+	f := &foreign{id: t.ID, window: r.window, alike: s.Inputs == r.statement.Inputs}
+	if f.alike {
+		f.challenges = []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: t.ID}}}
+	} else {
+		f.challenges = b.leftOut(*r.statement, s, t.ID)
+	}
+	b.log.Warn("another task for a window than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "same_inputs", f.alike, "challenges", len(f.challenges))
+	if len(f.challenges) == 0 {
 		return
 	}
 	b.foreign.Put(t.ID.String(), f)
@@ -51,7 +59,7 @@ func (b *book) stranger(t ledger.ScoringTask) {
 func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []ledger.TaskOperation {
 	var out []ledger.TaskOperation
 	challenge := func(omitted ledger.Reference, at int) {
-		if len(out) < maxOmitted {
+		if len(out) < maxChallenges {
 			out = append(out, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: uint32(at)}}) //nolint:gosec // an index of a list of at most 512
 		}
 	}
@@ -59,7 +67,7 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []ledg
 	for _, ref := range own.References {
 		switch ref.Kind {
 		case ledger.RefSegments:
-			for seq := ref.First; seq <= ref.Last && len(out) < maxOmitted; seq++ {
+			for seq := ref.First; seq <= ref.Last && len(out) < maxChallenges; seq++ {
 				i, named := places(other, ref.ID, seq)
 				if named {
 					before = max(before, i+1)
@@ -100,7 +108,7 @@ func places(s ledger.TaskStatement, device string, seq uint64) (at int, named bo
 
 // step is the challenge, once there is an answer to challenge.
 func (f *foreign) step(b *book) (step, bool) {
-	if !f.closed || !f.answered || len(f.omitted) == 0 {
+	if !f.closed || !f.answered || f.alike && !f.refutable || len(f.challenges) == 0 {
 		return step{}, false
 	}
 	var all []ledger.Digest
@@ -109,7 +117,7 @@ func (f *foreign) step(b *book) (step, bool) {
 			all = append(all, account)
 		}
 	}
-	return step{deed: doChallenge, at: b.turn(f.id, doChallenge, all, f.since), operations: f.omitted[:1]}, true
+	return step{deed: doChallenge, at: b.turn(f.id, doChallenge, all, f.since), operations: f.challenges[:1]}, true
 }
 
 // told takes the answer to a challenge: what the ledger does not take for left out, the next may be.
@@ -121,8 +129,8 @@ func (f *foreign) told(b *book, answers []wire.Answer, err error, now time.Time)
 		f.attempt.after = now.Add(unseen)
 		return
 	case err == nil && !passing(doChallenge, refused.Code):
-		b.log.Info("nothing that a task leaves out", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
-		if f.omitted = f.omitted[1:]; len(f.omitted) == 0 {
+		b.log.Info("a challenge that the ledger does not take", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
+		if f.challenges = f.challenges[1:]; len(f.challenges) == 0 {
 			b.foreign.Remove(f.id.String())
 			return
 		}

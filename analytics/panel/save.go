@@ -117,7 +117,7 @@ func (r *round) save(c *canon.Coder) error {
 }
 
 func (f *foreign) save(c *canon.Coder) error {
-	data, err := wire.Encode(wire.TaskBatch{Operations: f.omitted})
+	data, err := wire.Encode(wire.TaskBatch{Operations: f.challenges})
 	if err != nil {
 		return err
 	}
@@ -128,6 +128,8 @@ func (f *foreign) save(c *canon.Coder) error {
 	canon.String(c, &text, maxSavedPart)
 	c.Bool(&f.closed)
 	c.Bool(&f.answered)
+	c.Bool(&f.alike)
+	c.Bool(&f.refutable)
 	return c.Err()
 }
 
@@ -232,10 +234,12 @@ func readForeign(c *canon.Coder, now time.Time) (*foreign, error) {
 	canon.String(c, &text, maxSavedPart)
 	c.Bool(&f.closed)
 	c.Bool(&f.answered)
+	c.Bool(&f.alike)
+	c.Bool(&f.refutable)
 	if c.Err() != nil {
 		return nil, c.Err()
 	}
 	batch, err := wire.Decode[wire.TaskBatch]([]byte(text), maxSavedPart)
-	f.omitted = batch.Operations
+	f.challenges = batch.Operations
 	return f, err
 }

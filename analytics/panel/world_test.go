@@ -2,7 +2,7 @@ package panel
 
 import (
 	"fmt"
-	"io"
+	"os"
 	"log/slog"
 	"strings"
 	"testing"
@@ -89,7 +89,7 @@ func (c *channel) players(t testing.TB) []*player {
 
 // restart begins with an empty book at the start of the stream, or with what a checkpoint held at a place.
 func (p *player) restart(saved []byte) {
-	p.book = newBook(p.cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p.book = newBook(p.cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	p.at = 0
 	if saved != nil {
 		if err := p.book.restore(saved, p.cfg.Now()); err != nil {
