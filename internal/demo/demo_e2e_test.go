@@ -50,16 +50,25 @@ func (l logged) Say(line string) { l.t.Log(line) }
 func (l logged) Track(func() []demo.Counter) func() { return func() {} }
 
 func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	s := up(ctx, t)
+	four, err := demo.Convene(ctx, s, t.TempDir(), logged{t})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := four.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	// Again and again on one ledger, as a user would.
 	for _, run := range []struct {
 		seed      uint64
 		shipments int
 	}{{1, 14}, {1, 14}, {2, 9}, {1, 1}} {
 		seed, folder := run.seed, t.TempDir()
-		report, err := demo.Play(ctx, s, demo.Config{Seed: seed, Shipments: run.shipments, Now: time.Now(), Folder: folder, Progress: logged{t}})
+		report, err := demo.Play(ctx, s, four, demo.Config{Seed: seed, Shipments: run.shipments, Now: time.Now(), Folder: folder, Progress: logged{t}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,7 @@ func writeFile(t *testing.T, name string, content []byte) string {
 // TestEndToEndBadInputIsRefusedByItsOwnCodeAndItsNeighboursAreRecorded sends what a system meets in
 // the world, each beside something good.
 func TestEndToEndBadInputIsRefusedByItsOwnCodeAndItsNeighboursAreRecorded(t *testing.T) {
-	ctx, l := endToEnd(t, 2*time.Minute)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	const org = "producer"
 	l.serve(ctx, t, org, "--role", "api,readmodel")
 	now := time.Now().Add(-24 * time.Hour)

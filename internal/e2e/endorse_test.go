@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"testing"
@@ -128,12 +129,20 @@ func sign(t *testing.T, keyFile string, message []byte) []byte {
 // set, event and response, as bytes.
 func (e endorser) simulate(ctx context.Context, t *testing.T, p *peer.SignedProposal) []byte {
 	t.Helper()
+	payload, err := e.simulation(ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+func (e endorser) simulation(ctx context.Context, p *peer.SignedProposal) ([]byte, error) {
 	r, err := e.peer.ProcessProposal(ctx, p)
 	if err != nil {
-		t.Fatalf("%s: %v", e.name, err)
+		return nil, fmt.Errorf("%s: %w", e.name, err)
 	}
 	if r.GetResponse().GetStatus() != 200 {
-		t.Fatalf("%s: %d %s", e.name, r.GetResponse().GetStatus(), r.GetResponse().GetMessage())
+		return nil, fmt.Errorf("%s: %d %s", e.name, r.GetResponse().GetStatus(), r.GetResponse().GetMessage())
 	}
-	return r.GetPayload()
+	return r.GetPayload(), nil
 }

@@ -32,7 +32,7 @@ func decoded(t *testing.T, raw []byte) any {
 // document included, and reads every event back by its hash.
 func TestEndToEndGS1DocumentsAreReadBackAsSent(t *testing.T) {
 	folder := filepath.Join(testdata.Dir(t), "epcis", "gs1")
-	ctx, l := endToEnd(t, 90*time.Second)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	l.serve(ctx, t, "retailer", "--role", "api,readmodel")
 	files, err := filepath.Glob(filepath.Join(folder, "*.jsonld"))
 	if err != nil {

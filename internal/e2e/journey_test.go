@@ -19,7 +19,7 @@ import (
 // command: policy, logger, packing, readings in two parts, receipt, and the verdict that follows.
 // The roles run in processes of their own over one state folder.
 func TestEndToEndAColdChainIsJudgedFromTheCommandLine(t *testing.T) {
-	ctx, l := endToEnd(t, 90*time.Second)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	const org = "carrier"
 	for _, role := range []string{"readmodel", "scorer", "api"} {
 		args := []string{"--role", role}

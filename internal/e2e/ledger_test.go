@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,6 +71,25 @@ func (l *lab) height(ctx context.Context, t *testing.T) uint64 {
 		t.Fatal("no peer tells its height")
 	}
 	return highest
+}
+
+// level waits until every peer has what any of them has: a transaction that is endorsed at one peer may read what was
+// committed at another. All peers must run.
+func (l *lab) level(ctx context.Context, t *testing.T) {
+	t.Helper()
+	highest := l.height(ctx, t)
+	for _, org := range []string{"producer", "carrier", "retailer"} {
+		stream, _ := l.stream(t, org)
+		until(ctx, t, org+"'s peer is as high as the others", func() error {
+			limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			height, err := stream.Height(limited)
+			if err == nil && height < highest {
+				err = fmt.Errorf("it has %d of %d blocks", height, highest)
+			}
+			return err
+		})
+	}
 }
 
 // ledger reads every block there is now.

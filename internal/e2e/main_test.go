@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/waybill-dev/waybill/api/client"
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/internal/stack"
 	"github.com/waybill-dev/waybill/network"
@@ -172,8 +174,39 @@ type serving struct {
 	killed bool // by the test, which knows why
 }
 
-// serve starts a server and waits until it says that it is ready.
+// serve starts a server and waits until it is ready and, if it answers questions, has read what is on the
+// ledger: one is ready that is some blocks behind, and answers about what it has read.
 func (l *lab) serve(ctx context.Context, t *testing.T, org string, args ...string) *serving {
+	t.Helper()
+	s := l.serveBehind(ctx, t, org, args...)
+	var roles []string
+	for i, arg := range args {
+		if arg == "--role" {
+			roles = append(roles, strings.Split(args[i+1], ",")...)
+		}
+	}
+	if len(roles) == 0 || slices.Contains(roles, "api") {
+		l.caughtUp(ctx, t, org)
+	}
+	return s
+}
+
+// caughtUp waits until an organisation's server has read what is on the ledger now.
+func (l *lab) caughtUp(ctx context.Context, t *testing.T, org string) {
+	t.Helper()
+	height := l.height(ctx, t)
+	api := waybillv1.NewAdminServiceClient(l.dial(t, org, profile.IdentityDashboard))
+	until(ctx, t, org+"'s server has read the ledger", func() error {
+		r, err := api.GetStatus(ctx, &waybillv1.GetStatusRequest{})
+		if err == nil && r.GetReadHeight() < height {
+			err = fmt.Errorf("it has read %d of %d blocks", r.GetReadHeight(), height)
+		}
+		return err
+	})
+}
+
+// serveBehind starts a server and waits until it says that it is ready.
+func (l *lab) serveBehind(ctx context.Context, t *testing.T, org string, args ...string) *serving {
 	t.Helper()
 	s, ready := l.start(t, org, args...)
 	select {

@@ -82,7 +82,7 @@ func rowsOf(t *testing.T, raw string) (rows []map[string]string) {
 // TestEndToEndReportsOfFoodAndMedicine captures two histories and asks for every report of them, on the
 // command line and over REST, and reads the event of each row back.
 func TestEndToEndReportsOfFoodAndMedicine(t *testing.T) {
-	ctx, l := endToEnd(t, 2*time.Minute)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	const org = "producer"
 	l.serve(ctx, t, org)
 	food, _ := reporttest.Food(t)
@@ -189,7 +189,7 @@ func TestEndToEndReportsOfFoodAndMedicine(t *testing.T) {
 // for a unit that stands in a case on the pallet shipped, with the names from the document's own header.
 func TestEndToEndTheTransactionOfGS1sPharmaExample(t *testing.T) {
 	file := filepath.Join(testdata.Dir(t), "epcis", "xml", "1.2", "GS1_US_Pharma_Example_2_2_1_1.xml")
-	ctx, l := endToEnd(t, time.Minute)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	const org = "producer"
 	l.serve(ctx, t, org, "--role", "api,readmodel")
 	l.must(ctx, t, "capture", "--org", org, file)

@@ -343,8 +343,8 @@ func TestEndToEndReplayedCapturesChangeNothing(t *testing.T) {
 
 // TestEndToEndAnEventIDHasOneContent sends other content under an eventID that is taken.
 func TestEndToEndAnEventIDHasOneContent(t *testing.T) {
-	ctx, l := endToEnd(t, time.Minute)
-	l.serve(ctx, t, restOrg, "--role", "api,readmodel")
+	ctx, l := endToEnd(t, 3*time.Minute)
+	l.serve(ctx, t, restOrg, "--role", "api,readmodel", "--anchor-every=-1s") // no new state but captured
 	c := l.rest(t, restOrg, profile.IdentityCompany)
 	id := fmt.Sprintf("urn:uuid:404d95fc-9457-4a51-bd6a-%012d", time.Now().UnixNano()%1e12)
 	named := func(event string) []byte {
@@ -488,8 +488,8 @@ func TestEndToEndACaptureThatProceedsNamesWhatItLeavesOut(t *testing.T) {
 
 // TestEndToEndACaptureThatRollsBackRecordsNothing sends 1,000 events of which one is bad, for each way.
 func TestEndToEndACaptureThatRollsBackRecordsNothing(t *testing.T) {
-	ctx, l := endToEnd(t, 2*time.Minute)
-	l.serve(ctx, t, restOrg, "--role", "api,readmodel")
+	ctx, l := endToEnd(t, 3*time.Minute)
+	l.serve(ctx, t, restOrg, "--role", "api,readmodel", "--anchor-every=-1s") // no new state but captured
 	c := l.rest(t, restOrg, profile.IdentityCompany)
 	taken := fmt.Sprintf("urn:uuid:604d95fc-9457-4a51-bd6a-%012d", time.Now().UnixNano()%1e12)
 	if job, err := c.capture(ctx, "application/json", "rollback", document(strings.Replace(commissioning(time.Now().Add(-time.Hour)), `"type"`, `"eventID":"`+taken+`","type"`, 1))); err != nil || !job.Success {

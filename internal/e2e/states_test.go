@@ -25,7 +25,7 @@ const simulations = 5
 // TestEndToEndTransactionsSimulateAlike has every peer run the same proposal of every transaction
 // function again and again: what they would endorse must be the same to the last byte.
 func TestEndToEndTransactionsSimulateAlike(t *testing.T) {
-	ctx, l := endToEnd(t, time.Minute)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	const org = "carrier"
 	p := l.profile(t, org)
 	server := l.serve(ctx, t, org, "--role", "api,readmodel")
@@ -43,6 +43,7 @@ func TestEndToEndTransactionsSimulateAlike(t *testing.T) {
 	if code := server.end(ctx, t); code != 0 {
 		t.Errorf("the server ended with exit code %d", code)
 	}
+	l.level(ctx, t) // or a peer simulates on an earlier state
 
 	day, err := simulate.New(simulate.Config{Seed: 11, Now: now, Shipments: 8})
 	if err != nil {
@@ -154,7 +155,7 @@ func writesOf(t *testing.T, payload []byte, chaincode string) int {
 // TestEndToEndWorldStatesAreEqual compares the snapshots that all peers take at the same height,
 // after everything that the tests before have recorded.
 func TestEndToEndWorldStatesAreEqual(t *testing.T) {
-	ctx, l := endToEnd(t, time.Minute)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	states, err := network.CompareStates(ctx, l.net.Dir())
 	if err != nil {
 		t.Fatal(err)

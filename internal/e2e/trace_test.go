@@ -309,7 +309,7 @@ func TestEndToEndTraceAndRecall(t *testing.T) {
 // TestEndToEndATamperedBlockNamesItsPeer changes a byte of a block on one peer's disk: the read model is
 // checked by another's blocks, and the peer is named.
 func TestEndToEndATamperedBlockNamesItsPeer(t *testing.T) {
-	ctx, l := endToEnd(t, 2*time.Minute)
+	ctx, l := endToEnd(t, 3*time.Minute)
 	server := l.serve(ctx, t, "producer")
 	l.observe(ctx, t, "producer", 31)
 	if code := server.end(ctx, t); code != 0 {

@@ -45,8 +45,12 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 			}
 		}
 	}
+	allPeersRun := true
 	govern := func(org, want string, m *waybillv1.ModelMotion) {
 		t.Helper()
+		if allPeersRun {
+			l.level(ctx, t) // a motion rests on those of others, which their peers had first
+		}
 		r, err := model(org, profile.IdentitySteward).GovernModels(ctx, &waybillv1.GovernModelsRequest{Motions: []*waybillv1.ModelMotion{m}})
 		answered(r.GetResults(), err, want)
 	}
@@ -86,6 +90,7 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 	answered(frozen.GetResults(), err, "recorded")
 	for _, name := range []string{"m/1", "m/2"} {
 		artefact := bytes.Repeat([]byte(name), ledger.MaxChunkBytes/2) // in two chunks
+		l.level(ctx, t)
 		chunks, digests, err := ledger.CutArtefact(artefact)
 		if err != nil {
 			t.Fatal(err)
@@ -102,6 +107,7 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 		answered(stored.GetResults(), err, "recorded")
 		submitted, err := modeller.SubmitModels(ctx, &waybillv1.SubmitModelsRequest{Models: []*waybillv1.ModelVersion{version}})
 		answered(submitted.GetResults(), err, "recorded")
+		l.level(ctx, t)
 		evaluated, err := model("carrier", profile.IdentityModeller).EvaluateModels(ctx, &waybillv1.EvaluateModelsRequest{Evaluations: []*waybillv1.ModelEvaluation{{
 			Model: name, Dataset: &waybillv1.DatasetRef{Name: "test/1", Root: root("test")}, Metrics: []*waybillv1.Metric{{Name: "recall", Value: 950_000}},
 		}}})
@@ -114,6 +120,7 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 		promote("producer", name, "recorded")
 		stands(name, "production")
 
+		l.caughtUp(ctx, t, "carrier")
 		parts, err := model("carrier", profile.IdentityDashboard).GetArtefact(ctx, &waybillv1.GetArtefactRequest{Name: name})
 		if err != nil {
 			t.Fatal(err)
@@ -141,6 +148,8 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 
 	// Without the retailer's peer a majority still endorses, but not two of those who did not submit the model: what
 	// changes how it stands waits, and revoking does not.
+	l.level(ctx, t)
+	allPeersRun = false
 	if err := l.net.StopProcess(ctx, "peer0.retailer"); err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +171,7 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 		l.must(ctx, t, "credits", "open", "--org", org)
 	}
 	account := func(org string) string {
+		l.caughtUp(ctx, t, org)
 		r, err := waybillv1.NewCreditServiceClient(l.dial(t, org, profile.IdentityDashboard)).GetCreditAccount(ctx, &waybillv1.GetCreditAccountRequest{})
 		if err != nil {
 			t.Fatal(err)
