@@ -416,9 +416,14 @@ func (b *book) settled(v ledger.Settlement, now time.Time) {
 	if r.live {
 		b.cfg.Settled(v.By, now.Sub(r.due))
 	}
-	if v.Answer != nil && *v.Answer != r.answer {
+	switch {
+	case v.By == ledger.SettledNobody:
+		// A task opens once; what nobody stood behind is one organisation's word.
+		b.byItself(r.verdict, NobodyAnswered, "")
+		b.alone = append(b.alone, r.verdict)
+	case v.Answer == nil && v.By != ledger.SettledSuperseded, v.Answer != nil && *v.Answer != r.answer:
 		b.stats.Outvoted++
-		b.log.Error("a final answer is not this scorer's", "code", "WB_PANEL_OUTVOTED", "shipment", r.window.shipment, "window", r.window.number, "task", v.Task.String(), "by", v.By.String())
+		b.log.Error("a task ended otherwise than this scorer has it", "code", "WB_PANEL_OUTVOTED", "shipment", r.window.shipment, "window", r.window.number, "task", v.Task.String(), "by", v.By.String())
 	}
 	b.end(r)
 }

@@ -158,10 +158,12 @@ const (
 	NoTask   Reason = "no_task"  // it is beyond what a task may hold
 	TooMany  Reason = "too_many" // more tasks were under way than are kept
 	NotTaken Reason = "refused"  // the ledger takes no such task
+	// NobodyAnswered: no commitment to its task was revealed.
+	NobodyAnswered Reason = "nobody"
 )
 
 // Reasons lists them.
-func Reasons() []Reason { return []Reason{NoTask, TooMany, NotTaken} }
+func Reasons() []Reason { return []Reason{NoTask, TooMany, NotTaken, NobodyAnswered} }
 
 // Stats gives the snapshot. It may be called from any goroutine.
 func (s *Service) Stats() Stats {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -65,7 +67,7 @@ type player struct {
 	bend func(ledger.TaskOperation) (ledger.TaskOperation, bool)
 }
 
-func (c *channel) player(t testing.TB, name string) *player {
+func (c *channel) player(t rapid.TB, name string) *player {
 	t.Helper()
 	secret := make([]byte, secretBytes)
 	copy(secret, name)
@@ -78,7 +80,7 @@ func (c *channel) player(t testing.TB, name string) *player {
 	return p
 }
 
-func (c *channel) players(t testing.TB) []*player {
+func (c *channel) players(t rapid.TB) []*player {
 	t.Helper()
 	var all []*player
 	for _, name := range scorerNames() {
@@ -166,7 +168,7 @@ func (k *call) answered(d protocolsim.Done) {
 var errConflict = fmt.Errorf("a conflict")
 
 // turn has all that have something to say say it in one block, in an order, and gives how many did.
-func (c *channel) turn(t testing.TB, players []*player, order func([]*call)) int {
+func (c *channel) turn(t rapid.TB, players []*player, order func([]*call)) int {
 	t.Helper()
 	var calls []*call
 	for _, p := range players {
@@ -193,7 +195,7 @@ func (c *channel) turn(t testing.TB, players []*player, order func([]*call)) int
 }
 
 // play goes on until nobody has anything to say for the time given, in steps of half a second.
-func (c *channel) play(t testing.TB, players []*player, quiet time.Duration) {
+func (c *channel) play(t rapid.TB, players []*player, quiet time.Duration) {
 	t.Helper()
 	for still := time.Duration(0); still < quiet; {
 		for _, p := range players {
@@ -212,7 +214,7 @@ func (c *channel) play(t testing.TB, players []*player, quiet time.Duration) {
 }
 
 // final holds that each task has the engine's verdict as its final one.
-func (c *channel) final(t testing.TB, tasks ...protocolsim.Task) {
+func (c *channel) final(t rapid.TB, tasks ...protocolsim.Task) {
 	t.Helper()
 	for _, task := range tasks {
 		f, err := c.world.Final(task.Statement)
@@ -225,7 +227,7 @@ func (c *channel) final(t testing.TB, tasks ...protocolsim.Task) {
 }
 
 // lostStake is how much of its stake a scorer has lost.
-func (c *channel) lostStake(t testing.TB, name string) ledger.Credits {
+func (c *channel) lostStake(t rapid.TB, name string) ledger.Credits {
 	t.Helper()
 	s, err := c.world.Stake(name)
 	if err != nil || s == nil {

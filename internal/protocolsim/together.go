@@ -26,6 +26,9 @@ type Done struct {
 	Err error
 }
 
+// Tell has the world tell what transactions record from now on.
+func (w *World) Tell(told func(wire.Transaction)) { w.told = told }
+
 // Together simulates the calls of several, each on the same state, and commits those that were not refused as one
 // block, in their order.
 func (w *World) Together(calls ...Call) ([]Done, error) {
