@@ -24,12 +24,16 @@ server for each company, and a simulated day of pharma and food shipments that g
 companies and IoT gateways would send it. Some shipments carry a planted fault. At the end stands a
 table: what was planted, what the verdict says and why, and where it is on the ledger.
 
+Four scorers judge, each with a stake: the companies and the assessor, which lies. It gives wrong answers, sends
+another's commitment for its own, and keeps silent. A second table says how each lie was proven and what it cost;
+the verdicts are those of an honest engine all the same.
+
 The simulation is seeded and is a simulation; everything else is what runs in earnest.
 
 With --once it ends there, with exit code 0 only if every planted fault and finding was found, no clean
 shipment was condemned, every verdict is on the ledger of another organisation's peer, the recall names
-exactly what the lot reached, its proof verifies, the forged one does not, and the peers' world states
-are equal. Without it everything stays up and can be asked, until Ctrl-C or "waybill demo down".
+exactly what the lot reached, its proof verifies, the forged one does not, every lie was caught and left
+the final verdicts as the engine gives them, the credits balance, and the peers' world states are equal. Without it everything stays up and can be asked, until Ctrl-C or "waybill demo down".
 
 With --input (or files and folders as arguments) your own EPCIS documents (JSON or XML) and readings
 (CSV: a time, then values) go the same way: documents are captured and reported on, each CSV becomes
@@ -119,12 +123,17 @@ func (a *app) demo(cmd *cobra.Command, f *demoFlags) (err error) {
 		defer cancel()
 		err = errors.Join(err, s.Down(down))
 	}()
-	progress.Say(fmt.Sprintf("the network and three servers are up; %s judges", demo.Scorer))
+	progress.Say("the network and three servers are up; founding the rules that four scorers judge by")
+	four, err := demo.Convene(ctx, s, filepath.Join(a.dir, "demo"), progress)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, four.Close()) }()
 	var outcome error
 	if own {
 		outcome, err = a.demoInput(ctx, cmd, s, f, files, progress)
 	} else {
-		outcome, err = a.demoDay(ctx, cmd, s, f, progress)
+		outcome, err = a.demoDay(ctx, cmd, s, four, f, progress)
 	}
 	if err != nil || f.once {
 		return errors.Join(err, outcome)
@@ -132,13 +141,13 @@ func (a *app) demo(cmd *cobra.Command, f *demoFlags) (err error) {
 	if outcome != nil && !a.quiet {
 		fmt.Fprintf(cmd.ErrOrStderr(), "waybill: %v\n", outcome)
 	}
-	return a.stay(ctx, cmd, s)
+	return a.stay(ctx, cmd, s, four)
 }
 
 // demoDay plays a simulated day. outcome is why it did not go as it should.
-func (a *app) demoDay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, f *demoFlags, progress demo.Progress) (outcome, err error) {
+func (a *app) demoDay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, four *demo.Panel, f *demoFlags, progress demo.Progress) (outcome, err error) {
 	folder := filepath.Join(a.dir, "demo")
-	report, err := demo.Play(ctx, s, demo.Config{Seed: f.seed, Shipments: f.shipments, Now: time.Now(), Folder: folder, Progress: progress})
+	report, err := demo.Play(ctx, s, four, demo.Config{Seed: f.seed, Shipments: f.shipments, Now: time.Now(), Folder: folder, Progress: progress})
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +157,8 @@ func (a *app) demoDay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, f
 		err = report.WriteText(cmd.OutOrStdout())
 	}
 	if !report.OK {
-		outcome = fail(exitRefused, "WB_DEMO", "", "%d of %d planted faults were found, %d of %d clean shipments condemned, %d verdicts are missing, findings as planted: %t, recall and proof as they should be: %t, equal world states: %t",
-			report.Found, report.Planted, report.Condemned, report.Clean, report.OnChain.Missing, report.FindingsOK(), report.Recall.OK, report.States.Equal)
+		outcome = fail(exitRefused, "WB_DEMO", "", "%d of %d planted faults were found, %d of %d clean shipments condemned, %d verdicts are missing, findings as planted: %t, recall and proof as they should be: %t, lies caught and without effect: %t, equal world states: %t",
+			report.Found, report.Planted, report.Condemned, report.Clean, report.OnChain.Missing, report.FindingsOK(), report.Recall.OK, report.Scoring.OK, report.States.Equal)
 	}
 	if err == nil && !f.once && !a.json && !a.quiet {
 		err = report.WriteNext(cmd.OutOrStdout(), a.invocation(os.Args[0]), shellQuoted(folder))
@@ -178,7 +187,7 @@ func (a *app) demoInput(ctx context.Context, cmd *cobra.Command, s *stack.Stack,
 }
 
 // stay keeps everything up until a signal, or until something that matters does not stay up.
-func (a *app) stay(ctx context.Context, cmd *cobra.Command, s *stack.Stack) error {
+func (a *app) stay(ctx context.Context, cmd *cobra.Command, s *stack.Stack, four *demo.Panel) error {
 	if !a.quiet {
 		fmt.Fprintf(cmd.ErrOrStderr(), "\nEverything stays up. Ctrl-C here, or `%s demo down` in another terminal, stops it.\n", a.invocation(os.Args[0]))
 	}
@@ -186,6 +195,8 @@ func (a *app) stay(ctx context.Context, cmd *cobra.Command, s *stack.Stack) erro
 		select {
 		case <-ctx.Done():
 			return nil // it was asked to end
+		case err := <-four.Ended():
+			return err
 		case trouble := <-s.Trouble():
 			fmt.Fprintf(cmd.ErrOrStderr(), "waybill: %v\n", trouble)
 			if errors.Is(trouble, network.ErrProcess) {

@@ -26,9 +26,9 @@ import (
 )
 
 const (
-	// Scorer is the organisation whose server judges: the one that takes the goods in.
-	Scorer = simulate.Retailer
-	// auditor is the organisation whose peer is asked for the verdicts: another than the scorer's.
+	// watcher is the organisation whose server the dashboard watches: the one that takes the goods in.
+	watcher = simulate.Retailer
+	// auditor is the organisation whose peer is asked for the verdicts.
 	auditor = simulate.Producer
 	// DefaultShipments is a day that shows every fault once among clean shipments.
 	DefaultShipments = 24
@@ -38,15 +38,16 @@ const (
 	judgePatience = 45 * time.Second
 )
 
-// Servers are the servers that the demo runs: one an organisation, the scorer's role on one of them.
+// Servers are the servers that the demo runs: one an organisation with peers, each a scorer.
 func Servers() []stack.Server {
 	// Who watches a demo waits for the roots: let them come sooner than a server's own 5 seconds.
 	flags := []string{"--anchor-every", "1s"}
-	return []stack.Server{
-		{Organisation: simulate.Producer, Roles: []string{"api", "readmodel"}, Flags: flags},
-		{Organisation: simulate.Carrier, Roles: []string{"api", "readmodel"}, Flags: flags},
-		{Organisation: Scorer, Roles: []string{"api", "readmodel", "scorer"}, Flags: flags},
+	roles := []string{"api", "readmodel", "scorer"}
+	var all []stack.Server
+	for _, org := range organisations() {
+		all = append(all, stack.Server{Organisation: org, Roles: roles, Flags: flags})
 	}
+	return all
 }
 
 func organisations() []string {
@@ -87,9 +88,9 @@ type silent struct{}
 func (silent) Say(string)                    {}
 func (silent) Track(func() []Counter) func() { return func() {} }
 
-// Play sends a simulated day through the API of a running stack, waits for the verdicts, and holds
-// them against what was planted and against the ledger.
-func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
+// Play sends a simulated day through the API of a running stack, waits for the verdicts of its four scorers, one of whom
+// lies, and holds them against what was planted, against the engine and against the ledger.
+func Play(ctx context.Context, s *stack.Stack, four *Panel, cfg Config) (*Report, error) {
 	begun := time.Now()
 	if cfg.Progress == nil {
 		cfg.Progress = silent{}
@@ -121,7 +122,9 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 		shipments[i] = t.Shipment
 	}
 	report := &Report{Seed: cfg.Seed}
-	verdicts, err := playAndWatch(ctx, s, p, day, story, shipments, cfg.Progress)
+	planned := lies(day.Truth)
+	four.liar.Tell(planned...)
+	verdicts, err := playAndWatch(ctx, s, four, p, day, story, shipments, cfg.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +138,10 @@ func Play(ctx context.Context, s *stack.Stack, cfg Config) (*Report, error) {
 	}
 	cfg.Progress.Say("asking the ledger for every verdict, on the peer of " + auditor)
 	if report.OnChain, err = onChain(ctx, s, verdicts); err != nil {
+		return nil, err
+	}
+	cfg.Progress.Say("what became of the lies of " + Assessor)
+	if err = report.scoring(ctx, s, four, len(planned), shipments, verdicts); err != nil {
 		return nil, err
 	}
 	cfg.Progress.Say("comparing the peers' world states")
@@ -164,8 +171,8 @@ func (r *Report) recall(ctx context.Context, s *stack.Stack, p *player, folder s
 
 // playAndWatch sends the day while a dashboard watches, until each shipment has its final verdict,
 // and gives all verdicts on the shipments.
-func playAndWatch(ctx context.Context, s *stack.Stack, p *player, day *simulate.Day, story *simulate.Recall, shipments []string, progress Progress) (map[string][]*waybillv1.Verdict, error) {
-	conn, err := s.Dial(Scorer, profile.IdentityDashboard)
+func playAndWatch(ctx context.Context, s *stack.Stack, four *Panel, p *player, day *simulate.Day, story *simulate.Recall, shipments []string, progress Progress) (map[string][]*waybillv1.Verdict, error) {
+	conn, err := s.Dial(watcher, profile.IdentityDashboard)
 	if err != nil {
 		return nil, err
 	}
@@ -201,13 +208,14 @@ func playAndWatch(ctx context.Context, s *stack.Stack, p *player, day *simulate.
 	if err := p.play(ctx, day, story); err != nil {
 		return nil, err
 	}
-	patience, cancel := context.WithTimeout(ctx, judgePatience)
+	until := time.Now().Add(judgePatience)
+	patience, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if !board.settled(patience, shipments) && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	// A shipment that is still without its end is told as such by the table.
-	return verdictsOf(ctx, api, shipments)
+	return four.verdicts(ctx, until, api, shipments)
 }
 
 // onChain asks another organisation's peer for every verdict, by evaluating the contract, and compares.

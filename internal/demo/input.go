@@ -329,7 +329,7 @@ func PlayInput(ctx context.Context, s *stack.Stack, files Files, progress Progre
 	if err != nil {
 		return nil, err
 	}
-	conn, err := s.Dial(Scorer, profile.IdentityDashboard)
+	conn, err := s.Dial(watcher, profile.IdentityDashboard)
 	if err != nil {
 		return nil, err
 	}

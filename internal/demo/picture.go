@@ -65,7 +65,7 @@ func (r *Report) picture(ctx context.Context, s *stack.Stack, folder string, ver
 		return nil
 	}
 	row := slices.MaxFunc(bad, func(a, b Row) int { return cmp.Compare(worth(a), worth(b)) })
-	conn, err := s.Dial(Scorer, profile.IdentityDashboard)
+	conn, err := s.Dial(watcher, profile.IdentityDashboard)
 	if err != nil {
 		return err
 	}

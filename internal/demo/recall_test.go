@@ -228,7 +228,7 @@ func TestADemoIsWellOnlyIfAllOfItIs(t *testing.T) {
 	well := func() *Report {
 		return &Report{
 			Shipments: []Row{{Fault: string(simulate.FaultNone), Level: "clear", OK: true}}, OnChain: OnChain{Verdicts: 1}, States: States{Equal: true},
-			Findings: []FindingRow{{OK: true}}, Recall: RecallReport{OK: true},
+			Findings: []FindingRow{{OK: true}}, Recall: RecallReport{OK: true}, Scoring: ScoringReport{OK: true},
 		}
 	}
 	for name, change := range map[string]func(r *Report){
@@ -238,6 +238,7 @@ func TestADemoIsWellOnlyIfAllOfItIs(t *testing.T) {
 		"states that differ":        func(r *Report) { r.States.Equal = false },
 		"a finding missing":         func(r *Report) { r.Findings[0].OK = false },
 		"a recall that differs":     func(r *Report) { r.Recall.OK = false },
+		"a lie that stands":         func(r *Report) { r.Scoring.OK = false },
 	} {
 		r := well()
 		if r.settle(); !r.OK {

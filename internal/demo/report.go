@@ -32,6 +32,8 @@ type Report struct {
 	Sent   Sent         `json:"sent"`
 	// OnChain says how the ledger was asked for the verdicts.
 	OnChain OnChain `json:"on_chain"`
+	// Scoring says how four scorers judged, one of whom lied.
+	Scoring ScoringReport `json:"scoring"`
 	// States says whether the peers' world states are equal.
 	States States `json:"states"`
 	OK     bool   `json:"ok"`
@@ -84,7 +86,7 @@ func (r *Report) settle() {
 			r.Found++
 		}
 	}
-	r.OK = all && r.FindingsOK() && r.Recall.OK && len(r.Shipments) > 0 && r.OnChain.Verdicts > 0 && r.OnChain.Missing == 0 && r.States.Equal
+	r.OK = all && r.FindingsOK() && r.Recall.OK && r.Scoring.OK && len(r.Shipments) > 0 && r.OnChain.Verdicts > 0 && r.OnChain.Missing == 0 && r.States.Equal
 }
 
 // FindingsOK says that the findings are those that were planted.
@@ -135,6 +137,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		return err
 	}
 	if err := r.Recall.writeText(w); err != nil {
+		return err
+	}
+	if err := r.Scoring.writeText(w); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, `

@@ -1,0 +1,58 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+)
+
+// writeText writes the liar's table, how the scorers stand and what was held against the scoring engine.
+func (r *ScoringReport) writeText(w io.Writer) error {
+	if len(r.Lies) > 0 {
+		if _, err := fmt.Fprintf(w, "\nFour scorers judge, and one of them lies: %s.\n", r.Liar); err != nil {
+			return err
+		}
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "\tLIE\tSHIPMENT\tWINDOW\tTASK\tIT SAID\tSTANDS\tCAUGHT BY\tBLOCK\tTRANSACTION\tCOST\tOF IT TO WHO PROVED IT")
+		for _, l := range r.Lies {
+			mark, caught, reward := "ok", l.Caught, "-"
+			if !l.OK {
+				mark, caught = "!!", l.Why
+			}
+			if l.By != "" {
+				reward = fmt.Sprintf("%d %s", l.Reward, l.By)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", mark, l.Lie, shortEPC(l.Shipment), l.Window, shortTx(l.Task), l.Said, l.Stands,
+				caught, l.Block, shortTx(l.Transaction), l.Cost, reward)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "SCORER\tSTAKE\tREWARDS\tFOUND\tSLASHED\tRIGHT\tWRONG\tSILENT\tREPUTATION")
+	for _, s := range r.Scorers {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", s.Organisation, s.Stake, s.Rewards, s.Found, s.Slashed, s.Right, s.Wrong, s.Silent,
+			strconv.FormatFloat(float64(s.Reputation)/1e6, 'f', 3, 64))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d windows were judged by four, %d of their final verdicts are what an honest engine says, bit for bit.\n%s\n", r.Windows, r.Final, r.Credits.sentence())
+	if err == nil && r.Why != "" {
+		_, err = fmt.Fprintf(w, "!! %s.\n", r.Why)
+	}
+	return err
+}
+
+func (c CreditsRow) sentence() string {
+	told := fmt.Sprintf("%d credits were minted: %d are burned, %d unspent and %d locked", c.Minted, c.Burned, c.Unspent, c.Locked)
+	if !c.Balanced {
+		return told + ", which does not add up."
+	}
+	return told + ", which adds up."
+}
