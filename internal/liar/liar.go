@@ -72,13 +72,18 @@ type Config struct {
 	Lies    []Lie
 }
 
+// maxDue bounds the windows whose verdicts are kept; later ones are not lied about.
+const maxDue = 100_000
+
 // Liar changes words on their way. It is safe for concurrent use.
 type Liar struct {
 	cfg Config
 
+	// judge gives the engine's verdicts, by which lies are chosen.
+	judge func(block uint64, tx wire.Transaction) []scorer.Due
+
 	mu      sync.Mutex
-	docket  *scorer.Docket // the engine's answers, which the lies are chosen by
-	next    uint64         // the next block that the docket has not seen
+	next    uint64 // the next block that was not judged
 	account ledger.Digest
 	due     map[ledger.Digest]ledger.Verdict
 	others  map[ledger.Digest]ledger.Commitment // one of another scorer's, by task under way
@@ -99,7 +104,7 @@ type part struct {
 // New makes a liar. It starts nothing.
 func New(cfg Config) *Liar {
 	return &Liar{
-		cfg: cfg, docket: scorer.NewTaskDocket(cfg.Model, feature.DefaultLimits()), due: map[ledger.Digest]ledger.Verdict{},
+		cfg: cfg, judge: scorer.NewTaskDocket(cfg.Model, feature.DefaultLimits()).Judge, due: map[ledger.Digest]ledger.Verdict{},
 		others: map[ledger.Digest]ledger.Commitment{}, lies: slices.Clone(cfg.Lies), parts: map[ledger.Digest]*part{},
 	}
 }
@@ -204,8 +209,8 @@ func (l *Liar) hear(b scorer.Block) (scorer.Block, error) {
 			}
 		}
 		if fresh {
-			for _, due := range l.docket.Judge(b.Number, *tx) {
-				if due.Statement == nil {
+			for _, due := range l.judge(b.Number, *tx) {
+				if due.Statement == nil || len(l.due) == maxDue {
 					continue
 				}
 				task, err := wire.TaskDigest(*due.Statement)
