@@ -65,6 +65,7 @@ func (a *app) newBenchCommand() *cobra.Command {
 		a.newBenchKind(&f, bench.Readings, "sensor readings pushed", bench.MeasureReadings, func(c *cobra.Command) { readingFlags(c, &f.config) }),
 		a.newBenchKind(&f, bench.Verdict, "the time from a reading to its verdict, at half the sustained rate", bench.MeasureVerdict,
 			func(c *cobra.Command) { readingFlags(c, &f.config) }),
+		a.newBenchFinal(&f),
 		a.newBenchPayments(&f),
 	)
 	return cmd

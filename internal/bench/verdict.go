@@ -99,15 +99,16 @@ func shipmentOf(run uint64, n int) string {
 // benchProduct is what the bench's pallets hold: a GTIN of GS1's range for demonstrations.
 func benchProduct() string { return "https://id.gs1.org/01/0" + gs1Digits("952114100099") }
 
-// bind puts a product and a logger on each pallet.
-func (b *bench) bind(ctx context.Context, loggers []*Logger, at time.Time) error {
+// bind puts a product and a logger on each pallet, which are numbered from first on.
+func (b *bench) bind(ctx context.Context, first int, loggers []*Logger, at time.Time) error {
 	conn, err := b.cfg.Dial(profile.IdentityCompany)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is under way any more
 	list := &waybillv1.EventList{}
-	for i, l := range loggers {
+	for n, l := range loggers {
+		i := first + n
 		stamp, pallet := at.UTC().Format("2006-01-02T15:04:05.000Z07:00"), shipmentOf(b.run, i)
 		for _, body := range [][]byte{
 			fmt.Appendf(nil, `{"type":"AggregationEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","parentID":%q,`+
@@ -169,15 +170,27 @@ type gateway struct {
 	client   waybillv1.TelemetryServiceClient
 	loggers  []*Logger
 	readings int
-	every    time.Duration // between two segments of this gateway
-	offset   time.Duration
-	tally    *Tally[segmentKey]
-	waits    *waits
+	// pace gives the moment at which this gateway's next segment is due, waiting for it; false: there is none.
+	pace  func(ctx context.Context, n int) (due time.Time, more bool, err error)
+	tally *Tally[segmentKey]
+	// sent hears of each segment at the moment of its sending.
+	sent func(key segmentKey, readings int, due time.Time) error
 }
 
-// push sends a segment each interval until the time is over, then waits for the answers. Lateness counts
-// against the system: a segment's time begins when it was due.
-func (g *gateway) push(ctx context.Context, start time.Time, d time.Duration) (p piece, err error) {
+// schedule paces a gateway by the clock, one segment each interval for a while.
+func schedule(start time.Time, offset, every, d time.Duration) func(ctx context.Context, n int) (time.Time, bool, error) {
+	return func(ctx context.Context, n int) (time.Time, bool, error) {
+		due := start.Add(offset + time.Duration(n)*every)
+		if due.Sub(start) >= d {
+			return due, false, nil
+		}
+		return due, true, sleepUntil(ctx, due)
+	}
+}
+
+// push sends segments at its pace, then waits for the answers. Lateness counts against the system: a segment's time
+// begins when it was due.
+func (g *gateway) push(ctx context.Context) (p piece, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := g.client.PushSegments(ctx)
@@ -190,19 +203,19 @@ func (g *gateway) push(ctx context.Context, start time.Time, d time.Duration) (p
 	go func() {
 		sent <- func() error {
 			for n := 0; ; n++ {
-				due := start.Add(g.offset + time.Duration(n)*g.every)
-				if due.Sub(start) >= d {
-					return stream.CloseSend()
-				}
-				if err := sleepUntil(ctx, due); err != nil {
+				due, more, err := g.pace(ctx, n)
+				if err != nil {
 					return err
+				}
+				if !more {
+					return stream.CloseSend()
 				}
 				key, signed, err := signedSegment(g.loggers[n%len(g.loggers)], g.readings)
 				if err != nil {
 					return err
 				}
 				g.tally.Sent(key, g.readings)
-				if err := g.waits.add(key, g.readings, due); err != nil {
+				if err := g.sent(key, g.readings, due); err != nil {
 					return err
 				}
 				mu.Lock()
@@ -364,7 +377,7 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 	if err = registerLoggers(ctx, conn, all); err != nil {
 		return stretch{}, err
 	}
-	if err = errors.Join(b.setPolicy(ctx), b.bind(ctx, all, start.Add(-time.Second))); err != nil {
+	if err = errors.Join(b.setPolicy(ctx), b.bind(ctx, 0, all, start.Add(-time.Second))); err != nil {
 		return stretch{}, err
 	}
 	viewer, err := b.cfg.Dial(profile.IdentityDashboard)
@@ -392,9 +405,9 @@ func (b *bench) offer(ctx context.Context, conns []*grpc.ClientConn, readingsPer
 	for i := range b.cfg.Clients {
 		g := &gateway{
 			client: waybillv1.NewTelemetryServiceClient(conns[i%len(conns)]), loggers: all[i*b.cfg.Loggers : (i+1)*b.cfg.Loggers], readings: b.cfg.Readings,
-			every: every, offset: every * time.Duration(i) / time.Duration(b.cfg.Clients), tally: b.segments, waits: w,
+			pace: schedule(begun, every*time.Duration(i)/time.Duration(b.cfg.Clients), every, d), tally: b.segments, sent: w.add,
 		}
-		wg.Go(func() { pieces[i], errs[i] = g.push(ctx, begun, d) })
+		wg.Go(func() { pieces[i], errs[i] = g.push(ctx) })
 	}
 	wg.Wait()
 	s := stretch{elapsed: time.Since(begun)}
