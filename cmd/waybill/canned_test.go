@@ -85,13 +85,22 @@ func (canned) ListEvents(_ context.Context, r *waybillv1.ListEventsRequest) (*wa
 	return &waybillv1.ListEventsResponse{Events: []*waybillv1.Event{e}}, nil
 }
 
+// cannedVerdict is final from window 1 on, where one organisation had recorded another.
 func cannedVerdict(window uint32) *waybillv1.Verdict {
-	return &waybillv1.Verdict{
+	v := &waybillv1.Verdict{
 		Shipment: "https://id.gs1.org/00/095213210000000012", Window: window, Final: window == 1, Model: "waybill@1234",
 		Level: waybillv1.VerdictLevel_VERDICT_LEVEL_QUARANTINE, ScoreMillionths: 912_345, From: at(0), To: at(30), Policy: "refrigerated/1",
 		Reasons: []*waybillv1.Reason{{Code: "above_range", ContributionMillionths: 912_345, From: at(10), To: at(30), Detail: "20 minutes above 8 °C"}},
 		Scorer:  "ProducerMSP", RecordedAt: at(31), TransactionId: cannedTx, Position: &waybillv1.Position{Block: 9, Index: window},
+		Standing: waybillv1.VerdictStanding_VERDICT_STANDING_ALONE,
 	}
+	if window == 1 {
+		v.Standing, v.StandingBy, v.Task = waybillv1.VerdictStanding_VERDICT_STANDING_FINAL, "challenge", cannedDigest("50")
+		v.Overruled = &waybillv1.Verdict{
+			Shipment: v.GetShipment(), Window: window, Model: v.GetModel(), Level: waybillv1.VerdictLevel_VERDICT_LEVEL_CLEAR, Scorer: "CarrierMSP", RecordedAt: at(30), TransactionId: cannedTx,
+		}
+	}
+	return v
 }
 
 func (canned) ListVerdicts(context.Context, *waybillv1.ListVerdictsRequest) (*waybillv1.ListVerdictsResponse, error) {
@@ -232,6 +241,8 @@ func cannedAPIWith(t *testing.T, device []byte, capture waybillv1.CaptureService
 	waybillv1.RegisterReportServiceServer(s, cannedReports{})
 	waybillv1.RegisterFindingServiceServer(s, cannedRules{})
 	waybillv1.RegisterMasterDataServiceServer(s, cannedRules{})
+	waybillv1.RegisterScoringServiceServer(s, cannedScoring{})
+	waybillv1.RegisterModelServiceServer(s, cannedScoring{})
 	ill := grpchealth.NewServer()
 	ill.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(s, ill)

@@ -137,7 +137,7 @@ func (a *app) modelReads() []*cobra.Command {
 			return cmp.Or(err, t.flush())
 		})
 	}
-	return []*cobra.Command{list, info, artefact, aliases, datasets}
+	return []*cobra.Command{list, info, artefact, aliases, datasets, a.newModelVerdictsCommand()}
 }
 
 func printModel(w io.Writer, r *waybillv1.GetModelResponse) error {

@@ -18,7 +18,7 @@ import (
 )
 
 func verdictColumns() []string {
-	return []string{"SHIPMENT", "WINDOW", "LEVEL", "SCORE", "REASONS", "UNTIL", "SCORER", "POSITION", "TRANSACTION"}
+	return []string{"SHIPMENT", "WINDOW", "LEVEL", "SCORE", "REASONS", "UNTIL", "SCORER", "STANDING", "POSITION", "TRANSACTION"}
 }
 
 func verdictRow(v *waybillv1.Verdict) []string {
@@ -28,8 +28,23 @@ func verdictRow(v *waybillv1.Verdict) []string {
 	}
 	return []string{
 		v.GetShipment(), window, level1(v.GetLevel()), millionths(v.GetScoreMillionths()), reasons(v),
-		stamp(v.GetTo()), v.GetScorer(), position(v.GetPosition()), v.GetTransactionId(),
+		stamp(v.GetTo()), v.GetScorer(), standingText(v), position(v.GetPosition()), v.GetTransactionId(),
 	}
+}
+
+// standingText says whose word a verdict is, and what made it so.
+func standingText(v *waybillv1.Verdict) string {
+	if v.GetStanding() == waybillv1.VerdictStanding_VERDICT_STANDING_UNSPECIFIED {
+		return ""
+	}
+	text := wordOf(v.GetStanding())
+	if v.GetStandingBy() != "" {
+		text += " (" + v.GetStandingBy() + ")"
+	}
+	if o := v.GetOverruled(); o != nil {
+		text += fmt.Sprintf(", not %s by %s", level1(o.GetLevel()), o.GetScorer())
+	}
+	return text
 }
 
 func millionths(n int64) string { return fmt.Sprintf("%d.%06d", n/1_000_000, n%1_000_000) }
@@ -60,7 +75,11 @@ func (a *app) newVerdictsListCommand() *cobra.Command {
 		Long: `List verdicts in ledger order. With --fdr, list the final verdicts that state a p-value, and say which of
 them are discoveries such that the expected share of false ones among all discoveries stays below
 the rate, however many shipments there are. It is a function of the ledger's order, and not part of
-any verdict; late data supersede a verdict and are no second test.`,
+any verdict; late data supersede a verdict and are no second test.
+
+A verdict stands alone (one organisation's word), disputed (most scorers of a task found something else), provisional (a task's
+quorum) or final, and by what: unanimous, window, draw, split or challenge. Where one organisation had recorded something else, the
+final verdict is what is listed, and --json tells the other.`,
 		Example: `  waybill verdicts list --at-least inspect --newest
   waybill verdicts list --shipment urn:epc:id:sscc:9521321.0000000012 --json
   waybill verdicts list --fdr 0.05`,
@@ -102,7 +121,7 @@ func (a *app) newVerdictsWatchCommand() *cobra.Command {
 		Use:   "watch",
 		Short: "Print verdicts as they are recorded, without gap or repetition",
 		Long: `Print verdicts as they are recorded, from the beginning of the ledger, from a position, or from
-now on. When the connection breaks, watch takes up where it was. Ctrl-C ends it, with
+now on. A final verdict that overrules a recorded one comes as one more. When the connection breaks, watch takes up where it was. Ctrl-C ends it, with
 exit code 130; so does --timeout, with 0.`,
 		Example: `  waybill verdicts watch --new --at-least inspect
   waybill verdicts watch --after 120:3 --json`,
@@ -232,7 +251,7 @@ func (w *watcher) print(v *waybillv1.Verdict) error {
 		return writeView(w.out, v)
 	}
 	row := verdictRow(v)
-	_, err := fmt.Fprintf(w.out, "%-10s %s  window %s  score %s  %s  block %s  %s\n",
-		row[2], printable(row[0]), row[1], row[3], printable(cmp.Or(row[4], "no reason to worry")), row[7], row[8])
+	_, err := fmt.Fprintf(w.out, "%-10s %s  window %s  score %s  %s  %s  block %s  %s\n",
+		row[2], printable(row[0]), row[1], row[3], printable(cmp.Or(row[4], "no reason to worry")), printable(cmp.Or(row[7], "alone")), row[8], row[9])
 	return err
 }

@@ -306,6 +306,31 @@ func (a *app) newVerdictsWhyCommand() *cobra.Command {
 	return why
 }
 
+// standsText says in words whose word a verdict is.
+func standsText(v *waybillv1.Verdict) string {
+	task := ifTrue(v.GetTask() != "", " (task "+v.GetTask()+")")
+	switch v.GetStanding() {
+	case waybillv1.VerdictStanding_VERDICT_STANDING_FINAL:
+		return "final, by " + v.GetStandingBy() + task
+	case waybillv1.VerdictStanding_VERDICT_STANDING_PROVISIONAL:
+		return "provisional: most scorers found it, and it may be challenged" + task
+	case waybillv1.VerdictStanding_VERDICT_STANDING_DISPUTED:
+		return "one organisation's word; most scorers found something else, which is not final yet" + task
+	case waybillv1.VerdictStanding_VERDICT_STANDING_ALONE:
+		return "one organisation's word"
+	default:
+		return ""
+	}
+}
+
+// overruledText tells the verdict that stands no more.
+func overruledText(v *waybillv1.Verdict) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, score %s, recorded %s by %s in %s", level1(v.GetLevel()), millionths(v.GetScoreMillionths()), stamp(v.GetRecordedAt()), v.GetScorer(), v.GetTransactionId())
+}
+
 // explain prints a verdict for a person.
 func explain(w io.Writer, v *waybillv1.Verdict) error {
 	kind := "window " + strconv.FormatUint(uint64(v.GetWindow()), 10)
@@ -321,7 +346,7 @@ func explain(w io.Writer, v *waybillv1.Verdict) error {
 	}
 	if err := facts(w, "shipment", v.GetShipment(), "verdict", fmt.Sprintf("%s, score %s, %s", level1(v.GetLevel()), millionths(v.GetScoreMillionths()), kind),
 		"judged", stamp(v.GetFrom())+" to "+stamp(v.GetTo()), "policy", v.GetPolicy(), "lane", v.GetLane(), "p-value", odds, "model", v.GetModel(),
-		"recorded", stamp(v.GetRecordedAt())+" by "+v.GetScorer()+" in "+v.GetTransactionId()); err != nil {
+		"recorded", stamp(v.GetRecordedAt())+" by "+v.GetScorer()+" in "+v.GetTransactionId(), "stands", standsText(v), "overruled", overruledText(v.GetOverruled())); err != nil {
 		return err
 	}
 	if len(v.GetReasons()) == 0 {
