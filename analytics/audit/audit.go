@@ -79,6 +79,9 @@ type Program struct {
 	// OtherBuild says that a model may have been trained by another build: that its code differs is then
 	// told and no fault. Its artefact must come out all the same.
 	OtherBuild bool
+	// SkipEvaluations leaves out to measure the model again where it was evaluated, which takes as long as judging
+	// every journey of those snapshots.
+	SkipEvaluations bool
 	// Progress, if set, is told of each block that is read: how many of how many are done, and how many
 	// transactions it held.
 	Progress func(stage string, done, of uint64, transactions int)
@@ -156,6 +159,8 @@ type auditor struct {
 	statuses map[ledger.Digest]ledger.ModelStatus
 	revoked  map[ledger.Digest]ledger.Revocation
 	chunks   map[ledger.Digest]uint64 // the block that stored it
+
+	evaluations []record[ledger.Evaluation]
 }
 
 func newAuditor(ctx context.Context, source Source, program Program) (*auditor, error) {
@@ -333,6 +338,9 @@ func (a *auditor) take(block uint64, tx Transaction) error {
 	for _, r := range tx.Models.Revocations {
 		a.revoked[r.Artefact] = r
 	}
+	for _, e := range tx.Models.Evaluations {
+		a.evaluations = append(a.evaluations, record[ledger.Evaluation]{e, tx, block})
+	}
 	for _, c := range tx.Models.Chunks {
 		a.chunks[sha256.Sum256(c.Bytes)] = block
 	}
@@ -364,7 +372,12 @@ func (a *auditor) artefact(ctx context.Context) (*score.Model, error) {
 		}
 		return nil, fmt.Errorf("%w: %s is not registered", ErrModel, name)
 	}
-	m := registered.value
+	return a.registered(ctx, registered.value)
+}
+
+// registered gives the model of a version as it lies on the ledger, nil if what lies there is none.
+func (a *auditor) registered(ctx context.Context, m ledger.ModelVersion) (*score.Model, error) {
+	digest := m.Artefact
 	a.report.Model = &m
 	if s, ok := a.statuses[digest]; ok {
 		a.report.Standing = &s
@@ -419,6 +432,11 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 	if err != nil {
 		return err
 	}
+	fitted := len(builders)
+	evaluated, err := a.evaluatedOn(&snapshots, &builders)
+	if err != nil {
+		return err
+	}
 	var docket *scorer.Docket
 	if model != nil {
 		docket = scorer.NewDocketOf(model, feature.DefaultLimits(), recorded.Shipment)
@@ -446,7 +464,10 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 		return err
 	}
 	if a.report.Model != nil {
-		if err := a.retrain(ctx, results); err != nil {
+		if err := a.retrain(ctx, results[:fitted]); err != nil {
+			return err
+		}
+		if err := a.measure(ctx, model, evaluated, results); err != nil {
 			return err
 		}
 	}

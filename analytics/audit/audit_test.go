@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -192,18 +191,14 @@ func (r *rig) name() audit.Name {
 }
 
 // made is the small rig, which is made once; tests change copies of it.
-var made struct {
-	sync.Once
-	rig *rig
-}
+var made *rig
 
 func smallRig(t *testing.T) *rig {
 	t.Helper()
-	made.Do(func() { made.rig = newRig(t, fewest, small()) })
-	if made.rig == nil {
-		t.Fatal("there is no rig")
+	if made == nil {
+		made = newRig(t, fewest, small())
 	}
-	return made.rig.clone()
+	return made.clone()
 }
 
 // small is of as few journeys as can be fitted to, quick to train again.

@@ -151,6 +151,12 @@ func (a *auditor) signed(subject string, tx Transaction, recorded any) error {
 			return err
 		}
 		closest(a, subject, r.Stated(), b.Datasets, ledger.DatasetSnapshot.Stated)
+	case ledger.Evaluation:
+		b, err := wire.DecodeEvaluationBatch(s.Arguments[0])
+		if err = a.called(subject, s.Function, wire.FnEvaluateModels, err); err != nil {
+			return err
+		}
+		closest(a, subject, r.Stated(), b.Evaluations, ledger.Evaluation.Stated)
 	default:
 		return errors.New("WB_INTERNAL: no record that submitters state")
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/analytics/audit"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
 )
 
@@ -19,7 +22,8 @@ const auditLong = `Make a verdict again from nothing but the ledger, and compare
 block verified. The snapshots that the verdict's model was fitted to are rebuilt, the model is trained anew by what
 its record says of code, parameters and seed, and the shipment is scored again with the model on the ledger. Each
 field of verdict, model and snapshots is compared with what comes out, with what the block says of the transaction,
-and with what the submitter signed.
+and with what the submitter signed. Where the model was evaluated on a snapshot it is measured again, and each metric
+that the ledger alone gives is compared (see waybill model measure); others are told and no fault.
 
 A model that another build of this program was trained with differs by its code; with --other-build that is told and
 no fault, while its artefact must come out all the same. The exit code is 1 if anything differs.`
@@ -31,11 +35,14 @@ func (a *app) newAuditCommand() *cobra.Command {
 		Long:  auditLong,
 		Example: `  waybill audit urn:epc:id:sscc:9521321.0000000001 0
   waybill audit https://id.gs1.org/00/095213210000000018 3 fridge@5f2b…c1 --checks
+  waybill audit https://id.gs1.org/00/095213210000000018 3 --artefact model.json
   waybill audit https://id.gs1.org/00/095213210000000018 3 --json | jq 'select(.ok == false)'`,
 		Args: cobra.RangeArgs(2, 3),
 	}
 	other := cmd.Flags().Bool("other-build", false, "another build may have trained the model")
 	checks := cmd.Flags().Bool("checks", false, "list every comparison, not only what differs")
+	skip := cmd.Flags().Bool("skip-evaluations", false, "do not measure the model again where it was evaluated")
+	artefact := cmd.Flags().String("artefact", "", "also hold this `FILE`, a copy of the model's artefact, to the ledger's")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.within(cmd.Context())
 		defer cancel()
@@ -51,12 +58,24 @@ func (a *app) newAuditCommand() *cobra.Command {
 		if len(args) == 3 {
 			name.Model = args[2]
 		}
-		return a.audit(ctx, cmd, name, *other, *checks)
+		return a.audit(ctx, cmd, name, auditFlags{*other, *checks, *skip, *artefact})
 	}
 	return cmd
 }
 
-func (a *app) audit(ctx context.Context, cmd *cobra.Command, name audit.Name, otherBuild, checks bool) error {
+type auditFlags struct {
+	otherBuild, checks, skipEvaluations bool
+	artefact                            string
+}
+
+func (a *app) audit(ctx context.Context, cmd *cobra.Command, name audit.Name, f auditFlags) error {
+	var copied []byte
+	if f.artefact != "" {
+		var err error
+		if copied, err = artefactFile(f.artefact); err != nil {
+			return err
+		}
+	}
 	source, release, err := a.openAudit(cmd)
 	if err != nil {
 		return err
@@ -66,7 +85,7 @@ func (a *app) audit(ctx context.Context, cmd *cobra.Command, name audit.Name, ot
 	if err != nil {
 		return err
 	}
-	program.OtherBuild = otherBuild
+	program.OtherBuild, program.SkipEvaluations = f.otherBuild, f.skipEvaluations
 	began := time.Now()
 	report, err := audit.Verdict(ctx, source, program, name)
 	finish()
@@ -74,8 +93,15 @@ func (a *app) audit(ctx context.Context, cmd *cobra.Command, name audit.Name, ot
 		return err
 	}
 	took := time.Since(began)
+	if copied != nil {
+		_, recorded, _ := ledger.ArtefactOf(report.Verdict.Model)
+		found := ledger.Digest(sha256.Sum256(copied))
+		report.Checks = append(report.Checks, audit.Check{
+			Subject: "the copy " + f.artefact, Field: "digest", How: audit.Recomputed, Recorded: recorded.String(), Found: found.String(), OK: found == recorded,
+		})
+	}
 	w := cmd.OutOrStdout()
-	if checks {
+	if f.checks {
 		if err := a.sayChecks(w, report); err != nil {
 			return err
 		}
@@ -84,6 +110,23 @@ func (a *app) audit(ctx context.Context, cmd *cobra.Command, name audit.Name, ot
 		return err
 	}
 	return a.sayDifferences(w, report)
+}
+
+// artefactFile reads a file that may be an artefact by its size.
+func artefactFile(file string) ([]byte, error) {
+	f, err := os.Open(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, fileFailure(file, err)
+	}
+	defer f.Close() //nolint:errcheck // was read only
+	content, err := io.ReadAll(io.LimitReader(f, ledger.MaxArtefactBytes+1))
+	switch {
+	case err != nil:
+		return nil, fileFailure(file, err)
+	case len(content) > ledger.MaxArtefactBytes:
+		return nil, usage("%s: more than %d bytes are no artefact", file, ledger.MaxArtefactBytes)
+	}
+	return content, nil
 }
 
 func (a *app) sayChecks(w io.Writer, report *audit.Report) error {
@@ -97,7 +140,11 @@ func (a *app) sayChecks(w io.Writer, report *audit.Report) error {
 	}
 	t := newTable(w, "SUBJECT", "FIELD", "HOW", "", "RECORDED")
 	for _, c := range report.Checks {
-		t.row(c.Subject, c.Field, string(c.How), strings.TrimSpace(verdictOn(c.OK)), c.Recorded)
+		said := strings.TrimSpace(verdictOn(c.OK))
+		if c.Note {
+			said = "note"
+		}
+		t.row(c.Subject, c.Field, string(c.How), said, c.Recorded)
 	}
 	return t.flush()
 }

@@ -31,7 +31,7 @@ func (a *app) newModelCommand() *cobra.Command {
 	cmd.AddCommand(a.modelReads()...)
 	cmd.AddCommand(a.modelSubmissions()...)
 	cmd.AddCommand(a.modelMotions()...)
-	cmd.AddCommand(a.newModelExportCommand())
+	cmd.AddCommand(a.newModelMeasureCommand(), a.newModelExportCommand())
 	return cmd
 }
 
