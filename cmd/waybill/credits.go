@@ -54,25 +54,9 @@ const maxStated = 1 << 20
 
 // readStated reads what a YAML or JSON file states, or standard input for "-".
 func readStated(file string, stdin io.Reader, into proto.Message) error {
-	in := stdin
-	if file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the user names the file
-		if err != nil {
-			return err
-		}
-		defer f.Close() //nolint:errcheck // was read only
-		in = f
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxStated+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", file, err)
-	case len(text) > maxStated:
-		return usage("%s: more than %d bytes", file, maxStated)
-	}
-	var anything any
-	if err = yaml.NewDecoder(bytes.NewReader(text)).Decode(&anything); err != nil {
-		return usage("%s: %s", file, err)
+	anything, err := readAnything(file, stdin)
+	if err != nil {
+		return err
 	}
 	plain, err := json.Marshal(anything)
 	if err != nil {
@@ -82,6 +66,31 @@ func readStated(file string, stdin io.Reader, into proto.Message) error {
 		return usage("%s: %s", file, err)
 	}
 	return nil
+}
+
+// readAnything reads a YAML or JSON file, or standard input for "-".
+func readAnything(file string, stdin io.Reader) (any, error) {
+	in := stdin
+	if file != "-" {
+		f, err := os.Open(file) //nolint:gosec // the user names the file
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // was read only
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxStated+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", file, err)
+	case len(text) > maxStated:
+		return nil, usage("%s: more than %d bytes", file, maxStated)
+	}
+	var anything any
+	if err = yaml.NewDecoder(bytes.NewReader(text)).Decode(&anything); err != nil {
+		return nil, usage("%s: %s", file, err)
+	}
+	return anything, nil
 }
 
 // governedResults tells what became of operations, motions or submissions.

@@ -87,6 +87,7 @@ func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing
 		if !r.OK || r.Contains < 60 || r.Touched < 8 || r.Sold < 12 || len(r.Holders) < 3 || r.Proof.Facts != r.Evidence || r.Proof.Code != "WB_PROOF_CONTENT" || len(report.Findings) != 6 {
 			t.Fatalf("seed %d: the recall: %+v, findings: %+v", seed, r, report.Findings)
 		}
+		checkScoring(t, report.Scoring, run.shipments)
 		if p := report.Picture; p == nil || len(p.Reasons) == 0 || p.Level == "clear" {
 			t.Errorf("seed %d: the picture: %+v", seed, p)
 		}
@@ -146,5 +147,31 @@ func TestEndToEndEveryPlantedFaultIsFoundAndTheUsersOwnFilesAreJudged(t *testing
 	}
 	if report.OnChain.Missing != 0 || !report.States.Equal {
 		t.Errorf("on chain: %+v, states: %+v", report.OnChain, report.States)
+	}
+}
+
+// checkScoring holds that the liar's lies were caught, paid for and without effect, and that nobody else lost anything.
+func checkScoring(t *testing.T, r demo.ScoringReport, shipments int) {
+	t.Helper()
+	if !r.OK || r.Final != r.Windows || r.Windows < shipments || !r.Credits.Balanced || len(r.Scorers) != 4 {
+		t.Fatalf("%+v", r)
+	}
+	ways := map[string]int{}
+	for _, l := range r.Lies {
+		ways[l.Lie]++
+		if l.Cost == 0 || l.Reward == 0 || 2*l.Reward > l.Cost || l.By == "" || l.By == r.Liar || l.Stands != l.Engine || l.Block == 0 || l.Transaction == "" {
+			t.Errorf("%+v", l)
+		}
+		if l.Lie == "wrong answer" && (l.Said == l.Stands || l.Caught != "challenge" && l.Caught != "draw") || l.Lie != "wrong answer" && l.Caught != "shown silent" {
+			t.Errorf("%+v", l)
+		}
+	}
+	if shipments >= 9 && (ways["wrong answer"] != 2 || ways["copied commitment"] != 1 || ways["silence"] != 1) {
+		t.Errorf("it told %v", ways)
+	}
+	for _, s := range r.Scorers {
+		if lied := s.Organisation == r.Liar; lied != (s.Slashed > 0) || lied != (s.Wrong+s.Silent > 0) || s.Right == 0 || s.Rewards == 0 {
+			t.Errorf("%+v", s)
+		}
 	}
 }

@@ -423,6 +423,7 @@ func (h *hearing) byShipment() map[string][]*waybillv1.Verdict {
 	for _, v := range h.all {
 		out[v.GetShipment()] = append(out[v.GetShipment()], v)
 	}
+	inOrder(out)
 	return out
 }
 

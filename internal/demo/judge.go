@@ -48,7 +48,7 @@ func level(l waybillv1.VerdictLevel) ledger.VerdictLevel {
 	}
 }
 
-// Judge holds the verdicts, by shipment and in ledger order, against what was planted. A fault counts
+// Judge holds the verdicts, by shipment and window, against what was planted. A fault counts
 // as found if a verdict has at least the expected level and one of the expected reasons, and the
 // shipment was judged to its end; a clean shipment must have a final verdict and none but clear ones.
 func Judge(truth []simulate.Truth, verdicts map[string][]*waybillv1.Verdict) []Row {

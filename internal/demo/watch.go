@@ -1,10 +1,12 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +121,7 @@ func (d *dashboard) settled(ctx context.Context, shipments []string) bool {
 	}
 }
 
-// verdictsOf lists all verdicts on the shipments, in ledger order, from the read model.
+// verdictsOf lists all verdicts on the shipments, by window, from the read model.
 func verdictsOf(ctx context.Context, api waybillv1.VerdictServiceClient, shipments []string) (map[string][]*waybillv1.Verdict, error) {
 	wanted := map[string]bool{}
 	for _, s := range shipments {
@@ -137,7 +139,15 @@ func verdictsOf(ctx context.Context, api waybillv1.VerdictServiceClient, shipmen
 			}
 		}
 		if token = r.GetNextPageToken(); token == "" {
+			inOrder(out)
 			return out, nil
 		}
+	}
+}
+
+// inOrder sorts verdicts by window: those of several scorers become final in any order.
+func inOrder(verdicts map[string][]*waybillv1.Verdict) {
+	for _, all := range verdicts {
+		slices.SortStableFunc(all, func(a, b *waybillv1.Verdict) int { return cmp.Compare(a.GetWindow(), b.GetWindow()) })
 	}
 }

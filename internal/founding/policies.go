@@ -59,20 +59,15 @@ func (f *founding) scoringPolicy(ctx context.Context) error {
 	if err != nil {
 		return first.step("read the scoring policy", err)
 	}
-	policy := f.Policy.Stated()
-	policy.Version = 1
-	if inForce != nil {
-		policy.Version = inForce.Version
-		same, err := sameScoring(policy, inForce.Stated())
-		if err != nil {
-			return err
-		}
-		if same {
-			f.result.Policy = *inForce
-			f.saidPolicy(*inForce)
-			return nil
-		}
-		policy.Version++
+	policy, same, err := Next(f.Policy, inForce)
+	if err != nil {
+		return err
+	}
+	f.result.Policy = policy
+	if same {
+		f.result.Policy = *inForce
+		f.saidPolicy(policy)
+		return nil
 	}
 	all := []ledger.ScoringPolicy{policy}
 	if err := f.vote(ctx, "the scoring policy", func(ctx context.Context, k *seat) ([]submit.Outcome, error) {
@@ -80,9 +75,23 @@ func (f *founding) scoringPolicy(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	f.result.Policy = policy
 	f.saidPolicy(policy)
 	return nil
+}
+
+// Next gives the policy the version that it is asked for under: the next after the one in force, or that of the same one.
+// inForce may be nil.
+func Next(p ledger.ScoringPolicy, inForce *ledger.ScoringPolicy) (_ ledger.ScoringPolicy, same bool, err error) {
+	p = p.Stated()
+	p.Version = 1
+	if inForce == nil {
+		return p, false, nil
+	}
+	p.Version = inForce.Version
+	if same, err = sameScoring(p, inForce.Stated()); err == nil && !same {
+		p.Version++
+	}
+	return p, same, err
 }
 
 func (f *founding) saidPolicy(p ledger.ScoringPolicy) {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/internal/protocolsim"
+)
+
+// policyFields are the fields of a scoring policy that a person states, in the order in which they are explained.
+func policyFields() [][2]string {
+	return [][2]string{
+		{"version", "the next one, unless it is given"},
+		{"min_stake", "credits that a scorer has bonded at least"},
+		{"skew", "how far an operation's time may be from the peers' clocks: 1s, where they agree, to 300s"},
+		{"commit_for", "how long a task waits for the commitments of all its panel"},
+		{"reveal_for", "how long it takes reveals: at least four times the skew"},
+		{"challenge_for", "how long an answer may be challenged: likewise"},
+		{"reward", "credits that a task pays, shared by the stake of those who committed"},
+		{"jackpot", "what it pays more if the draw had it re-executed"},
+		{"canary_millionths", "the share of tasks that the draw has re-executed"},
+		{"wrong_millionths", "what a wrong answer costs of the stake; draw × wrong × stake above what lying saves and earns"},
+		{"silent_millionths", "what a commitment costs that is not revealed"},
+		{"bond", "what a challenge costs that proves nothing"},
+		{"finder_millionths", "what who proves a fault gets of what it cost, at most half"},
+		{"blend_cap_millionths", "the most that one scorer weighs among answers of different models"},
+		{"blend_truth", "what an inspection of such answers pays"},
+		{"at_once", "final is at once what the whole panel committed to and agrees on, or was ruled upon"},
+	}
+}
+
+func lasting(m ledger.Millis) *durationpb.Duration {
+	return durationpb.New(time.Duration(m) * time.Millisecond)
+}
+
+func millis(d *durationpb.Duration) ledger.Millis {
+	return ledger.Millis(d.AsDuration().Milliseconds())
+}
+
+// policyFacts gives a policy as a file states it: by field, in JSON's types.
+func policyFacts(p ledger.ScoringPolicy) (map[string]any, error) {
+	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(&waybillv1.ScoringPolicy{
+		Version: p.Version, MinStake: uint64(p.MinStake), Skew: lasting(p.ClockSkew()), CommitFor: lasting(p.CommitFor), RevealFor: lasting(p.RevealFor), ChallengeFor: lasting(p.ChallengeFor),
+		Reward: uint64(p.Reward), Jackpot: uint64(p.Jackpot), CanaryMillionths: p.Canary, WrongMillionths: p.Wrong, SilentMillionths: p.Silent,
+		Bond: uint64(p.Bond), FinderMillionths: p.Finder, BlendCapMillionths: p.Blend.Cap, BlendTruth: uint64(p.Blend.Truth), AtOnce: p.AtOnce,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err = json.Unmarshal(raw, &all); err != nil {
+		return nil, err
+	}
+	stated := map[string]any{}
+	for _, f := range policyFields() {
+		stated[f[0]] = all[f[0]]
+	}
+	return stated, nil
+}
+
+// defaultPolicy is what a file need not state: the policy whose economics docs/scoring.md measures.
+func defaultPolicy() ledger.ScoringPolicy {
+	p := protocolsim.DefaultPolicy()
+	p.Version = 0
+	return p
+}
+
+// writePolicy writes a policy as a file that states it, each field with what it is for.
+func writePolicy(w io.Writer, p ledger.ScoringPolicy) error {
+	stated, err := policyFacts(p)
+	if err != nil {
+		return err
+	}
+	for _, f := range policyFields() {
+		line := fmt.Sprintf("%s: %v", f[0], stated[f[0]])
+		if f[0] == "version" && p.Version == 0 {
+			line = "# version: 1"
+		}
+		if _, err = fmt.Fprintf(w, "%-30s # %s\n", line, f[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPolicy reads the policy that a YAML or JSON file states; what it leaves out is as in the default.
+func readPolicy(file string, stdin io.Reader) (ledger.ScoringPolicy, error) {
+	anything, err := readAnything(file, stdin)
+	if err != nil {
+		return ledger.ScoringPolicy{}, err
+	}
+	said, ok := anything.(map[string]any)
+	if !ok {
+		return ledger.ScoringPolicy{}, usage("%s: it states no fields such as min_stake; --print writes a file that does", file)
+	}
+	stated, err := policyFacts(defaultPolicy())
+	if err != nil {
+		return ledger.ScoringPolicy{}, err
+	}
+	for field := range said {
+		if _, known := stated[field]; !known {
+			return ledger.ScoringPolicy{}, usage("%s: a scoring policy has no field %q; it has %s", file, field, strings.Join(fieldNames(), ", "))
+		}
+	}
+	maps.Copy(stated, said)
+	raw, err := json.Marshal(stated)
+	if err != nil {
+		return ledger.ScoringPolicy{}, usage("%s: %s", file, err)
+	}
+	var m waybillv1.ScoringPolicy
+	if err = protojson.Unmarshal(raw, &m); err != nil {
+		return ledger.ScoringPolicy{}, usage("%s: %s", file, err)
+	}
+	p := ledger.ScoringPolicy{
+		Version: m.GetVersion(), MinStake: ledger.Credits(m.GetMinStake()), Skew: millis(m.GetSkew()), CommitFor: millis(m.GetCommitFor()), RevealFor: millis(m.GetRevealFor()),
+		ChallengeFor: millis(m.GetChallengeFor()), Reward: ledger.Credits(m.GetReward()), Jackpot: ledger.Credits(m.GetJackpot()), Canary: m.GetCanaryMillionths(), Wrong: m.GetWrongMillionths(),
+		Silent: m.GetSilentMillionths(), Bond: ledger.Credits(m.GetBond()), Finder: m.GetFinderMillionths(),
+		Blend: ledger.BlendPolicy{Cap: m.GetBlendCapMillionths(), Truth: ledger.Credits(m.GetBlendTruth())}, AtOnce: m.GetAtOnce(),
+	}
+	if p.Skew == defaultPolicy().ClockSkew() {
+		p.Skew = 0 // two ways to say the same would be two motions
+	}
+	checked := p
+	checked.Version = max(checked.Version, 1)
+	if err = ledger.CheckScoringPolicy(checked); err != nil {
+		return ledger.ScoringPolicy{}, usage("%s: %s", file, err)
+	}
+	return p, nil
+}
+
+func fieldNames() []string {
+	var names []string
+	for _, f := range policyFields() {
+		names = append(names, f[0])
+	}
+	return names
+}
