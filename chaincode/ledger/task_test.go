@@ -282,6 +282,15 @@ func TestReputationIsWhatTheTasksSay(t *testing.T) {
 			t.Errorf("%+v, not %+v", got, want)
 		}
 	}
+	// Who reveals after the ruling is judged by it too.
+	v = panel([]Credits{1, 1, 1}, []int64{1, 1, 2})
+	v.Settlement = &Settlement{By: SettledChallenge, Answer: &v.Reveals[0].Answer, Right: []Digest{{0}}, Prover: &Digest{0}}
+	for account, want := range map[Digest]Reputation{{1}: {Right: 1}, {2}: {Wrong: 1}} {
+		want.Account = account
+		if got := (Reputation{Account: account}).Settle(v); got != want {
+			t.Errorf("%+v, not %+v", got, want)
+		}
+	}
 	good, bad := Reputation{Right: 98}, Reputation{Right: 49, Wrong: 49}
 	if good.Score() != 990_000 || bad.Score() != 500_000 || (Reputation{}).Score() != 500_000 {
 		t.Error(good.Score(), bad.Score(), Reputation{}.Score())
