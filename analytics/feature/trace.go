@@ -27,8 +27,18 @@ type fact struct {
 	version uint32
 	digest  ledger.Digest
 	finding *ledger.Finding
-	// items of it are in the shipment, by what the ledger says of them: findings on them concern it, their readings are its.
+	// items of it are in the shipment, by what the ledger says of them: a finding on one concerns it, their readings are its.
 	items []string
+	// known are containers of it whose contents bear on the shipment.
+	known []vessel
+	// parent is whose contents an event tells.
+	parent vessel
+}
+
+// vessel is a container in one of its lives.
+type vessel struct {
+	epc  string
+	life uint64
 }
 
 const partBits = 24 // of an order
@@ -45,6 +55,7 @@ type piece struct {
 type trace struct {
 	life   uint64
 	within uint64 // the parent's life when it was put into it
+	last   uint64 // order of the part that last concerned it, kept or not
 	goods  []fact // what came in and went out; by order
 	// The journey's own: by order.
 	facts    []fact
@@ -167,23 +178,56 @@ func add(list []fact, f fact) []fact {
 		var found bool
 		i, found = slices.BinarySearchFunc(list, f.order, func(g fact, order uint64) int { return cmp.Compare(g.order, order) })
 		if found {
-			for _, item := range f.items {
-				if !slices.Contains(list[i].items, item) {
-					list[i].items = append(slices.Clip(list[i].items), item)
-				}
-			}
+			list[i].items, list[i].known = union(list[i].items, f.items), union(list[i].known, f.known)
 			return list
 		}
 	}
 	return slices.Insert(list, i, f)
 }
 
+// has reports whether a list holds a fact of an order.
+func has(list []fact, order uint64) bool {
+	_, found := slices.BinarySearchFunc(list, order, func(f fact, order uint64) int { return cmp.Compare(f.order, order) })
+	return found
+}
+
+func (c *container) vessel() vessel { return vessel{c.epc, c.trace.life} }
+
+// knew reports whether what is kept of a container's goods is of another life of a container. A replay does not know
+// one from another.
+func (c *container) knew(v vessel) bool {
+	other := func(o vessel) bool { return o.epc == v.epc && o.life != v.life }
+	return other(c.vessel()) || slices.ContainsFunc(c.trace.goods, func(g fact) bool { return other(g.parent) || slices.ContainsFunc(g.known, other) })
+}
+
+// bring stows what is known of a container that is put into c.
+func (t *Tracker) bring(c *container, f fact) {
+	if !c.trace.lost && !has(c.trace.goods, f.order) && (c.knew(f.parent) || slices.ContainsFunc(f.known, c.knew)) {
+		t.lose(c, whyOldGoods)
+	}
+	t.stow(c, f)
+}
+
+// union gives a list with what it lacks; the list may be shared.
+func union[T comparable](list, more []T) []T {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(slices.Clip(list), s)
+		}
+	}
+	return list
+}
+
 // note says that a fact belongs to a container's journey, or to what comes before it.
 func (t *Tracker) note(c *container, f fact) {
-	if !t.keeps || c.trace.why != "" {
+	if !t.keeps {
 		return
 	}
 	k := c.trace
+	k.last = t.order
+	if k.why != "" {
+		return
+	}
 	t.changed = append(t.changed, c.epc)
 	if k.facts = add(k.facts, f); len(k.facts) > maxFacts {
 		t.spoil(c, whyMany)
@@ -202,6 +246,7 @@ func (t *Tracker) told(c *container, items ...string) {
 // stow says that a fact changed what is in a container.
 func (t *Tracker) stow(c *container, f fact) {
 	k := c.trace
+	k.last = t.order
 	if k.lost {
 		return
 	}
@@ -231,7 +276,7 @@ func (t *Tracker) lose(c *container, why string) {
 }
 
 // around yields a container and those around it, nearest first. Fresh says that each was put into the next in the next
-// one's present life.
+// one's present life. What is around the shipment that a replay follows is not asked.
 func (t *Tracker) around(c *container) func(yield func(c *container, fresh bool) bool) {
 	return func(yield func(*container, bool) bool) {
 		fresh := true
@@ -240,7 +285,7 @@ func (t *Tracker) around(c *container) func(yield func(c *container, fresh bool)
 				return
 			}
 			parent, ok := t.containers.Get(c.parent)
-			if c.parent == "" || !ok {
+			if c.parent == "" || !ok || t.only == c.epc {
 				return
 			}
 			fresh = fresh && t.keeps && c.trace.within == parent.trace.life
@@ -251,15 +296,19 @@ func (t *Tracker) around(c *container) func(yield func(c *container, fresh bool)
 
 // entered is called before a container is put into another.
 func (t *Tracker) entered(inner, parent *container) {
-	if !t.keeps || inner.parent == parent.epc && inner.trace.within == parent.trace.life {
+	if !t.keeps {
+		return
+	}
+	parent.trace.last = t.order
+	if inner.parent == parent.epc && inner.trace.within == parent.trace.life {
 		return
 	}
 	t.left(inner)
 	inner.trace.within = parent.trace.life
 	f := t.present
-	f.items = []string{parent.epc}
+	f.known = []vessel{parent.vessel()}
 	if len(inner.trace.goods) == 0 {
-		f.items = append(f.items, inner.epc) // nothing else would tell a replay that it is known
+		f.known = append(f.known, inner.vessel()) // nothing else would tell a replay that it is known
 	}
 	for c, fresh := range t.around(parent) {
 		if !fresh {
@@ -272,7 +321,10 @@ func (t *Tracker) entered(inner, parent *container) {
 			t.lose(c, whyForgotten)
 		default:
 			for _, g := range inner.trace.goods {
-				t.stow(c, g)
+				t.bring(c, g)
+			}
+			if c.knew(inner.vessel()) {
+				t.lose(c, whyOldGoods)
 			}
 			t.stow(c, f)
 		}
@@ -294,7 +346,7 @@ func (t *Tracker) left(inner *container) {
 }
 
 // got says that products came into c with the present event of a container in it, whose parent is named.
-func (t *Tracker) got(c *container, parent string, fresh bool) {
+func (t *Tracker) got(c, parent *container, fresh bool) {
 	if !t.keeps {
 		return
 	}
@@ -303,7 +355,7 @@ func (t *Tracker) got(c *container, parent string, fresh bool) {
 		return
 	}
 	f := t.present
-	f.items = []string{parent}
+	f.known = []vessel{parent.vessel()}
 	t.stow(c, f)
 }
 
@@ -465,16 +517,16 @@ func (t *Tracker) References(s Step) (list []ledger.Reference, why string) {
 			list = withPiece(list, pieces[0])
 			pieces = pieces[1:]
 		} else {
-			var ref ledger.Reference
+			var both fact
 			if g == next {
-				ref = goods[0].reference(c.epc, ref)
-				goods = goods[1:]
+				both, goods = goods[0], goods[1:]
 			}
 			if f == next {
-				ref = facts[0].reference(c.epc, ref)
-				facts = facts[1:]
+				known := both.known
+				both, facts = facts[0], facts[1:]
+				both.known = union(known, both.known)
 			}
-			list = append(list, ref)
+			list = append(list, both.reference(c.epc))
 		}
 		if kind := list[len(list)-1].Kind; next>>partBits != pack && kind != ledger.RefPolicy && kind != ledger.RefFinding && kind != ledger.RefClosed {
 			pack = next >> partBits
@@ -498,18 +550,56 @@ func withPiece(list []ledger.Reference, p piece) []ledger.Reference {
 	return append(list, ledger.Reference{Kind: ledger.RefSegments, ID: p.device, First: p.seq, Last: p.seq, Digest: p.digest})
 }
 
-// reference names a fact, and says of its items that they are in the shipment; of what is said in ref already too.
-func (f fact) reference(shipment string, ref ledger.Reference) ledger.Reference {
-	items := ref.Containers
-	ref = ledger.Reference{Kind: f.kind, ID: f.policy, First: uint64(f.version), Digest: f.digest, Finding: f.finding}
+// reference names a fact. Of its items it says that they are in the shipment, of a container whose contents alone bear on the
+// shipment that it is in itself.
+func (f fact) reference(shipment string) ledger.Reference {
+	ref := ledger.Reference{Kind: f.kind, ID: f.policy, First: uint64(f.version), Digest: f.digest, Finding: f.finding}
 	for _, item := range f.items {
 		if item != shipment {
-			items = append(items, ledger.Contained{Item: item, Container: shipment})
+			ref.Containers = append(ref.Containers, ledger.Contained{Item: item, Container: shipment})
 		}
 	}
-	slices.SortFunc(items, func(a, b ledger.Contained) int { return cmp.Compare(a.Item, b.Item) })
-	ref.Containers = slices.Compact(items)
+	for _, v := range f.known {
+		if v.epc != shipment && !slices.Contains(f.items, v.epc) {
+			ref.Containers = append(ref.Containers, ledger.Contained{Item: v.epc, Container: v.epc})
+		}
+	}
+	slices.SortFunc(ref.Containers, func(a, b ledger.Contained) int { return cmp.Compare(a.Item, b.Item) })
+	ref.Containers = slices.Compact(ref.Containers)
 	return ref
+}
+
+// measures says that readings in the present event are a container's, since an item of it is in it or is it.
+func (t *Tracker) measures(c *container, item string) {
+	if !t.keeps {
+		return
+	}
+	t.told(c, item)
+	if item == c.epc {
+		return
+	}
+	goods := c.trace.goods
+	known := len(goods) > 0 && goods[len(goods)-1].order == t.order && slices.ContainsFunc(goods[len(goods)-1].known, func(v vessel) bool { return v.epc == item })
+	inner, ok := t.containers.Get(item)
+	switch parent := t.present.parent.epc == item; {
+	case parent == known:
+	case known: // as a child: a replay is told that it is in the shipment, and not that it is a container
+		t.spoil(c, whyOldGoods)
+	case ok && t.holds(c, inner):
+		t.got(c, inner, true)
+	default: // a replay takes what it holds for the shipment's
+		t.spoil(c, whyOldGoods)
+	}
+}
+
+// holds reports whether a container is in c.
+func (t *Tracker) holds(c, inner *container) bool {
+	for around, fresh := range t.around(inner) {
+		if around == c {
+			return fresh
+		}
+	}
+	return false
 }
 
 func eventFact(kind ledger.ReferenceKind, e *wire.RecordedEvent) fact {
@@ -524,21 +614,11 @@ func findingFact(kind ledger.ReferenceKind, f ledger.Finding) fact {
 	return fact{kind: kind, finding: &f}
 }
 
-// holds reports whether a fact of the order is among those that are kept.
-func (k *trace) holds(order uint64) bool {
-	for _, list := range [...][]fact{k.goods, k.facts} {
-		if n := len(list); n > 0 && list[n-1].order == order {
-			return true
-		}
-	}
-	return false
-}
-
 // found says that a finding was told to a container, or is kept for its journey.
-func (t *Tracker) found(c *container, s suspect, by string, fresh bool) {
+func (t *Tracker) found(c *container, s suspect, by *container, fresh bool) {
 	switch f := findingFact(ledger.RefFinding, s.finding); {
 	case !t.keeps:
-	case by == "":
+	case by == nil:
 		f.order, f.items = s.order, []string{s.finding.Item}
 		t.note(c, f)
 	case !fresh:
@@ -573,6 +653,12 @@ func (f *fact) code(c *canon.Coder) {
 		c.Fail("a reference of kind %d", f.kind)
 	}
 	canon.Slice(c, &f.items, maxItems, codeText)
+	vesselOf := func(c *canon.Coder, v *vessel) {
+		codeText(c, &v.epc)
+		canon.Uint(c, &v.life)
+	}
+	canon.Slice(c, &f.known, maxItems, vesselOf)
+	vesselOf(c, &f.parent)
 }
 
 const maxItems = 1 << 16

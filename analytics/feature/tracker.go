@@ -335,7 +335,7 @@ func (t *Tracker) begin(c *container, at ledger.Millis) {
 		return
 	}
 	if c.open {
-		again := t.keeps && c.trace.holds(t.order)
+		again := t.keeps && c.trace.last == t.order
 		t.close(c)
 		t.containers.Put(c.epc, c)
 		if again {
@@ -450,7 +450,7 @@ func (t *Tracker) choosePolicy(c *container, classes []string) {
 
 // addClasses notes products in a container and in the containers around it.
 func (t *Tracker) addClasses(c *container, classes []string) {
-	named, fresh := c.epc, true
+	named, fresh := c, true
 	for range maxDepth {
 		var added []string
 		for _, class := range classes {
@@ -515,8 +515,11 @@ func (t *Tracker) event(recorded *wire.RecordedEvent, containers map[string]stri
 	if len(objects) > 0 && objects[0].Role == epcis.RoleParent && objects[0].Canonical != "" && !isPlace(objects[0].Kind) && len(objects[0].Canonical) <= MaxText {
 		switch e.Type {
 		case epcis.AssociationEvent, epcis.AggregationEvent:
-			if epc := objects[0].Canonical; t.follows(epc) || containers[epc] == t.only {
+			if epc := objects[0].Canonical; t.follows(epc) || containers[epc] == t.only || containers[epc] == epc {
 				parent = t.known(epc)
+				if t.keeps {
+					t.present.parent = parent.vessel()
+				}
 			} else {
 				t.elsewhere(epc, e, objects)
 			}
@@ -577,7 +580,7 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 				}
 				continue
 			}
-			if t.only != "" && containers[o.Canonical] == t.only {
+			if t.only != "" && containers[o.Canonical] == o.Canonical {
 				t.known(o.Canonical)
 			}
 			if inner, ok := t.containers.Get(o.Canonical); ok && inner != parent {
@@ -588,7 +591,7 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 			if found, ok := t.suspects.Get(o.Canonical); ok {
 				t.suspects.Remove(o.Canonical)
 				for _, f := range found {
-					t.concern(parent, f, parent.epc)
+					t.concern(parent, f, parent)
 				}
 			}
 		}
@@ -988,7 +991,7 @@ func (t *Tracker) sensors(e *epcis.Event, objects []epcis.Item, hash ledger.Dige
 			}
 			done = append(done, epc)
 			t.containers.Touch(epc)
-			t.told(c, o.Canonical)
+			t.measures(c, o.Canonical)
 			for _, in := range seriesOf(measured, hash) {
 				t.input(c, in)
 			}
@@ -1032,7 +1035,7 @@ func (t *Tracker) finding(f ledger.Finding, containers map[string]string) {
 		}
 		return
 	}
-	t.concern(c, suspect{f, t.order}, "")
+	t.concern(c, suspect{f, t.order}, nil)
 }
 
 // concerned is the container that a finding's item is, or is in. A replay is told which findings concern its shipment,
@@ -1067,9 +1070,6 @@ func (t *Tracker) closed(f ledger.Finding, containers map[string]string) {
 	}
 	var seen []string
 	for c := range t.around(first) {
-		if t.only != "" && t.only != c.epc {
-			return
-		}
 		switch {
 		case c.open:
 			t.told(c, f.Item)
@@ -1087,8 +1087,8 @@ func (t *Tracker) closed(f ledger.Finding, containers map[string]string) {
 }
 
 // concern tells a finding to a container and those around it. By is the container that its item was packed into just now,
-// empty for a finding that was recorded just now.
-func (t *Tracker) concern(first *container, s suspect, by string) {
+// nil for a finding that was recorded just now.
+func (t *Tracker) concern(first *container, s suspect, by *container) {
 	f := s.finding
 	var seen []string
 	for c, fresh := range t.around(first) {

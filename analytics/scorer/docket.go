@@ -65,7 +65,7 @@ func (d *Docket) Apply(block uint64, tx wire.Transaction) []ledger.Verdict {
 
 // Judge is Apply that gives what the task of each verdict refers to too.
 func (d *Docket) Judge(block uint64, tx wire.Transaction) []Due {
-	if len(tx.Events)+len(tx.Segments)+len(tx.Policies)+len(tx.Findings) == 0 {
+	if len(tx.Events)+len(tx.Segments)+len(tx.Policies)+len(tx.Findings)+len(tx.Changes)+len(tx.Withdrawn) == 0 {
 		return nil
 	}
 	var dues []Due
