@@ -10,7 +10,8 @@ import (
 	"github.com/waybill-dev/waybill/gateway/submit"
 )
 
-// Organisation is one that takes its own steps: it votes, and joins or leaves the scorers. Its methods fail with StepError.
+// Organisation is one that takes its own steps: it votes, and joins or leaves the scorers. Its
+// methods fail with gateway/fabric's errors; what the ledger refuses is an outcome.
 type Organisation struct {
 	seat *seat
 	done chan error
@@ -23,7 +24,7 @@ func Connect(ctx context.Context, p *profile.Profile, identity string) (*Organis
 	}
 	c, err := fabric.Dial(p, identity, fabric.Options{})
 	if err != nil {
-		return nil, &StepError{p.Organisation, "connect", err}
+		return nil, err
 	}
 	return connected(ctx, &seat{organisation: p.Organisation, mspID: p.MSPID, client: c}), nil
 }
@@ -43,50 +44,39 @@ func (o *Organisation) Close() error {
 
 // Policy gives the scoring policy in force, nil if none is.
 func (o *Organisation) Policy(ctx context.Context) (*ledger.ScoringPolicy, error) {
-	p, err := o.seat.scoringPolicy(ctx)
-	return p, o.seat.step("read the scoring policy", err)
+	return o.seat.scoringPolicy(ctx)
 }
 
 // Open opens the account of the organisation's key, or finds it: the outcome's digest.
 func (o *Organisation) Open(ctx context.Context) (submit.Outcome, error) {
-	return o.one("open an account", func() ([]submit.Outcome, error) {
-		return o.seat.submit.Credits(ctx, []ledger.CreditOperation{{Open: &ledger.OpenAccount{}}})
-	})
+	return one(o.seat.submit.Credits(ctx, []ledger.CreditOperation{{Open: &ledger.OpenAccount{}}}))
 }
 
 // Bonded gives what an account has bonded.
 func (o *Organisation) Bonded(ctx context.Context, account ledger.Digest) (ledger.Credits, error) {
 	o.seat.account = account
-	bonded, err := o.seat.bonded(ctx)
-	return bonded, o.seat.step("read the stake", err)
+	return o.seat.bonded(ctx)
 }
 
 // Bond adds an amount out of some notes to the stake; what they hold beyond it comes back.
 func (o *Organisation) Bond(ctx context.Context, notes []ledger.NoteID, amount ledger.Credits) (submit.Outcome, error) {
-	return o.one("bond a stake", func() ([]submit.Outcome, error) {
-		return o.seat.submit.Credits(ctx, []ledger.CreditOperation{{Bond: &ledger.BondStake{Inputs: notes, Amount: amount}}})
-	})
+	return one(o.seat.submit.Credits(ctx, []ledger.CreditOperation{{Bond: &ledger.BondStake{Inputs: notes, Amount: amount}}}))
 }
 
 // Register makes the organisation's account a scorer, or has it leave the scorers.
 func (o *Organisation) Register(ctx context.Context, leave bool) (submit.Outcome, error) {
-	return o.one("register", func() ([]submit.Outcome, error) {
-		return o.seat.submit.Tasks(ctx, []ledger.TaskOperation{{Register: &ledger.RegisterScorer{Leave: leave}}})
-	})
+	return one(o.seat.submit.Tasks(ctx, []ledger.TaskOperation{{Register: &ledger.RegisterScorer{Leave: leave}}}))
 }
 
 // Vote asks for a scoring policy. The outcome's message says whose votes it waits for, if it does.
 func (o *Organisation) Vote(ctx context.Context, p ledger.ScoringPolicy) (submit.Outcome, error) {
-	return o.one("vote for a scoring policy", func() ([]submit.Outcome, error) {
-		return o.seat.submit.ScoringPolicies(ctx, []ledger.ScoringPolicy{p})
-	})
+	return one(o.seat.submit.ScoringPolicies(ctx, []ledger.ScoringPolicy{p}))
 }
 
-// one gives the outcome of one operation; a refusal is none that fails.
-func (o *Organisation) one(step string, do func() ([]submit.Outcome, error)) (submit.Outcome, error) {
-	outcomes, err := do()
+// one gives the outcome of one operation.
+func one(outcomes []submit.Outcome, err error) (submit.Outcome, error) {
 	if err != nil {
-		return submit.Outcome{}, o.seat.step(step, err)
+		return submit.Outcome{}, err
 	}
 	return outcomes[0], nil
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+)
+
+func TestThePolicyThatIsPrintedIsReadAsTheDefault(t *testing.T) {
+	var file bytes.Buffer
+	if err := writePolicy(&file, defaultPolicy()); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"as printed": file.String(), "nothing stated": "{}", "JSON": `{"bond": "500", "at_once": true}`} {
+		p, err := readPolicy("-", strings.NewReader(text))
+		if err != nil || !equalPolicies(p, defaultPolicy()) {
+			t.Errorf("%s: %+v, %v\n%s", name, p, err, text)
+		}
+	}
+	for _, f := range policyFields() {
+		if !strings.Contains(file.String(), f[0]+":") {
+			t.Errorf("%s is not in\n%s", f[0], file.String())
+		}
+	}
+}
+
+func equalPolicies(a, b ledger.ScoringPolicy) bool {
+	return a.Version == b.Version && a.MinStake == b.MinStake && a.CommitFor == b.CommitFor && a.RevealFor == b.RevealFor && a.ChallengeFor == b.ChallengeFor &&
+		a.Reward == b.Reward && a.Jackpot == b.Jackpot && a.Canary == b.Canary && a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond &&
+		a.Finder == b.Finder && a.Blend == b.Blend && a.AtOnce == b.AtOnce && a.Skew == b.Skew
+}
+
+func TestAPolicyFileStatesWhatDiffersFromTheDefault(t *testing.T) {
+	p, err := readPolicy("-", strings.NewReader("version: 3\nskew: 2s\nreveal_for: 8s\nchallenge_for: 8.5s\nat_once: false\nreward: 0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultPolicy()
+	want.Version, want.Skew, want.RevealFor, want.ChallengeFor, want.AtOnce, want.Reward = 3, 2_000, 8_000, 8_500, false, 0
+	if !equalPolicies(p, want) {
+		t.Errorf("%+v", p)
+	}
+	// Five minutes are what no skew says: both are one motion.
+	if p, err = readPolicy("-", strings.NewReader("skew: "+(300*time.Second).String())); err == nil {
+		t.Errorf("a duration that JSON does not write was read: %+v", p)
+	}
+	if p, err = readPolicy("-", strings.NewReader("skew: 300s")); err != nil || p.Skew != 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestAPolicyFileThatCannotBeIsRefusedBeforeAnythingIsAsked(t *testing.T) {
+	for name, text := range map[string]string{
+		"a field of another name":       "min_steak: 1000",
+		"no fields":                     "- 1",
+		"a phase that clocks may jump":  "skew: 2s\nreveal_for: 7s\nchallenge_for: 8s",
+		"what is no number":             "bond: many",
+		"a field that the ledger sets":  "votes: [AMSP]",
+		"what is not YAML":              "bond: [",
+		"more than a million millionth": "wrong_millionths: 1000001",
+	} {
+		if p, err := readPolicy("-", strings.NewReader(text)); err == nil {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
