@@ -116,7 +116,7 @@ func scoringPart[T wire.TaskFact](p *projection, pos int64, task ledger.Digest, 
 }
 
 // eachPart adds parts of tasks, each with its place.
-func eachPart[T wire.TaskFact](p *projection, next func() (int64, error), all []T, add func(pos int64, v T) error) error {
+func eachPart[T wire.TaskFact](next func() (int64, error), all []T, add func(pos int64, v T) error) error {
 	for _, v := range all {
 		pos, err := next()
 		if err == nil {
@@ -133,29 +133,29 @@ func eachPart[T wire.TaskFact](p *projection, next func() (int64, error), all []
 // verdicts that overrule one.
 func (p *projection) scored(t Recorded, next, correct func() (int64, error)) error {
 	s := t.Scoring
-	err := eachPart(p, next, s.Tasks, func(pos int64, v ledger.ScoringTask) error { return p.task(pos, v) })
+	err := eachPart(next, s.Tasks, func(pos int64, v ledger.ScoringTask) error { return p.task(pos, v) })
 	if err == nil {
-		err = eachPart(p, next, s.Commitments, func(pos int64, v ledger.Commitment) error {
+		err = eachPart(next, s.Commitments, func(pos int64, v ledger.Commitment) error {
 			return scoringPart(p, pos, v.Task, partCommitment, v.Account.String(), ledger.TaskOpen, v)
 		})
 	}
 	if err == nil {
-		err = eachPart(p, next, s.Closings, func(pos int64, v ledger.Closing) error {
+		err = eachPart(next, s.Closings, func(pos int64, v ledger.Closing) error {
 			return scoringPart(p, pos, v.Task, partClosing, "", ledger.TaskClosed, v)
 		})
 	}
 	if err == nil {
-		err = eachPart(p, next, s.Reveals, func(pos int64, v ledger.Reveal) error {
+		err = eachPart(next, s.Reveals, func(pos int64, v ledger.Reveal) error {
 			return scoringPart(p, pos, v.Task, partReveal, v.Account.String(), ledger.TaskClosed, v)
 		})
 	}
 	if err == nil {
-		err = eachPart(p, next, s.Provisionals, func(pos int64, v ledger.Provisional) error {
+		err = eachPart(next, s.Provisionals, func(pos int64, v ledger.Provisional) error {
 			return scoringPart(p, pos, v.Task, partProvisional, "", ledger.TaskProvisional, v)
 		})
 	}
 	if err == nil {
-		err = eachPart(p, next, s.Settlements, func(pos int64, v ledger.Settlement) error {
+		err = eachPart(next, s.Settlements, func(pos int64, v ledger.Settlement) error {
 			phase := ledger.TaskFinal
 			if v.Answer == nil {
 				phase = ledger.TaskVoid
@@ -164,10 +164,10 @@ func (p *projection) scored(t Recorded, next, correct func() (int64, error)) err
 		})
 	}
 	if err == nil {
-		err = eachPart(p, next, s.Finals, func(pos int64, v ledger.FinalVerdict) error { return p.finalVerdict(pos, t, v, correct) })
+		err = eachPart(next, s.Finals, func(pos int64, v ledger.FinalVerdict) error { return p.finalVerdict(pos, t, v, correct) })
 	}
 	if err == nil {
-		err = eachPart(p, next, s.Inspections, func(pos int64, v ledger.Inspection) error { return p.inspection(pos, v) })
+		err = eachPart(next, s.Inspections, func(pos int64, v ledger.Inspection) error { return p.inspection(pos, v) })
 	}
 	return err
 }
@@ -321,18 +321,20 @@ type placedView struct {
 func readView(w writer, task ledger.Digest) (v placedView, err error) {
 	v.revealed = map[ledger.Digest]int64{}
 	err = each(w.ctx, asker{w.store.dialect, w.tx}, func(rows *sql.Rows) error {
-		var kind, pos int64
+		var kind taskPart
+		var pos int64
 		var value []byte
-		if err := rows.Scan(&kind, &pos, &value); err != nil {
-			return err
+		failed := rows.Scan(&kind, &pos, &value)
+		if failed != nil {
+			return failed
 		}
-		if taskPart(kind) == partSettlement {
+		if failed = takePart(&v.TaskView, kind, value); failed != nil {
+			return fmt.Errorf("%w: task %s: %w", ErrCorrupt, task, failed)
+		}
+		if kind == partSettlement {
 			v.settled = pos
 		}
-		if err := takePart(&v.TaskView, taskPart(kind), value); err != nil {
-			return fmt.Errorf("%w: task %s: %w", ErrCorrupt, task, err)
-		}
-		if taskPart(kind) == partReveal {
+		if kind == partReveal {
 			v.revealed[v.Reveals[len(v.Reveals)-1].Account] = pos
 		}
 		return nil

@@ -32,14 +32,14 @@ type scoringService struct {
 	waybillv1.UnimplementedScoringServiceServer
 }
 
-func (s *scoringService) taskFilter(f *waybillv1.TaskFilter) (out readmodel.TaskFilter, err error) {
+func taskFilter(f *waybillv1.TaskFilter) (out readmodel.TaskFilter, err error) {
 	if out.Shipment, err = canonical("the filter's shipment", f.GetShipment()); err != nil {
 		return out, err
 	}
 	if f.GetPhase() < 0 || f.GetPhase() > waybillv1.TaskPhase_TASK_PHASE_VOID {
 		return out, refuse(codes.InvalidArgument, codeArgument, "there is no phase %d", f.GetPhase())
 	}
-	out.Phase, out.Window = ledger.TaskPhase(f.GetPhase()), nil
+	out.Phase = ledger.TaskPhase(f.GetPhase()) //nolint:gosec // one of those that there are
 	if f != nil {
 		out.Window = f.Window
 	}
@@ -78,7 +78,7 @@ func scoringTask(t readmodel.Task) *waybillv1.ScoringTask {
 }
 
 func (s *scoringService) ListTasks(ctx context.Context, req *waybillv1.ListTasksRequest) (*waybillv1.ListTasksResponse, error) {
-	filter, err := s.taskFilter(req.GetFilter())
+	filter, err := taskFilter(req.GetFilter())
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (s *scoringService) ListTasks(ctx context.Context, req *waybillv1.ListTasks
 }
 
 func (s *scoringService) WatchTasks(req *waybillv1.WatchTasksRequest, stream grpc.ServerStreamingServer[waybillv1.WatchTasksResponse]) error {
-	filter, err := s.taskFilter(req.GetFilter())
+	filter, err := taskFilter(req.GetFilter())
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,8 @@ func cannedTask() *waybillv1.ScoringTask {
 	return &waybillv1.ScoringTask{
 		Id: cannedDigest("50"), Phase: waybillv1.TaskPhase_TASK_PHASE_FINAL, Shipment: cannedShipment, Window: 1, Model: "waybill@1234", InputsDigest: cannedDigest("0c"), Policy: 1,
 		Panel: []*waybillv1.Seat{
-			{Account: cannedDigest("a1"), MspId: "ProducerMSP", Weight: 10_000}, {Account: cannedDigest("a2"), MspId: "CarrierMSP", Weight: 10_000},
+			{Account: cannedDigest("a1"), MspId: "ProducerMSP", Weight: 10_000},
+			{Account: cannedDigest("a2"), MspId: "CarrierMSP", Weight: 10_000},
 			{Account: cannedDigest("a3"), MspId: "AssessorMSP", Weight: 10_000},
 		},
 		Weight: 30_000, Readings: 40, ReferenceCount: 4, CommitBy: at(32), OpenedBy: cannedDigest("a1"), OpenedAt: at(31), TransactionId: cannedTx, Committed: 3, Revealed: 2,
@@ -73,7 +74,9 @@ func (cannedScoring) GetTask(_ context.Context, r *waybillv1.GetTaskRequest) (*w
 	out := &waybillv1.GetTaskResponse{
 		Task: cannedTask(),
 		References: []*waybillv1.TaskReference{
-			{Kind: "policy", Id: "refrigerated", First: 1}, {Kind: "event", Digest: cannedDigest("e1")}, {Kind: "segments", Id: "https://id.gs1.org/8004/9521321logger7", First: 3, Last: 5, Digest: cannedDigest("e2")},
+			{Kind: "policy", Id: "refrigerated", First: 1},
+			{Kind: "event", Digest: cannedDigest("e1")},
+			{Kind: "segments", Id: "https://id.gs1.org/8004/9521321logger7", First: 3, Last: 5, Digest: cannedDigest("e2")},
 			{Kind: "closed", Digest: cannedDigest("e1"), Code: "impossible_journey", Item: cannedItem},
 		},
 		Closing: &waybillv1.TaskClosing{RevealBy: at(34), At: at(32), TransactionId: cannedTx},
