@@ -56,7 +56,7 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 	}
 	for _, l := range b.lists() {
 		for e := l.Front(); e != nil; e = e.Next() {
-			r := e.Value.(*round) //nolint:errcheck,forcetypeassert // the lists hold nothing else
+			r := e.Value.(*round)
 			for _, s := range r.steps(b) {
 				take(r.id, s, &r.attempts[s.deed])
 			}

@@ -127,7 +127,7 @@ func (b *book) enter(d scorer.Due, now time.Time) Reason {
 		return NoTask
 	}
 	if len(b.rounds) >= b.cfg.MaxOpen && b.ended.Len() > 0 {
-		b.drop(b.ended.Front().Value.(*round)) //nolint:errcheck,forcetypeassert // the list holds nothing else
+		b.drop(b.ended.Front().Value.(*round))
 	}
 	if len(b.rounds) >= b.cfg.MaxOpen {
 		return TooMany

@@ -133,7 +133,9 @@ func TestATaskThatLeavesSomethingOutOrLiesIsEndedByAChallenge(t *testing.T) {
 	}{
 		"a segment": {func(s *ledger.TaskStatement, _ ledger.Digest) { s.References[3].First = 1 }, nil, false, ledger.SettledOmission, false},
 		"an event": {
-			func(s *ledger.TaskStatement, _ ledger.Digest) { s.References = append(s.References[:2], s.References[3]) }, nil, false,
+			func(s *ledger.TaskStatement, _ ledger.Digest) {
+				s.References = append(s.References[:2], s.References[3])
+			}, nil, false,
 			ledger.SettledOmission, false,
 		},
 		"a segment, and denies it": {func(s *ledger.TaskStatement, _ ledger.Digest) { s.References[3].First = 1 }, nil, true, ledger.SettledNoWindow, true},
@@ -172,7 +174,8 @@ func TestATaskThatLeavesSomethingOutOrLiesIsEndedByAChallenge(t *testing.T) {
 			id := c.threeAgree(t, other, answer)
 			c.play(t, players[:1], 45*time.Minute)
 			view, err := c.world.View(id)
-			if err != nil || !(view.Settlement != nil && view.Settlement.By == v.by || view.Provisional != nil && view.Provisional.By == v.by) {
+			ended, ruled := view.Settlement != nil && view.Settlement.By == v.by, view.Provisional != nil && view.Provisional.By == v.by
+			if err != nil || !ended && !ruled {
 				t.Errorf("%+v %+v %v", view.Provisional, view.Settlement, err)
 			}
 			if s := players[0].book.snapshot(); s.Strange != 1 || s.Won != 1 || s.Lost != 0 || s.Foreign != 0 {

@@ -14,10 +14,10 @@ const maxChallenges = 8
 
 // foreign is another task for a window that is under way, which can be challenged.
 type foreign struct {
-	id      ledger.Digest
-	window  window
+	id         ledger.Digest
+	window     window
 	challenges []ledger.TaskOperation // that show it, one of which is enough
-	since   time.Time
+	since      time.Time
 	// closed and answered are what a challenge waits for.
 	closed   bool
 	answered bool

@@ -42,7 +42,7 @@ func (b *book) save() ([]byte, error) {
 	rounds := make([]*round, 0, len(b.rounds))
 	for _, l := range b.lists() {
 		for e := l.Front(); e != nil; e = e.Next() {
-			rounds = append(rounds, e.Value.(*round)) //nolint:errcheck,forcetypeassert // the lists hold nothing else
+			rounds = append(rounds, e.Value.(*round))
 		}
 	}
 	c.Len(len(rounds), maxRounds)

@@ -2,7 +2,7 @@ package panel
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -20,7 +20,6 @@ import (
 type channel struct {
 	world  *protocolsim.World
 	log    []entry
-	seed   int
 	policy ledger.ScoringPolicy
 }
 
@@ -91,7 +90,7 @@ func (c *channel) players(t rapid.TB) []*player {
 
 // restart begins with an empty book at the start of the stream, or with what a checkpoint held at a place.
 func (p *player) restart(saved []byte) {
-	p.book = newBook(p.cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	p.book = newBook(p.cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	p.at = 0
 	if saved != nil {
 		if err := p.book.restore(saved, p.cfg.Now()); err != nil {
@@ -235,4 +234,3 @@ func (c *channel) lostStake(t rapid.TB, name string) ledger.Credits {
 	}
 	return s.Slashed
 }
-

@@ -64,7 +64,9 @@ func settledMetrics(registry prometheus.Registerer) func(by ledger.SettledBy, af
 		Name: "waybill_panel_settled_seconds", Help: "Time from a verdict's falling due to the end of its task, by how it ended.", Buckets: prometheus.ExponentialBuckets(0.25, 2, 14),
 	}, []string{"by"})
 	registry.MustRegister(seconds)
-	return func(by ledger.SettledBy, after time.Duration) { seconds.WithLabelValues(by.String()).Observe(after.Seconds()) }
+	return func(by ledger.SettledBy, after time.Duration) {
+		seconds.WithLabelValues(by.String()).Observe(after.Seconds())
+	}
 }
 
 // panelMetrics shows the figures of the part in tasks.

@@ -330,7 +330,7 @@ func (f *finals) watch(ctx context.Context, b *bench) error {
 	}
 	for block, err := range b.stream.Blocks(ctx, from) {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the run is over
+			return nil // the run is over
 		}
 		if err != nil {
 			return fmt.Errorf("watching blocks: %w", err)
