@@ -15,6 +15,11 @@ TOOLS := $(CACHE)/tools/$(shell { $(GO) version; cat network/tools/go.mod networ
 # Packages whose tests start a real Fabric network: they run one after the other.
 E2E := ./network ./gateway ./internal/e2e ./internal/demo ./internal/bench
 
+# What starts goroutines. Packages that hold any of it, or whose tests do, are tested once more with the race detector,
+# which in all others could find nothing and takes ten times as long.
+CONCURRENT := '(^|[[:space:]])go (func|[[:alnum:]_.]+[(])|[.]Go[(]|t[.]Parallel[(]|AfterFunc[(]|"testing/synctest"|"net/http|google[.]golang[.]org/grpc"|mochi-mqtt|paho'
+RACED       = $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./... | while read -r dir; do if grep -qE $(CONCURRENT) "$$dir"/*.go; then echo "$$dir"; fi; done)
+
 # A throw-away PostgreSQL for the tests of the read model: on a socket in a folder of its own, no port.
 POSTGRES     := $(or $(TMPDIR),/tmp)/waybill-postgres-$(shell id -u)
 POSTGRES_BIN  = $$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
@@ -31,10 +36,13 @@ build: ## build bin/waybill and bin/waybill-chaincode
 	$(GO) build -trimpath -o bin/ ./cmd/...
 	$(GO) build -trimpath -o bin/waybill-ccbuilder ./network/ccbuilder
 
-test: test-unit test-e2e ## run every test: units with the race detector, then the end-to-end tests on real networks
+test: test-unit test-e2e ## run every test: units, with the race detector where goroutines meet, then the end-to-end tests on real networks
 
-test-unit: $(TOOLS)/gotestsum
-	WAYBILL_TEST_POSTGRES="$${WAYBILL_TEST_POSTGRES:-$(POSTGRES_DSN)}" $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -short -race -timeout 15m ./...
+test-unit: $(TOOLS)/gotestsum ## test every package by itself, then those with goroutines again with the race detector
+	export WAYBILL_TEST_POSTGRES="$${WAYBILL_TEST_POSTGRES:-$(POSTGRES_DSN)}"; \
+	test="$(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -short -timeout 15m"; \
+	raced="$(RACED)"; test -n "$$raced"; \
+	$$test ./...; $$test -race $$raced
 
 test-e2e: build $(TOOLS)/gotestsum
 	$(TOOLS)/gotestsum --format testname -- -p 1 -count 1 -timeout 30m $(E2E)
@@ -86,7 +94,7 @@ bits: ## hold VECTORS verdicts and a trained artefact of amd64 v1, v3 and withou
 	$(GO) run ./internal/bits/compare -vectors $(VECTORS)
 
 fuzz: ## fuzz every decoder for FUZZTIME each
-	@for pkg in $$($(GO) list ./...); do \
+	@for pkg in $$(GO) list ./...); do \
 	  for name in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "fuzz $$pkg $$name"; \
 	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
@@ -105,5 +113,5 @@ tools: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt $(TOOLS)/buf $(TOOLS)/gotestsum #
 $(TOOLS)/%:
 	@echo "building $* (once, into $(TOOLS))"
 	@mkdir -p $(TOOLS)
-	@cd network/tools && CGO_ENABLED=0 GOFLAGS=-mod=readonly $(GO) build -o $(TOOLS)/ $$($(GO) list -f '{{.ImportPath}}' tool | grep '/$*$$')
+	@cd network/tools && CGO_ENABLED=0 GOFLAGS=-mod=readonly $(GO) build -o $(TOOLS)/ $$(GO) list -f '{{.ImportPath}}' tool | grep '/$*$$')
 	@test -x $@

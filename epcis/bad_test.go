@@ -13,6 +13,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 const frame = `{"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],"type":"EPCISDocument","schemaVersion":"2.0","creationDate":"2024-03-05T10:00:00Z","epcisBody":{"eventList":[%s]}}`
@@ -133,6 +134,7 @@ func (r *endless) Read(p []byte) (int, error) {
 }
 
 func TestLongDocumentsAreReadInBoundedMemory(t *testing.T) {
+	racing.Pure(t)
 	head, _, _ := strings.Cut(frame, "%s")
 	tests := []struct {
 		name, head, body, code string
@@ -228,6 +230,7 @@ func TestRangingMayStopEarly(t *testing.T) {
 }
 
 func TestAnEventTakesTheMemoryTheDocumentationSays(t *testing.T) {
+	racing.Pure(t)
 	const values = 60_000
 	json := fmt.Sprintf(frame, with(`"example:x":[`+strings.TrimSuffix(strings.Repeat("{},", values), ",")+`]`))
 	xml := `<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0" creationDate="2024-03-05T10:00:00Z"><EPCISBody><EventList>` +

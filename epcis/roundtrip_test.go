@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // published gives every published document.
@@ -205,6 +206,7 @@ func value(tb testing.TB, data []byte) any {
 }
 
 func TestEveryPublishedDocumentSurvivesEveryForm(t *testing.T) {
+	racing.Pure(t)
 	documents := 0
 	for _, file := range published(t) {
 		data := read(t, file)

@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 	"github.com/waybill-dev/waybill/internal/testdata"
 )
 
@@ -133,6 +134,7 @@ func compare(t *testing.T, schema *jsonschema.Schema, data []byte, name string, 
 // TestMutatedDocumentsGetTheSchemasVerdict changes published documents at random
 // places. WAYBILL_MUTATIONS sets how many.
 func TestMutatedDocumentsGetTheSchemasVerdict(t *testing.T) {
+	racing.Pure(t)
 	schema := gs1Schema(t)
 	count := 4000
 	if s := os.Getenv("WAYBILL_MUTATIONS"); s != "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // written is a document made from the text of the standard: valid, or with the fault
@@ -253,6 +254,7 @@ func TestDocumentsWrittenFromTheStandardSurviveEveryForm(t *testing.T) {
 
 // TestNamesGetTheSchemasVerdictAtEveryLevel puts odd names into every object of a document.
 func TestNamesGetTheSchemasVerdictAtEveryLevel(t *testing.T) {
+	racing.Pure(t)
 	schema := gs1Schema(t)
 	levels := map[string]string{
 		"document":  strings.Replace(docOf(objectOf(item)), `{"@context"`, `{%s"@context"`, 1),

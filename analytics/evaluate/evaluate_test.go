@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 var update = flag.Bool("update", false, "write the golden traces")
@@ -22,6 +23,7 @@ var update = flag.Bool("update", false, "write the golden traces")
 var now = time.Date(2026, 3, 14, 15, 0, 0, 0, time.UTC)
 
 func TestPlantedFaultsAreFoundAndCleanShipmentsLeftAlone(t *testing.T) {
+	racing.Pure(t)
 	m, err := score.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +68,7 @@ func played(t *testing.T, m *score.Model, cfg simulate.Config) []ledger.Verdict 
 }
 
 func TestVerdictsAreTheSameBitsEverywhere(t *testing.T) {
+	racing.Pure(t)
 	m, err := score.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +98,7 @@ func TestVerdictsAreTheSameBitsEverywhere(t *testing.T) {
 }
 
 func TestADocketSavedAndRestoredAtAnyPointJudgesAlike(t *testing.T) {
+	racing.Pure(t)
 	m, err := score.Default()
 	if err != nil {
 		t.Fatal(err)

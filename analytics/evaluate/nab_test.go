@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/analytics/detect/series"
+	"github.com/waybill-dev/waybill/internal/racing"
 	"github.com/waybill-dev/waybill/internal/testdata"
 )
 
@@ -58,6 +59,7 @@ const operating = 0.15
 
 // The floors are some points below what was measured (detect/series/adr): they hold the scorer, not the luck.
 func TestTheSeriesScorerLeadsOnWhatItWasNotFittedTo(t *testing.T) {
+	racing.Pure(t)
 	all, err := NABRun(readNAB(t), series.Default())
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +74,7 @@ func TestTheSeriesScorerLeadsOnWhatItWasNotFittedTo(t *testing.T) {
 }
 
 func TestScaleAndOriginOfRealSeriesMakeNoDifference(t *testing.T) {
+	racing.Pure(t)
 	for i, f := range readNAB(t) {
 		if testing.Short() && i%6 != 0 {
 			continue
@@ -143,6 +146,7 @@ func writeCSV(t *testing.T, path string, rows [][]string) {
 }
 
 func TestNABScoresAreThoseOfTheIndependentJudge(t *testing.T) {
+	racing.Pure(t)
 	python, judge := script(t, "nab_score.py")
 	dir := t.TempDir()
 	var all []*NABSeries
@@ -209,6 +213,7 @@ func TestNABScoresAreThoseOfTheIndependentJudge(t *testing.T) {
 }
 
 func TestVUSIsThatOfTheIndependentJudge(t *testing.T) {
+	racing.Pure(t)
 	python, judge := script(t, "vus_pr.py")
 	files := readNAB(t)
 	data, scores := t.TempDir(), t.TempDir()

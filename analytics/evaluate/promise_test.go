@@ -7,6 +7,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // everything is all that a logger can measure.
@@ -49,6 +50,7 @@ func TestTheShippedModelKeepsItsPromiseForEveryLoggerThatItKnows(t *testing.T) {
 }
 
 func TestTheShippedModelFindsWhatOnlyOtherChannelsTell(t *testing.T) {
+	racing.Pure(t)
 	r := studied(t, 1, 20, simulate.Config{Seed: 555_001, Channels: everything()}, []simulate.Plant{
 		{Fault: simulate.FaultShock, Size: 60}, {Fault: simulate.FaultShock, Size: 25}, {Fault: simulate.FaultOpened, Size: 90}, {Fault: simulate.FaultOpened, Size: 30},
 	})
@@ -60,6 +62,7 @@ func TestTheShippedModelFindsWhatOnlyOtherChannelsTell(t *testing.T) {
 }
 
 func TestFrozenGoodsAreJudgedAsWellAsOthers(t *testing.T) {
+	racing.Pure(t)
 	r := studied(t, 1, 20, simulate.Config{Seed: 556_001, Products: []string{"frozen fish"}}, []simulate.Plant{
 		{Fault: simulate.FaultDwell, Size: 15}, {Fault: simulate.FaultDelay, Size: 3}, {Fault: simulate.FaultLevelStep, Size: 2}, {Fault: simulate.FaultRouteDeviation, Size: 0.5},
 	})

@@ -10,11 +10,13 @@ import (
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // A journey that is played alone must come to the verdict of the day's: but for segments, which are
 // not chained there, the inputs are the same.
 func TestAShipmentAloneIsJudgedAsOneOfItsDay(t *testing.T) {
+	racing.Pure(t)
 	m, err := score.Default()
 	if err != nil {
 		t.Fatal(err)

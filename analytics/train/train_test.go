@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 var update = flag.Bool("update", false, "write the shipped model")
@@ -125,6 +126,7 @@ func TestTheSameHistoriesGiveTheSameArtefact(t *testing.T) {
 	if many := fitted(t, Config{ID: "m", Workers: 4}, histories); many.Digest() != one.Digest() {
 		t.Error("the number of workers changes the artefact")
 	}
+	racing.Pure(t)
 	again := simulated(t, oneLane(340), 1)
 	if same := fitted(t, Config{ID: "m"}, again); same.Digest() != one.Digest() {
 		t.Error("the same histories give another artefact")
@@ -154,6 +156,7 @@ func poisoned(t *testing.T, histories []History, seed uint64, plants []simulate.
 }
 
 func TestATenthOfPoisonedHistoriesIsSurvived(t *testing.T) {
+	racing.Pure(t)
 	const n, tested = 400, 300
 	clean := simulated(t, oneLane(n), 2)
 	excursion := simulate.Plant{Fault: simulate.FaultExcursion, Size: 4}

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // leavesOf lists the leaves of a chain as the format says, and the keys of its facts.
@@ -92,6 +93,7 @@ func rootOfLeaves(t interface{ Fatal(...any) }, leaves []proof.Hash) proof.Hash 
 }
 
 func TestEveryFactIsProvenUnderEveryRoot(t *testing.T) {
+	racing.Pure(t)
 	onEach(t, func(t *testing.T, k kind) {
 		outer := t
 		rapid.Check(t, func(t *rapid.T) {
@@ -254,6 +256,7 @@ func TestAnchorsAreComparedWithTheOwnRoot(t *testing.T) {
 
 // Each byte of each row: Check names what was changed, and nothing false is proven.
 func TestAChangedByteOfAnyRowIsFound(t *testing.T) {
+	racing.Pure(t)
 	c := example(t, 1)
 	stated(c)
 	_, keys, _ := leavesOf(t, c)

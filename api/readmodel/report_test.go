@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // market takes a history into a store: a block each, and in a last one the declarations of error by those
@@ -100,6 +101,7 @@ func difference(have, want string) string {
 }
 
 func TestAReportIsTheSameAsByLookingAtEveryEvent(t *testing.T) {
+	racing.Pure(t)
 	onEach(t, func(t *testing.T, k kind) {
 		food, foodMaster := reporttest.Food(t)
 		drug, drugMaster := reporttest.Drug(t)
@@ -117,6 +119,7 @@ func TestAReportIsTheSameAsByLookingAtEveryEvent(t *testing.T) {
 }
 
 func TestReportsOfRandomHistoriesAreThoseByLookingAtEveryEvent(t *testing.T) {
+	racing.Pure(t)
 	onEach(t, func(t *testing.T, k kind) {
 		s := k.open(t)
 		rapid.Check(t, func(t *rapid.T) {

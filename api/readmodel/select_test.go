@@ -18,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // archive is a ledger of generated events, and the same events in memory as queries are to see them.
@@ -126,6 +127,7 @@ func narrow() []selectBounds {
 }
 
 func TestQueriesAnswerAsAPlainFilterDoes(t *testing.T) {
+	racing.Pure(t)
 	a := newArchive(t, 400, 7)
 	onEach(t, func(t *testing.T, k kind) {
 		s := k.open(t)

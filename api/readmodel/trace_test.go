@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/api/trace/tracetest"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // chainOf records texts as the chaincode would, a few in a block.
@@ -60,6 +61,7 @@ func anew(tb testing.TB, s *Store) {
 }
 
 func TestTraceAndRecallEqualTheOracleOnRandomHistories(t *testing.T) {
+	racing.Pure(t)
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("WAYBILL_TRACE_HISTORIES"), "40"))
 	if err != nil {
 		t.Fatal(err)

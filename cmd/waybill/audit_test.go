@@ -25,6 +25,7 @@ import (
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/internal/racing"
 )
 
 // keptLedger is a ledger in memory.
@@ -65,6 +66,7 @@ func (k *keptLedger) said(t *testing.T, want int, args ...string) string {
 }
 
 func TestAVerdictIsAuditedFromSnapshotToScore(t *testing.T) {
+	racing.Pure(t)
 	k := &keptLedger{}
 	for _, b := range datasettest.Played(t, datasettest.OneLane(120)) {
 		tx := wire.Transaction{}

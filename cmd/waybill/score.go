@@ -72,6 +72,8 @@ type scoreFlags struct {
 	maxGap    time.Duration
 	steps     bool
 	keepGoing bool
+
+	judge *score.Model // what model names, once it was read
 }
 
 // readFlags are those that say how a file is read.
@@ -193,9 +195,12 @@ func (f *scoreFlags) options() (csvtable.Options, error) {
 func (f *scoreFlags) plan(r *csvtable.Reader, file string) (csvtable.Plan, error) {
 	p := csvtable.Plan{Temperature: -1, MaxGap: f.maxGap, ClockSteps: f.steps, KeepGoing: f.keepGoing}
 	var err error
-	if p.Model, err = readModel(f.model); err != nil {
-		return p, err
+	if f.judge == nil { // one model for all files
+		if f.judge, err = readModel(f.model); err != nil {
+			return p, err
+		}
 	}
+	p.Model = f.judge
 	unit, err := csvtable.ParseUnit(f.unit)
 	if err != nil {
 		return p, usage("--unit %q: celsius, fahrenheit or kelvin", f.unit)

@@ -22,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/simulate"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/internal/racing"
 	"github.com/waybill-dev/waybill/internal/testdata"
 )
 
@@ -155,6 +156,7 @@ func TestWaitingForRowsEndsWithTheContext(t *testing.T) {
 }
 
 func TestScoresDoNotDependOnUnitNameOrWhatFollows(t *testing.T) {
+	racing.Pure(t)
 	text := fridge("value", 560, plainly)
 	want := must(t, text, "score", "-", "-q")
 	scores, alarms := column(t, want, 2), column(t, want, 4)
@@ -228,6 +230,7 @@ func TestAnExcursionAlarmsByItsProfileAndIsDrawn(t *testing.T) {
 }
 
 func TestNABScoredByTheCommand(t *testing.T) {
+	racing.Pure(t)
 	dir := filepath.Join(testdata.Dir(t), "nab")
 	var r nabReport
 	if err := json.Unmarshal([]byte(must(t, "", "evaluate", dir, "--json", "-q")), &r); err != nil {
@@ -259,6 +262,7 @@ func TestTheMotesScoredByTheCommand(t *testing.T) {
 }
 
 func TestAModelIsTrainedFromFiles(t *testing.T) {
+	racing.Pure(t)
 	dir := t.TempDir()
 	n := 0
 	for j, err := range simulate.Journeys(simulate.Config{Seed: 5, Now: simulatedNow(), Shipments: 360, Items: 1, Products: []string{"insulin 2-8 °C", "vaccine 2-8 °C"}, Sampling: 5 * time.Minute, Plants: []simulate.Plant{}}) {
