@@ -1,0 +1,168 @@
+package panel
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/analytics/scorer"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+func TestWhatCannotBeATaskIsWrittenAlone(t *testing.T) {
+	c := newChannel(t, undrawn(), 2)
+	p := c.player(t, "a")
+	p.read(c, len(c.log))
+	due := scorer.Due{Verdict: c.world.Tasks[0].Truth.Verdict, Why: "more than 512 references"}
+	alone := p.book.apply(wire.Transaction{}, []scorer.Due{due}, time.Now())
+	if len(alone) != 1 || alone[0].Trace != due.Verdict.Trace || p.book.snapshot().Alone[NoTask] != 1 || p.book.snapshot().Open != 0 {
+		t.Errorf("%v %+v", alone, p.book.snapshot())
+	}
+}
+
+func TestMoreTasksThanAreKeptAreWrittenAlone(t *testing.T) {
+	c := newChannel(t, undrawn(), 3)
+	p := c.player(t, "a")
+	p.cfg.MaxOpen = 4
+	p.restart(nil)
+	c.fallsDue(c.world.Tasks...)
+	p.read(c, len(c.log))
+	if s := p.book.snapshot(); len(p.alone) != 2 || s.Alone[TooMany] != 2 || s.Open != 4 {
+		t.Errorf("%d alone, %+v", len(p.alone), s)
+	}
+}
+
+func TestWhatFellDueBeforeThereWereRulesIsNoTask(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	p := c.player(t, "a")
+	rules := 0
+	for !p.book.governs() {
+		p.read(c, p.at+1)
+		rules = p.at
+	}
+	p.restart(nil)
+	p.read(c, rules-1)
+	task := c.world.Tasks[0]
+	due := []scorer.Due{{Verdict: task.Truth.Verdict, Statement: &task.Statement}}
+	if alone := p.book.apply(wire.Transaction{}, due, time.Now()); len(alone) != 1 || len(p.book.rounds) != 0 {
+		t.Errorf("%d alone, %d tasks", len(alone), len(p.book.rounds))
+	}
+	if alone := p.book.apply(c.log[rules-1].tx, due, time.Now()); len(alone) != 1 {
+		t.Error("the transaction that brings the rules is not under them")
+	}
+	if alone := p.book.apply(wire.Transaction{}, due, time.Now()); len(alone) != 0 || len(p.book.rounds) != 1 {
+		t.Errorf("%d alone, %d tasks", len(alone), len(p.book.rounds))
+	}
+}
+
+func TestAFloodOfStrangeTasksTakesNoMemory(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	p := c.player(t, "a")
+	c.fallsDue(c.world.Tasks...)
+	p.read(c, len(c.log))
+	task := c.world.Tasks[1].Statement
+	for i := range 5 * maxForeign {
+		s := task
+		s.References = append([]ledger.Reference{}, task.References...)
+		s.References[3].First = 1
+		s.Inputs = ledger.Digest{1}
+		if i%2 == 0 {
+			s.Window = uint32(1_000 + i) // judged by nobody
+		}
+		id := ledger.Digest{byte(i), byte(i >> 8), byte(i >> 16), 1}
+		p.book.apply(wire.Transaction{Scoring: wire.ScoringRecords{Tasks: []ledger.ScoringTask{{ID: id, Statement: s}}}}, nil, time.Now())
+	}
+	if s := p.book.snapshot(); s.Foreign > maxForeign || s.Open != 2 || s.Strange != 5*maxForeign {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAnOpeningThatTheLedgerNeverTakesIsGivenUp(t *testing.T) {
+	for code, tries := range map[string]int{ledger.CodeTooLarge: 1, ledger.CodeNotFound: patience, ledger.CodeModelBlocked: patience} {
+		c := newChannel(t, undrawn(), 1)
+		p := c.player(t, "a")
+		c.fallsDue(c.world.Tasks[0])
+		p.read(c, len(c.log))
+		p.live()
+		for try := 1; ; try++ {
+			c.world.Advance(ledger.Millis(p.cfg.Pause.Milliseconds()) * 10)
+			errands, _ := p.book.next(p.cfg.Now(), 10)
+			if len(errands) != 1 || errands[0].deed != doOpen {
+				t.Fatalf("%s: try %d: %+v", code, try, errands)
+			}
+			p.book.answered(errands[0], []wire.Answer{{Status: ledger.StatusRefused, Code: code}, {Status: ledger.StatusRefused, Code: ledger.CodeNotFound}}, nil, p.cfg.Now())
+			if given := len(p.book.alone) == 1; given != (try == tries) {
+				t.Fatalf("%s: try %d: given up: %v", code, try, given)
+			} else if given {
+				break
+			}
+		}
+		if s := p.book.snapshot(); s.Open != 0 || s.Alone[NotTaken] != 1 {
+			t.Errorf("%s: %+v", code, s)
+		}
+	}
+}
+
+func TestARotatedKeyNoLongerActs(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	p := c.player(t, "a")
+	c.fallsDue(c.world.Tasks...)
+	p.read(c, len(c.log))
+	p.live()
+	taken := ledger.CreditAccount{ID: p.book.account, Binding: ledger.Digest{1}}
+	p.book.apply(wire.Transaction{Credits: wire.CreditRecords{Accounts: []ledger.CreditAccount{taken}}}, nil, time.Now())
+	if errands, _ := p.book.next(p.cfg.Now().Add(time.Hour), 10); len(errands) != 0 || p.book.snapshot().Standing == "" {
+		t.Errorf("%+v %s", errands, p.book.snapshot().Standing)
+	}
+}
+
+func TestADamagedCheckpointIsRefused(t *testing.T) {
+	c := newChannel(t, undrawn(), 2)
+	players := c.players(t)
+	c.fallsDue(c.world.Tasks...)
+	for range 3 {
+		for _, p := range players {
+			p.read(c, len(c.log))
+		}
+		c.turn(t, players, nil)
+	}
+	data, err := players[0].book.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := c.player(t, "a")
+	whole.restart(data)
+	again, err := whole.book.save()
+	if err != nil || string(again) != string(data) || whole.book.account != players[0].book.account || len(whole.book.rounds) == 0 {
+		t.Errorf("%d and %d bytes, %v", len(again), len(data), err)
+	}
+	for n := range len(data) {
+		if err := newBook(whole.cfg, whole.book.log).restore(data[:n], time.Now()); !errors.Is(err, errSaved) {
+			t.Fatalf("%d of %d bytes: %v", n, len(data), err)
+		}
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	c := newChannel(f, undrawn(), 1)
+	p := c.player(f, "a")
+	c.fallsDue(c.world.Tasks...)
+	p.read(c, len(c.log))
+	data, err := p.book.save()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b := newBook(p.cfg, p.book.log)
+		if err := b.restore(data, time.Now()); err != nil {
+			return
+		}
+		b.goLive(time.Now())
+		b.next(time.Now().Add(time.Hour), 10)
+		if _, err := b.save(); err != nil {
+			t.Error(err)
+		}
+	})
+}
