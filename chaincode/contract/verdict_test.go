@@ -76,3 +76,23 @@ func TestAModelsStandingIsReadOnceATransaction(t *testing.T) {
 		t.Errorf("%d keys for one verdict, %d for a hundred", one, hundred)
 	}
 }
+
+// BenchmarkRecordVerdicts records a hundred verdicts of one model a transaction.
+func BenchmarkRecordVerdicts(b *testing.B) {
+	c := newChannel(b)
+	base := c.evidence(b)
+	base.Model = "coldchain@" + ledger.Digest{7}.String()
+	var verdicts []ledger.Verdict
+	for i := range 100 {
+		v := base
+		v.Window = uint32(i)
+		verdicts = append(verdicts, v)
+	}
+	batch := encode(b, wire.VerdictBatch{Verdicts: verdicts})
+	for b.Loop() {
+		if _, response := c.simulate("A", "bench", wire.FnRecordVerdicts, batch); response.GetStatus() != 200 {
+			b.Fatal(response.GetMessage())
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/100, "µs/verdict")
+}
