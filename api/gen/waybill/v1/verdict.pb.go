@@ -182,7 +182,7 @@ type Verdict struct {
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
 	// The transaction.
 	TransactionId string `protobuf:"bytes,18,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
-	// Where it stands in the ledger.
+	// Where it stands in the ledger. One that became final where another was recorded stands behind the facts of its block.
 	Position *Position `protobuf:"bytes,19,opt,name=position,proto3" json:"position,omitempty"`
 	// The accepted shipments that the p-value compares with: "policy|lane", or "policy|*" for any
 	// lane. Empty where no p-value is stated.
