@@ -95,15 +95,7 @@ func (a *app) join(ctx context.Context, cmd *cobra.Command, org *founding.Organi
 		return err
 	}
 	if bonded < stake {
-		notes, err := a.free(cmd, account.Digest, stake-bonded)
-		if err != nil {
-			return err
-		}
-		o, err := org.Bond(ctx, notes, stake-bonded)
-		if err == nil {
-			err = a.took(cmd, "stake", o)
-		}
-		if err != nil {
+		if err = a.bond(ctx, cmd, org, account.Digest, stake-bonded); err != nil {
 			return err
 		}
 	}
@@ -114,9 +106,22 @@ func (a *app) join(ctx context.Context, cmd *cobra.Command, org *founding.Organi
 	return a.took(cmd, "scorer", o)
 }
 
+func (a *app) bond(ctx context.Context, cmd *cobra.Command, org *founding.Organisation, account ledger.Digest, amount ledger.Credits) error {
+	notes, err := a.free(cmd, account, amount) //nolint:contextcheck // a question to the server has its own time
+	if err != nil {
+		return err
+	}
+	o, err := org.Bond(ctx, notes, amount)
+	if err != nil {
+		return err
+	}
+	return a.took(cmd, "stake", o)
+}
+
 // free chooses notes of the organisation's that hold an amount together, or says how to come by it.
-func (a *app) free(cmd *cobra.Command, account ledger.Digest, amount ledger.Credits) (notes []ledger.NoteID, err error) {
-	err = a.askCredits(cmd, profile.IdentityHolder, func(ctx context.Context, api waybillv1.CreditServiceClient) error {
+func (a *app) free(cmd *cobra.Command, account ledger.Digest, amount ledger.Credits) ([]ledger.NoteID, error) {
+	var notes []ledger.NoteID
+	err := a.askCredits(cmd, profile.IdentityHolder, func(ctx context.Context, api waybillv1.CreditServiceClient) error {
 		inputs, _, err := pick(ctx, api, uint64(amount))
 		_, lacking := errors.AsType[*failure](err)
 		if lacking || status.Code(err) == codes.NotFound { // its server has not read of the account yet

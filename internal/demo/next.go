@@ -31,7 +31,12 @@ func (r *Report) WriteNext(w io.Writer, command, folder string) error {
   %[1]s report fsma "%[3]s" --out lot.xlsx
   %[1]s findings list --open --newest
   %[1]s roots list
+  %[1]s scoring scorers
 `, command, lot, finished, r.Recall.Inspection, folder, rootsDir, forgedFile)
+	if err == nil && len(r.Scoring.Lies) > 0 {
+		lie := r.Scoring.Lies[0]
+		_, err = fmt.Fprintf(w, "  %[1]s scoring task %[2]s\n  %[1]s scoring final %[3]s %[4]d\n", command, lie.Task, lie.Shipment, lie.Window)
+	}
 	return err
 }
 

@@ -67,8 +67,8 @@ func Convene(ctx context.Context, s *stack.Stack, folder string, progress Progre
 	p := &Panel{ended: make(chan error, 1), stop: func() {}}
 	var profiles []*profile.Profile
 	for _, org := range append(organisations(), Assessor) {
-		one, err := s.Profile(org)
-		if err != nil {
+		var one *profile.Profile
+		if one, err = s.Profile(org); err != nil {
 			return nil, err
 		}
 		profiles = append(profiles, one)
@@ -78,16 +78,16 @@ func Convene(ctx context.Context, s *stack.Stack, folder string, progress Progre
 	}); err != nil {
 		return nil, err
 	}
-	if err = p.open(profiles[len(profiles)-1], folder); err != nil {
+	if err = p.open(ctx, profiles[len(profiles)-1], folder); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
 // open makes the assessor's service and starts it.
-func (p *Panel) open(own *profile.Profile, folder string) error {
+func (p *Panel) open(ctx context.Context, own *profile.Profile, folder string) error {
 	var err error
-	if p.log, err = os.OpenFile(filepath.Join(folder, Assessor+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	if p.log, err = os.OpenFile(filepath.Join(folder, Assessor+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil { //nolint:gosec // the caller names the folder
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(p.log, nil))
@@ -121,11 +121,11 @@ func (p *Panel) open(own *profile.Profile, folder string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background()) // it lasts until Close
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // it lasts until Close
 	p.stop = stop
-	p.running.Go(func() error { return p.submit.Run(ctx) })
+	p.running.Go(func() error { return p.submit.Run(running) })
 	p.running.Go(func() error {
-		if err := service.Run(ctx); err != nil {
+		if err := service.Run(running); err != nil {
 			p.ended <- fmt.Errorf("%w: the scorer of %s ended: %w (log: %s)", stack.ErrServer, Assessor, err, p.log.Name())
 		}
 		return nil

@@ -99,7 +99,7 @@ func found(ctx context.Context, o Options, seats []*seat) (_ Result, err error) 
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	if err := o.check(); err != nil {
+	if err = o.check(); err != nil {
 		return Result{}, err
 	}
 	var running errgroup.Group
@@ -114,7 +114,7 @@ func found(ctx context.Context, o Options, seats []*seat) (_ Result, err error) 
 		err = errors.Join(err, running.Wait())
 	}()
 	f := &founding{Options: o, seats: seats, result: Result{Accounts: map[string]ledger.Digest{}}}
-	if err := f.run(ctx); err != nil {
+	if err = f.run(ctx); err != nil {
 		return Result{}, err
 	}
 	for _, s := range seats {
@@ -148,9 +148,9 @@ func (f *founding) run(ctx context.Context) error {
 		{f.stake},
 		{f.register},
 	} {
-		group, ctx := errgroup.WithContext(ctx)
+		group, groupCtx := errgroup.WithContext(ctx)
 		for _, do := range step {
-			group.Go(func() error { return do(ctx) })
+			group.Go(func() error { return do(groupCtx) })
 		}
 		if err := group.Wait(); err != nil {
 			return err
