@@ -183,6 +183,9 @@ func (c *channel) turn(t rapid.TB, players []*player, order func([]*call)) int {
 	for i, k := range calls {
 		sent[i] = k.call
 	}
+	if len(calls) == 0 {
+		return 0
+	}
 	done, err := c.world.Together(sent...)
 	if err != nil {
 		t.Fatal(err)
@@ -193,19 +196,21 @@ func (c *channel) turn(t rapid.TB, players []*player, order func([]*call)) int {
 	return len(calls)
 }
 
-// play goes on until nobody has anything to say for the time given, in steps of half a second.
+// play goes on until nobody has anything to say for the time given: in steps of half a second while somebody speaks.
 func (c *channel) play(t rapid.TB, players []*player, quiet time.Duration) {
 	t.Helper()
 	for still := time.Duration(0); still < quiet; {
 		for _, p := range players {
 			p.read(c, len(c.log))
 		}
+		step := 500 * time.Millisecond
 		if c.turn(t, players, nil) > 0 {
 			still = 0
 		} else {
-			still += 500 * time.Millisecond
+			step = min(step<<min(still/(2*time.Second), 5), 10*time.Second)
+			still += step
 		}
-		c.world.Advance(500)
+		c.world.Advance(ledger.Millis(step.Milliseconds()))
 	}
 	for _, p := range players {
 		p.read(c, len(c.log))
