@@ -202,10 +202,11 @@ func artefactBytes(ctx context.Context, api waybillv1.ModelServiceClient, name s
 func (a *app) modelSubmissions() []*cobra.Command {
 	submit := &cobra.Command{
 		Use: "submit FILE", Short: "Submit a version with its artefact",
-		Long: `Submit the version that a YAML or JSON file states. Its artefact is put on the ledger first, in parts.
+		Long: `Submit the version that a YAML or JSON file states, such as waybill train --snapshot --record writes. Its artefact is put on
+the ledger first, in parts.
 
   name: cold-chain/1
-  format: waybill-model/1
+  format: waybill-model/2
   training: [{name: spring/1, root: 5f2b…}]
   features: 77aa…               # digest of the features' specification
   code: {module: github.com/waybill-dev/waybill, revision: v0.1.0, source: 09cd…, go: go1.26.0, platform: linux/amd64}
@@ -255,7 +256,8 @@ func (a *app) modelSubmissions() []*cobra.Command {
 	}
 	evaluate := &cobra.Command{
 		Use: "evaluate FILE", Short: "Submit an evaluation of a version",
-		Long: `Submit the evaluation that a YAML or JSON file states. Values are millionths.
+		Long: `Submit the evaluation that a YAML or JSON file states. Values are millionths. What a snapshot alone gives, waybill model measure
+measures, and audits compare; for other metrics there is the word of the organisation.
 
   model: cold-chain/1
   dataset: {name: autumn/1, root: 09cd…}      # none that it was fitted to

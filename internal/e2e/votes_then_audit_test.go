@@ -101,7 +101,7 @@ func TestEndToEndAVerdictOfARegisteredModelIsMadeAgainByAnotherOrganisation(t *t
 	if !bytes.Equal(bytesOf(served), bytesOf(artefact)) {
 		t.Error("the ledger gives another artefact than was trained")
 	}
-	l.serve(ctx, t, assessor, "--role", "scorer", "--model", served)
+	judge := l.serve(ctx, t, assessor, "--role", "scorer", "--model", served)
 	verdict := l.finalVerdict(ctx, t, long, trained.Model)
 
 	// Another organisation makes the verdict again from the ledger alone.
@@ -125,6 +125,18 @@ func TestEndToEndAVerdictOfARegisteredModelIsMadeAgainByAnotherOrganisation(t *t
 	// Taken back, it gives no further verdict, and those it gave can still be audited.
 	l.must(ctx, t, "model", "revoke", model, "--reason", "misses slow warming", "--org", "carrier")
 	l.level(ctx, t)
+	late := l.ship(ctx, t, simulate.Config{Seed: seed + 3, Shipments: 1, SegmentReadings: 4_096})[0]
+	until(ctx, t, "the scorer is refused its verdict", func() error {
+		if said := judge.log.String(); !strings.Contains(said, ledger.CodeModelBlocked) || !strings.Contains(said, late) {
+			return fmt.Errorf("it says %s", tail(said))
+		}
+		return nil
+	})
+	for id := range l.ledger(ctx, t).verdicts {
+		if id.shipment == late {
+			t.Errorf("a verdict by a model that was taken back: %+v", id)
+		}
+	}
 	verdict.Window++
 	l.refusedVerdict(ctx, t, verdict, ledger.CodeModelBlocked)
 	if after := l.audited(ctx, t, "carrier", 0, name...); !after.OK || !after.Revoked {
