@@ -146,7 +146,7 @@ func (c *chain) written() map[key]ledger.Verdict {
 // waitFor waits until the condition holds after a change of the chain.
 func (c *chain) waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		c.mu.Lock()
 		changed := c.changed
@@ -167,7 +167,7 @@ func until(t *testing.T, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-tick.C:

@@ -500,7 +500,7 @@ func (g *rig) dial(path string) (*websocket.Conn, error) {
 
 func read(t *testing.T, c *websocket.Conn) []byte {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	kind, body, err := c.Read(ctx)
 	if err != nil {
@@ -515,7 +515,7 @@ func read(t *testing.T, c *websocket.Conn) []byte {
 // closed gives the error that a socket ends with.
 func closed(t *testing.T, c *websocket.Conn) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, _, err := c.Read(ctx)
 	return err
@@ -576,7 +576,7 @@ func TestASocketEndsWithTheRightToListen(t *testing.T) {
 	}
 	defer c.CloseNow()
 	expired.Store(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, _, err = c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
 		t.Errorf("the socket ended with %v", err)
