@@ -259,17 +259,33 @@ func (s *scoringService) ListScorers(ctx context.Context, req *waybillv1.ListSco
 // maxScorerSlashes bounds the slashes that come with a scorer.
 const maxScorerSlashes = 100
 
-func (s *scoringService) GetScorer(ctx context.Context, req *waybillv1.GetScorerRequest) (*waybillv1.GetScorerResponse, error) {
-	account := req.GetAccount()
+// ownScorer finds the organisation's scorer; of several the one whose account this service moves.
+func (s *scoringService) ownScorer(ctx context.Context) (*ledger.Scorer, error) {
+	own, err := allGoverned[ledger.Scorer](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindScorer, Owner: s.cfg.About.MSPID})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(own) == 0:
+		return nil, notFound("%s has no scorer", s.cfg.About.MSPID)
+	case len(own) == 1:
+		return &own[0], nil
+	}
+	service, err := lastGoverned[ledger.CreditAccount](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindCreditKey, ID: s.cfg.CreditKey.String()})
+	if err != nil {
+		return nil, err
+	}
+	for i := range own {
+		if service != nil && own[i].Account == service.ID {
+			return &own[i], nil
+		}
+	}
+	return nil, refuse(codes.InvalidArgument, codeArgument, "%s has %d scorers; name the account of one", s.cfg.About.MSPID, len(own))
+}
+
+// scorerOf finds the scorer that a request names, this organisation's if it names none.
+func (s *scoringService) scorerOf(ctx context.Context, account string) (*ledger.Scorer, error) {
 	if account == "" {
-		own, err := lastGoverned[ledger.CreditAccount](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindCreditKey, ID: s.cfg.CreditKey.String()})
-		if err != nil {
-			return nil, err
-		}
-		if own == nil {
-			return nil, refuse(codes.NotFound, ledger.CodeNoAccount, "the organisation's service has no account")
-		}
-		account = own.ID.String()
+		return s.ownScorer(ctx)
 	}
 	id, err := digestOf("account", account)
 	if err != nil {
@@ -279,6 +295,11 @@ func (s *scoringService) GetScorer(ctx context.Context, req *waybillv1.GetScorer
 	if err == nil && found == nil {
 		err = notFound("account %s is not registered as a scorer", id)
 	}
+	return found, err
+}
+
+func (s *scoringService) GetScorer(ctx context.Context, req *waybillv1.GetScorerRequest) (*waybillv1.GetScorerResponse, error) {
+	found, err := s.scorerOf(ctx, req.GetAccount())
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +307,7 @@ func (s *scoringService) GetScorer(ctx context.Context, req *waybillv1.GetScorer
 	if answer.Scorer, err = s.scorer(ctx, *found); err != nil {
 		return nil, err
 	}
-	slashes, err := s.cfg.Tasks.ScoringEntries(ctx, readmodel.EntryFilter{Account: &id, Kinds: []readmodel.EntryKind{readmodel.EntrySlashed}}, nil, true, maxScorerSlashes)
+	slashes, err := s.cfg.Tasks.ScoringEntries(ctx, readmodel.EntryFilter{Account: &found.Account, Kinds: []readmodel.EntryKind{readmodel.EntrySlashed}}, nil, true, maxScorerSlashes)
 	for _, e := range slashes {
 		answer.Slashes = append(answer.Slashes, scoringEntry(e))
 	}

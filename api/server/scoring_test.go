@@ -195,7 +195,7 @@ func TestWhatScorersDidIsToldToWhoeverAsks(t *testing.T) {
 			_, err := api.GetScoringPolicy(ctx, &waybillv1.GetScoringPolicyRequest{Version: 2})
 			return err
 		},
-		ledger.CodeNoAccount + " own": func() error { _, err := api.GetScorer(ctx, &waybillv1.GetScorerRequest{}); return err },
+		ledger.CodeNotFound + " own": func() error { _, err := api.GetScorer(ctx, &waybillv1.GetScorerRequest{}); return err },
 	} {
 		var code string
 		if _, err := fmt.Sscan(name, &code); err != nil {
@@ -229,6 +229,28 @@ func TestWhatScorersDidIsToldToWhoeverAsks(t *testing.T) {
 		}
 		wants(t, ask(), codes.InvalidArgument, code)
 	}
+}
+
+func TestAnOrganisationsScorerIsTheOneThatItHas(t *testing.T) {
+	scorer := func(id byte, msp string) ledger.Scorer { return ledger.Scorer{Account: ledger.Digest{id}, MSPID: msp} }
+	ask := func(key byte, scorers ...ledger.Scorer) (*waybillv1.GetScorerResponse, error) {
+		books := shelf{records: map[wire.Kind][]readmodel.Governed{wire.KindCreditKey: {stored(t, hexed(90), "", ledger.CreditAccount{ID: ledger.Digest{2}})}}}
+		for _, s := range scorers {
+			books.records[wire.KindScorer] = append(books.records[wire.KindScorer], stored(t, s.Account.String(), "", s))
+		}
+		r := newRig(t, func(c *Config) {
+			c.Books, c.Tasks, c.CreditKey = books, c.Reader.(Tasks), ledger.Digest{key}
+		})
+		return waybillv1.NewScoringServiceClient(r.connect(ledger.RoleReader)).GetScorer(t.Context(), &waybillv1.GetScorerRequest{})
+	}
+	if one, err := ask(1, scorer(1, "A")); err != nil || one.GetScorer().GetAccount() != hexed(1) {
+		t.Errorf("%+v, %v", one, err)
+	}
+	if of, err := ask(90, scorer(1, "A"), scorer(2, "A")); err != nil || of.GetScorer().GetAccount() != hexed(2) {
+		t.Errorf("%+v, %v", of, err)
+	}
+	_, err := ask(1, scorer(1, "A"), scorer(2, "A"))
+	wants(t, err, codes.InvalidArgument, codeArgument)
 }
 
 func (c *court) digest(t *testing.T, text string) ledger.Digest {

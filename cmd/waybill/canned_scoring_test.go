@@ -109,7 +109,7 @@ func (cannedScoring) ListScorers(context.Context, *waybillv1.ListScorersRequest)
 
 func (cannedScoring) GetScorer(_ context.Context, r *waybillv1.GetScorerRequest) (*waybillv1.GetScorerResponse, error) {
 	if r.GetAccount() == "" {
-		return nil, status.Error(codes.NotFound, "WB_NO_ACCOUNT: the organisation's service has no account")
+		return nil, status.Error(codes.NotFound, "WB_NOT_FOUND: ProducerMSP has no scorer")
 	}
 	return &waybillv1.GetScorerResponse{Scorer: cannedScorer(), Slashes: cannedEntries()[:1]}, nil
 }

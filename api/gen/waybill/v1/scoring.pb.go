@@ -2203,7 +2203,7 @@ func (x *ListScorersResponse) GetNextPageToken() string {
 // GetScorerRequest names a scorer.
 type GetScorerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Hexadecimal; empty: the account of this organisation's service.
+	// Hexadecimal; empty: this organisation's, if it has one or this service moves its account.
 	Account       string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
