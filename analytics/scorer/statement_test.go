@@ -113,15 +113,6 @@ func (r *records) text(references []ledger.Reference) string {
 	return b.String()
 }
 
-func statementDigest(t failer, s *ledger.TaskStatement) ledger.Digest {
-	t.Helper()
-	d, err := wire.TaskDigest(*s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 func TestEveryVerdictOfADayCanBeReplayed(t *testing.T) {
 	m := model(t)
 	for _, seed := range []uint64{3, 4} {
@@ -196,6 +187,7 @@ func canonical(t failer, s string) string {
 type history struct {
 	*rapid.T
 	boxes, goods, loggers []string // URNs
+	tidy                  bool     // no box is put into a smaller one
 	clock                 map[string]ledger.Millis
 	seq                   map[string]uint64
 	versions              map[string]uint32
@@ -207,9 +199,11 @@ type history struct {
 const dayStart = ledger.Millis(1_772_323_200_000)
 
 func newHistory(t *rapid.T) *history {
-	h := &history{T: t, clock: map[string]ledger.Millis{}, seq: map[string]uint64{}, versions: map[string]uint32{}}
+	h := &history{T: t, clock: map[string]ledger.Millis{}, seq: map[string]uint64{}, versions: map[string]uint32{}, tidy: rapid.Bool().Draw(t, "tidy")}
 	for i := range 4 {
 		h.boxes = append(h.boxes, fmt.Sprintf("urn:epc:id:sscc:9520001.300000000%d", i))
+	}
+	for i := range rapid.SampledFrom([]int{2, 4, 9}).Draw(t, "loggers") {
 		h.loggers = append(h.loggers, fmt.Sprintf("urn:epc:id:giai:9520002.L%d", i))
 	}
 	h.boxes = append(h.boxes, "urn:epc:id:grai:9520001.00051.1")
@@ -249,6 +243,15 @@ func (h *history) some(list []string, most int) []string {
 	return rapid.SliceOfNDistinct(rapid.SampledFrom(list), 1, most, rapid.ID).Draw(h.T, "some")
 }
 
+// into draws a box, and what may be put into it beside goods.
+func (h *history) into() (box string, content []string) {
+	if !h.tidy {
+		return h.of(h.boxes), slices.Concat(h.goods, h.boxes)
+	}
+	i := rapid.IntRange(0, len(h.boxes)-1).Draw(h.T, "box")
+	return h.boxes[i], slices.Concat(h.goods, h.boxes[:i], h.boxes[:i])
+}
+
 // record draws one thing and adds it to a transaction.
 func (h *history) record(tx *wire.Transaction) {
 	places := []string{"urn:epc:id:sgln:9520003.00001.0", "urn:epc:id:sgln:9520003.00002.0"}
@@ -258,10 +261,11 @@ func (h *history) record(tx *wire.Transaction) {
 	}).Draw(h.T, "what") {
 	case "associate":
 		children := h.some(h.loggers, 2)
+		box, content := h.into()
 		if rapid.IntRange(0, 5).Draw(h.T, "more") == 0 {
-			children = append(h.some(slices.Concat(h.goods, h.boxes), 2), children...)
+			children = append(h.some(content, 2), children...)
 		}
-		tx.Events = append(tx.Events, h.event(map[string]any{"type": "AssociationEvent", "parentID": h.of(h.boxes), "childEPCs": children, "action": "ADD", "bizStep": "installing"}))
+		tx.Events = append(tx.Events, h.event(map[string]any{"type": "AssociationEvent", "parentID": box, "childEPCs": children, "action": "ADD", "bizStep": "installing"}))
 	case "dissociate":
 		fields := map[string]any{"type": "AssociationEvent", "parentID": h.of(h.boxes), "action": "DELETE", "bizStep": "removing", "bizLocation": map[string]any{"id": h.of(places)}}
 		if rapid.Bool().Draw(h.T, "named") {
@@ -269,10 +273,8 @@ func (h *history) record(tx *wire.Transaction) {
 		}
 		tx.Events = append(tx.Events, h.event(fields))
 	case "pack":
-		fields := map[string]any{
-			"type": "AggregationEvent", "parentID": h.of(h.boxes), "action": "ADD", "bizStep": "packing",
-			"childEPCs": h.some(slices.Concat(h.goods, h.boxes), 3),
-		}
+		box, content := h.into()
+		fields := map[string]any{"type": "AggregationEvent", "parentID": box, "action": "ADD", "bizStep": "packing", "childEPCs": h.some(content, 3)}
 		h.measured(fields, 8)
 		tx.Events = append(tx.Events, h.event(fields))
 	case "unpack":
@@ -377,33 +379,46 @@ func TestWhateverIsRecordedATaskIsReplayedToTheSameVerdict(t *testing.T) {
 	tasks, none := 0, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		limits := drawLimits(t)
+		// Where no journey is forgotten for its age, it does not matter how transactions lie in blocks.
+		apart := rapid.Bool().Draw(t, "apart")
+		if apart {
+			limits.Linger = 10_000
+		}
 		h, book := newHistory(t), newRecords()
-		d, plain := scorer.NewTaskDocket(m, limits), scorer.NewDocket(m, limits)
+		d, plain, other := scorer.NewTaskDocket(m, limits), scorer.NewDocket(m, limits), scorer.NewTaskDocket(m, limits)
 		block := uint64(0)
-		for range rapid.IntRange(5, 60).Draw(t, "transactions") {
+		for n := range rapid.IntRange(5, 60).Draw(t, "transactions") {
 			var tx wire.Transaction
 			for range rapid.IntRange(1, 4).Draw(t, "parts") {
 				h.record(&tx)
 			}
 			block += uint64(rapid.IntRange(0, 3).Draw(t, "blocks"))
+			place := block
+			if apart {
+				place = uint64(n)
+			}
 			book.record(tx)
-			verdicts, dues := plain.Apply(block, tx), d.Judge(block, tx)
-			if len(verdicts) != len(dues) {
-				t.Fatalf("%d verdicts, %d are due", len(verdicts), len(dues))
+			verdicts, dues, others := plain.Apply(block, tx), d.Judge(block, tx), other.Judge(place, tx)
+			if len(verdicts) != len(dues) || len(others) != len(dues) {
+				t.Fatalf("%d verdicts, %d and %d are due", len(verdicts), len(dues), len(others))
 			}
 			for i, due := range dues {
 				if one, two := must(wire.VerdictDigest(due.Verdict)), must(wire.VerdictDigest(verdicts[i])); one != two {
 					t.Fatal("keeping references changes a verdict")
 				}
+				if due.Why != others[i].Why || (due.Statement == nil) != (due.Why != "") {
+					t.Fatalf("%q and %q", due.Why, others[i].Why)
+				}
 				if due.Statement == nil {
-					if due.Why == "" {
-						t.Fatal("no task, and no reason")
-					}
 					none[due.Why]++
 					continue
 				}
 				tasks++
+				if must(wire.TaskDigest(*due.Statement)) != must(wire.TaskDigest(*others[i].Statement)) {
+					t.Fatalf("who reads blocks otherwise or starts again has another task:\n%s\n%s", book.text(due.Statement.References), book.text(others[i].Statement.References))
+				}
 				book.replayed(t, m, due)
+				book.needed(t, m, *due.Statement, rapid.IntRange(0, 1_000).Draw(t, "omitted"))
 			}
 			if rapid.IntRange(0, 9).Draw(t, "restart") == 0 {
 				d = restarted(t, m, d, limits)
@@ -413,6 +428,39 @@ func TestWhateverIsRecordedATaskIsReplayedToTheSameVerdict(t *testing.T) {
 	t.Logf("%d tasks; no task since:", tasks)
 	for _, why := range slices.Sorted(maps.Keys(none)) {
 		t.Logf("%6d %s", none[why], why)
+	}
+}
+
+// needed holds that a list without one of its references is seen to be another: the engine sees other inputs, or none.
+// What may be missing unseen is what says of goods and their policies nothing that decides: contents of no policy, a
+// policy that is not the strictest, a finding that was closed before the journey began. And a binding brings all segments
+// that waited for it, of which the first may close the window.
+func (r *records) needed(t failer, m *score.Model, s ledger.TaskStatement, which int) {
+	t.Helper()
+	which %= len(s.References)
+	ref, last := s.References[which], s.References[len(s.References)-1]
+	if ref.Kind == ledger.RefSegments && last.Kind != ledger.RefSegments {
+		return
+	}
+	switch ref.Kind {
+	case ledger.RefPolicy, ledger.RefFinding, ledger.RefClosed:
+		return
+	case ledger.RefEvent:
+		if e := must(epcis.ParseEvent(nil, r.events[ref.Digest].Body)); e.Type != epcis.ObjectEvent {
+			return
+		}
+	case ledger.RefSegments, ledger.RefWithdrawn:
+	}
+	references := slices.Delete(slices.Clone(s.References), which, which+1)
+	if ref.Kind == ledger.RefSegments && ref.First < ref.Last {
+		ref.Last--
+		references = slices.Insert(references, which, ref)
+	}
+	full := s.References
+	s.References = references
+	ruling := must(referee.Judge(m, s, r))
+	if ruling.Fault == "" && ruling.Inputs == s.Inputs {
+		t.Fatalf("without reference %d nothing is different:\n%s", which, r.text(full))
 	}
 }
 
