@@ -58,6 +58,9 @@ type governed struct {
 }
 
 func newGoverned(l Ledger, cfg Config) governed {
+	// What a block makes due on tasks comes all at once: company is there already.
+	atOnce := cfg
+	atOnce.MaxLinger = cfg.MinLinger
 	return governed{
 		credits:         newLane(credits(), l, cfg),
 		creditMotions:   newLane(creditMotions(), l, cfg),
@@ -66,7 +69,7 @@ func newGoverned(l Ledger, cfg Config) governed {
 		models:          newLane(models(), l, cfg),
 		evaluations:     newLane(evaluations(), l, cfg),
 		modelMotions:    newLane(modelMotions(), l, cfg),
-		tasks:           newLane(tasks(), l, cfg),
+		tasks:           newLane(tasks(), l, atOnce),
 		scoringPolicies: newLane(scoringPolicies(), l, cfg),
 	}
 }
