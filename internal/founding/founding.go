@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,7 +47,7 @@ type Options struct {
 	Policy ledger.ScoringPolicy
 	// Stake is minted for, and bonded by, each scorer whose stake is less than the policy asks for.
 	Stake ledger.Credits
-	// Say hears of each step, a line each. It may be nil.
+	// Say hears of each step, a line each, one at a time. It may be nil.
 	Say func(line string)
 }
 
@@ -96,9 +97,7 @@ type founding struct {
 }
 
 func found(ctx context.Context, o Options, seats []*seat) (_ Result, err error) {
-	if o.Say == nil {
-		o.Say = func(string) {}
-	}
+	o.Say = spoken(o.Say)
 	if err = o.check(); err != nil {
 		return Result{}, err
 	}
@@ -122,6 +121,18 @@ func found(ctx context.Context, o Options, seats []*seat) (_ Result, err error) 
 		f.result.Written += int(s.written.Load())
 	}
 	return f.result, nil
+}
+
+// spoken says one line at a time, of steps that are taken at once.
+func spoken(say func(string)) func(string) {
+	var mu sync.Mutex
+	return func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if say != nil {
+			say(line)
+		}
+	}
 }
 
 func (o Options) check() error {

