@@ -93,3 +93,29 @@ func TestATransactionHasOneChallengeAndOneTaskIsInOneTransactionAtATime(t *testi
 		})
 	})
 }
+
+func TestOpeningsOfLongTasksAreSpreadOverTransactions(t *testing.T) {
+	var opened []int
+	chaincode := func(_ string, arguments [][]byte, v *fabrictest.View) ([]byte, error) {
+		b, err := wire.DecodeTaskBatch(arguments[0])
+		if err != nil {
+			return nil, err
+		}
+		opened = append(opened, len(b.Operations))
+		v.Put(v.TxID(), []byte("x"))
+		return recordedAll(len(b.Operations))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		running(t, fabrictest.New(chaincode), submit.Config{}, func(s *submit.Submitter) {
+			var all []ledger.TaskOperation
+			for i := range 6 {
+				all = append(all, ledger.TaskOperation{Open: &ledger.TaskStatement{
+					Shipment: "s", Window: uint32(i), References: []ledger.Reference{{Kind: ledger.RefSegments, ID: "d", First: 1, Last: ledger.MaxTaskSegments - 1}},
+				}})
+			}
+			if _, err := s.Tasks(t.Context(), all); err != nil || !slices.Equal(opened, []int{2, 2, 2}) {
+				t.Errorf("%v, %v", opened, err)
+			}
+		})
+	})
+}
