@@ -196,6 +196,7 @@ type shipmentChange struct {
 	endedAt      any
 	verdicts     int64
 	latest       any
+	window       any // of the latest
 	level, worst int
 }
 
@@ -407,7 +408,10 @@ func (p *projection) verdict(pos int64, t Recorded, v ledger.Verdict) error {
 	p.totals["verdicts"]++
 	sh := p.shipmentStarts(v.Shipment, v.From)
 	sh.verdicts++
-	sh.latest, sh.level, sh.worst = pos, int(v.Level), max(sh.worst, int(v.Level))
+	sh.worst = max(sh.worst, int(v.Level))
+	if before, judged := sh.window.(int64); !judged || int64(v.Window) >= before {
+		sh.latest, sh.window, sh.level = pos, int64(v.Window), int(v.Level)
+	}
 	if v.Final && sh.endedAt == nil {
 		sh.endedAt = int64(t.At)
 	}
@@ -497,7 +501,7 @@ func (p *projection) foldItems(w writer) error {
 func (p *projection) foldShipments(w writer) error {
 	for _, id := range p.shipmentOrder {
 		sh := p.shipments[id]
-		p.add(tShipments, id, int64(sh.startedAt), sh.endedAt, sh.verdicts, sh.latest, sh.level, sh.worst)
+		p.add(tShipments, id, int64(sh.startedAt), sh.endedAt, sh.verdicts, sh.latest, sh.level, sh.worst, sh.window)
 	}
 	return p.insertNew(w, tShipments, "shipments")
 }

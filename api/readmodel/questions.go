@@ -685,7 +685,7 @@ type Shipment struct {
 	EndedAt   *ledger.Millis // nil while it is under way
 	Bindings  []Binding
 	Verdicts  uint64
-	Latest    *Verdict // nil if there is none
+	Latest    *Verdict // of the last window that has one; nil if none has
 	Worst     ledger.VerdictLevel
 	Items     uint64
 }

@@ -473,6 +473,26 @@ func TestShipmentsFollowBindingsAndVerdicts(t *testing.T) {
 	})
 }
 
+func TestTheLatestVerdictIsThatOfTheLastWindowInWhateverOrderTheyWereRecorded(t *testing.T) {
+	at := func(window uint32, level ledger.VerdictLevel) ledger.Verdict {
+		return ledger.Verdict{Shipment: pallet, Window: window, Model: "m", Level: level, From: noon, To: noon + 1, Final: window == 3}
+	}
+	c := newChain(1)
+	c.add(tx("a", wire.Transaction{Verdicts: []ledger.Verdict{at(1, ledger.Inspect), at(0, ledger.Clear)}}))
+	c.add(tx("b", wire.Transaction{Verdicts: []ledger.Verdict{at(3, ledger.Quarantine)}}))
+	c.add(tx("c", wire.Transaction{Verdicts: []ledger.Verdict{at(2, ledger.Clear)}}))
+	c.add(tx("d", wire.Transaction{Events: []wire.RecordedEvent{recorded(t, associationEvent("2026-03-01T08:00:00Z", pallet, logger, "ADD"))}}))
+	eachWay(t, c, func(t *testing.T, s *Store) {
+		sh := got(s.Shipment(t.Context(), pallet))(t)
+		if sh.Latest == nil || sh.Latest.Window != 3 || sh.Latest.Level != ledger.Quarantine || sh.Verdicts != 4 || sh.EndedAt == nil {
+			t.Errorf("%+v, latest %+v", sh, sh.Latest)
+		}
+		if bad := got(s.Shipments(t.Context(), ShipmentFilter{AtLeast: ledger.Quarantine}, "", 10))(t); len(bad) != 1 {
+			t.Errorf("%+v", bad)
+		}
+	})
+}
+
 func TestPoliciesGiveTheLatestVersionOrAll(t *testing.T) {
 	onEach(t, func(t *testing.T, k kind) {
 		ctx := t.Context()

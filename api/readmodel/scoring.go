@@ -506,7 +506,8 @@ func (w writer) reviewShipment(shipment string) error {
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
-	return w.exec(`UPDATE shipments SET ended_at = ?, latest = (SELECT MAX(pos) FROM verdicts WHERE shipment = ?),
-		worst = (SELECT MAX(level) FROM verdicts WHERE shipment = ?),
-		level = (SELECT level FROM verdicts WHERE shipment = ? ORDER BY pos DESC LIMIT 1) WHERE id = ?`, ended, shipment, shipment, shipment, shipment)
+	return w.exec(`UPDATE shipments SET ended_at = ?, worst = (SELECT MAX(level) FROM verdicts WHERE shipment = ?),
+		latest = (SELECT pos FROM verdicts WHERE shipment = ? ORDER BY window_no DESC, pos DESC LIMIT 1),
+		level = (SELECT level FROM verdicts WHERE shipment = ? ORDER BY window_no DESC, pos DESC LIMIT 1),
+		latest_window = (SELECT MAX(window_no) FROM verdicts WHERE shipment = ?) WHERE id = ?`, ended, shipment, shipment, shipment, shipment, shipment)
 }

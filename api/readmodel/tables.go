@@ -63,6 +63,10 @@ const (
 	tableCount
 )
 
+// laterWindow holds where a shipment's latest verdict is of no earlier window than the one before. Verdicts of several scorers
+// become final in any order.
+const laterWindow = `excluded.latest_window IS NOT NULL AND (shipments.latest_window IS NULL OR excluded.latest_window >= shipments.latest_window)`
+
 func tables() [tableCount]table {
 	var all [tableCount]table
 	define := func(id int, name, columns string, key int, merge string) {
@@ -100,10 +104,11 @@ func tables() [tableCount]table {
 	define(tLots, "lots", "lot block members", 2, "")
 	define(tPolicies, "policies", "id version policy tx_id", 2, "")
 	define(tVerdicts, "verdicts", "pos shipment window_no model final level score verdict", 1, "")
-	define(tShipments, "shipments", "id started_at ended_at verdicts latest level worst", 1,
+	define(tShipments, "shipments", "id started_at ended_at verdicts latest level worst latest_window", 1,
 		`(id) DO UPDATE SET started_at = CASE WHEN excluded.started_at < shipments.started_at THEN excluded.started_at ELSE shipments.started_at END,
 		ended_at = COALESCE(shipments.ended_at, excluded.ended_at), verdicts = shipments.verdicts + excluded.verdicts,
-		latest = COALESCE(excluded.latest, shipments.latest), level = CASE WHEN excluded.latest IS NULL THEN shipments.level ELSE excluded.level END,
+		latest = CASE WHEN `+laterWindow+` THEN excluded.latest ELSE shipments.latest END, level = CASE WHEN `+laterWindow+` THEN excluded.level ELSE shipments.level END,
+		latest_window = CASE WHEN `+laterWindow+` THEN excluded.latest_window ELSE shipments.latest_window END,
 		worst = CASE WHEN excluded.worst > shipments.worst THEN excluded.worst ELSE shipments.worst END`)
 	define(tGoverned, "governed", "kind id sub owner tx_id value", 3,
 		`(kind, id, sub) DO UPDATE SET owner = excluded.owner, tx_id = excluded.tx_id, value = excluded.value`)

@@ -1041,7 +1041,7 @@ type Shipment struct {
 	Bindings []*Binding `protobuf:"bytes,4,rep,name=bindings,proto3" json:"bindings,omitempty"`
 	// How many verdicts there are on it.
 	Verdicts uint32 `protobuf:"varint,5,opt,name=verdicts,proto3" json:"verdicts,omitempty"`
-	// The latest on the ledger; absent if none.
+	// That of the last window that has one; absent if none.
 	Latest *Verdict `protobuf:"bytes,6,opt,name=latest,proto3" json:"latest,omitempty"`
 	// The worst level of any verdict on it.
 	Worst VerdictLevel `protobuf:"varint,7,opt,name=worst,proto3,enum=waybill.v1.VerdictLevel" json:"worst,omitempty"`
