@@ -517,3 +517,25 @@ func BenchmarkApplyIrrelevantEvent(b *testing.B) {
 		tr.Apply(1, tx)
 	}
 }
+
+// BenchmarkApplySegment takes segments of a bound device, of 60 readings each, without and with references.
+func BenchmarkApplySegment(b *testing.B) {
+	for name, start := range map[string]func(Limits) *Tracker{"without": NewTracker, "with": NewTracedTracker} {
+		b.Run(name, func(b *testing.B) {
+			var txs []wire.Transaction
+			for k := range 1_000 {
+				txs = append(txs, segment(b, logger, uint64(k), k, k+60))
+			}
+			tr, k := start(DefaultLimits()), len(txs)
+			b.ReportAllocs()
+			for b.Loop() {
+				if k == len(txs) {
+					tr, k = start(DefaultLimits()), 0
+					tr.Apply(1, associate(b, 0, "ADD", logger))
+				}
+				tr.Apply(1, txs[k])
+				k++
+			}
+		})
+	}
+}

@@ -47,7 +47,9 @@ func NewDocketOf(m *score.Model, limits feature.Limits, shipment string) *Docket
 }
 
 // NewTaskDocket is NewDocket that keeps, beside each shipment, what its verdicts rest on, so that other organisations and
-// the chaincode can be asked the same.
+// the chaincode can be asked the same. That costs 4 KB and 1.5 KB of checkpoint a simulated shipment, a twentieth and a
+// tenth of what a docket keeps without, and half a microsecond a segment, where judging takes hundreds
+// (go test -bench 'References|ApplySegment' ./analytics/scorer ./analytics/feature). A checkpoint of the one kind is none of the other.
 func NewTaskDocket(m *score.Model, limits feature.Limits) *Docket {
 	d := NewDocket(m, limits)
 	d.tracker, d.tasks, d.begins = feature.NewTracedTracker(limits), true, map[string]uint32{}

@@ -10,7 +10,9 @@ import (
 type Due struct {
 	Verdict ledger.Verdict
 	// Statement is the task of the verdict's window: the same, byte for byte, at everybody who reads the same blocks.
-	// Re-executing it gives the verdict. It is nil where that cannot be.
+	// Re-executing it gives the verdict. It is nil where that cannot be. It may name what decided nothing: policies of goods
+	// that were not the strictest, packing of goods without a policy, findings that were closed before the journey, and
+	// segments that waited for the binding that closes the window, of which an earlier one closed it.
 	Statement *ledger.TaskStatement
 	// Why says, where Statement is nil, why.
 	Why string

@@ -1,9 +1,11 @@
 package scorer_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -420,8 +422,11 @@ func TestWhateverIsRecordedATaskIsReplayedToTheSameVerdict(t *testing.T) {
 				book.replayed(t, m, due)
 				book.needed(t, m, *due.Statement, rapid.IntRange(0, 1_000).Draw(t, "omitted"))
 			}
-			if rapid.IntRange(0, 9).Draw(t, "restart") == 0 {
+			switch rapid.IntRange(0, 9).Draw(t, "restart") {
+			case 0:
 				d = restarted(t, m, d, limits)
+			case 1, 2: // saved, and not restarted
+				must(d.MarshalBinary())
 			}
 		}
 	})
@@ -474,6 +479,9 @@ func restarted(t failer, m *score.Model, d *scorer.Docket, limits feature.Limits
 	if err = fresh.UnmarshalBinary(saved); err != nil {
 		t.Fatal(err)
 	}
+	if again := must(fresh.MarshalBinary()); !bytes.Equal(saved, again) {
+		t.Fatal("the docket saved what it no longer is")
+	}
 	return fresh
 }
 
@@ -482,4 +490,43 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// BenchmarkReferences measures what keeping references adds to judging: of a day by its things recorded, and in memory
+// and checkpoint by shipments, all of which linger.
+func BenchmarkReferences(b *testing.B) {
+	m := model(b)
+	const shipments = 300
+	day, err := simulate.New(simulate.Config{Seed: 5, Now: time.Date(2026, 3, 14, 15, 0, 0, 0, time.UTC), Shipments: shipments, Items: 4})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := evaluate.NewRehearsal()
+	var txs []wire.Transaction
+	for _, a := range day.Actions {
+		txs = append(txs, must(r.Record(a)))
+	}
+	for name, start := range map[string]func(*score.Model, feature.Limits) *scorer.Docket{"without": scorer.NewDocket, "with": scorer.NewTaskDocket} {
+		b.Run(name, func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			var d *scorer.Docket
+			for b.Loop() {
+				d = start(m, feature.DefaultLimits())
+				for i, tx := range txs {
+					d.Judge(uint64(i), tx)
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(txs)), "ns/tx")
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/shipments, "B/shipment")
+			begun := time.Now()
+			saved := must(d.MarshalBinary())
+			b.ReportMetric(float64(time.Since(begun).Microseconds())/shipments, "µs-saved/shipment")
+			b.ReportMetric(float64(len(saved))/shipments, "B-saved/shipment")
+			runtime.KeepAlive(d)
+		})
+	}
 }

@@ -31,7 +31,8 @@ type Reference struct {
 	Digest Digest        `cbor:"5,keyasint"`
 	// Finding is the finding as it was recorded then.
 	Finding *Finding `cbor:"6,keyasint,omitempty"`
-	// Containers says in which containers items of the event or finding were then, where that matters.
+	// Containers says which items of the event or finding are in the shipment, through however many containers: they have
+	// it as their container. A container of which only the contents matter is said to be in itself.
 	Containers []Contained `cbor:"7,keyasint,omitempty"`
 }
 
