@@ -88,7 +88,7 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []ledg
 			switch {
 			case i >= 0:
 				before = max(before, i+1)
-			case ref.Kind == ledger.RefEvent && before < len(other.References):
+			case ref.Kind == ledger.RefEvent && len(ref.Containers) == 0 && before < len(other.References):
 				challenge(ref, before)
 			}
 		}

@@ -398,6 +398,10 @@ func CheckTaskOperation(op TaskOperation) error {
 		if c.Omitted != nil && c.Omitted.Kind != RefEvent && (c.Omitted.Kind != RefSegments || c.Omitted.First != c.Omitted.Last) {
 			return refuse(ErrSchema, "what is left out is one segment or one event")
 		}
+		if c.Omitted != nil && len(c.Omitted.Containers) > 0 {
+			// Nothing on the ledger says which items were where then, so that a challenger could say anything.
+			return refuse(ErrSchema, "of what is left out no containers are told")
+		}
 		if c.Omitted != nil {
 			if err := checkReference(*c.Omitted); err != nil {
 				return err

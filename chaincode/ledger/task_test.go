@@ -76,6 +76,7 @@ func TestWhatIsNoTaskIsRefused(t *testing.T) {
 		"no answer":      {Reveal: &RevealAnswer{Task: id}},
 		"a score beyond": {Reveal: &RevealAnswer{Task: id, Answer: TaskAnswer{Model: "m", Level: Clear, Score: million + 1, Trace: id, Verdict: id}}},
 		"many omitted":   {Challenge: &ChallengeTask{Task: id, Omitted: &taskStatement().References[2]}},
+		"containers":     {Challenge: &ChallengeTask{Task: id, Omitted: &Reference{Kind: RefEvent, Digest: id, Containers: []Contained{{Item: "a", Container: "b"}}}}},
 		"a policy":       {Challenge: &ChallengeTask{Task: id, Omitted: &taskStatement().References[0]}},
 		"no verdict":     {Settle: &SettleTask{Task: id, Verdict: &Verdict{}}},
 	} {
