@@ -2,7 +2,9 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +31,11 @@ type errand struct {
 	task       ledger.Digest
 	deed       deed
 	operations []ledger.TaskOperation
+	trial      bool
 }
+
+// errVain says of a challenge that it would prove nothing.
+var errVain = errors.New("it proves nothing")
 
 // next gives the steps whose time has come, as under way from now on, and when to ask again at the latest.
 func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
@@ -51,7 +57,7 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 		default:
 			n += len(s.operations)
 			a.flying = true
-			out = append(out, errand{task, s.deed, s.operations})
+			out = append(out, errand{task, s.deed, s.operations, s.trial})
 		}
 	}
 	for _, l := range b.lists() {
@@ -198,9 +204,40 @@ func (s *Service) await(ctx context.Context) ([]errand, error) {
 	}
 }
 
+// try gives the errands that are to be done: of trials those that prove something.
+func (s *Service) try(ctx context.Context, errands []errand) []errand {
+	if !slices.ContainsFunc(errands, func(e errand) bool { return e.trial }) {
+		return errands
+	}
+	return slices.DeleteFunc(errands, func(e errand) bool {
+		if !e.trial {
+			return false
+		}
+		err := errVain
+		if s.cfg.Try != nil {
+			var answers []wire.Answer
+			answers, err = s.cfg.Try(ctx, e.operations)
+			if err == nil && (len(answers) != 1 || answers[0].Status != ledger.StatusRecorded || answers[0].Message != ledger.SettledNoWindow.String()) {
+				err = errVain
+			}
+		}
+		if err == nil {
+			return false
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.book.answered(e, nil, err, s.cfg.Now())
+		return true
+	})
+}
+
 // do calls the ledger with the operations of some errands and tells the book what became of them.
 func (s *Service) do(ctx context.Context, errands []errand) {
 	var operations []ledger.TaskOperation
+	if errands = s.try(ctx, errands); len(errands) == 0 {
+		s.stir()
+		return
+	}
 	for _, e := range errands {
 		operations = append(operations, e.operations...)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxForeign = 1_024
+	maxForeign = 8_192
 	// maxDigests bounds the segments whose digests are remembered, to name one that a task leaves out.
 	maxDigests  = 1 << 16
 	maxPolicies = 64

@@ -137,7 +137,7 @@ func TestADamagedCheckpointIsRefused(t *testing.T) {
 	if err != nil || string(again) != string(data) || whole.book.account != players[0].book.account || len(whole.book.rounds) == 0 {
 		t.Errorf("%d and %d bytes, %v", len(again), len(data), err)
 	}
-	for n := range len(data) {
+	for n := range data {
 		if err := newBook(whole.cfg, whole.book.log).restore(data[:n], time.Now()); !errors.Is(err, errSaved) {
 			t.Fatalf("%d of %d bytes: %v", n, len(data), err)
 		}

@@ -192,6 +192,11 @@ func TestATaskThatLeavesSomethingOutOrLiesIsEndedByAChallenge(t *testing.T) {
 // threeAgree has all but the first scorer take a task to its reveals, and gives its id.
 func (c *channel) threeAgree(t *testing.T, s ledger.TaskStatement, answer ledger.TaskAnswer) ledger.Digest {
 	t.Helper()
+	return c.agree(t, s, answer, scorerNames()[1:]...)
+}
+
+func (c *channel) agree(t *testing.T, s ledger.TaskStatement, answer ledger.TaskAnswer, all ...string) ledger.Digest {
+	t.Helper()
 	id, err := wire.TaskDigest(s)
 	if err != nil {
 		t.Fatal(err)
@@ -204,8 +209,8 @@ func (c *channel) threeAgree(t *testing.T, s ledger.TaskStatement, answer ledger
 		}
 	}
 	must("b", ledger.TaskOperation{Open: &s})
-	three, nonce := scorerNames()[1:], ledger.Digest{7}
-	for _, who := range three {
+	nonce := ledger.Digest{7}
+	for _, who := range all {
 		own, err := wire.CommitmentOf(id, c.world.Account(who), answer, nonce)
 		if err != nil {
 			t.Fatal(err)
@@ -214,8 +219,66 @@ func (c *channel) threeAgree(t *testing.T, s ledger.TaskStatement, answer ledger
 	}
 	c.world.Advance(c.policy.CommitFor)
 	must("b", ledger.TaskOperation{Close: &id})
-	for _, who := range three {
+	for _, who := range all {
 		must(who, ledger.TaskOperation{Reveal: &ledger.RevealAnswer{Task: id, Answer: answer, Nonce: nonce}})
 	}
 	return id
+}
+
+func TestAWindowThatIsMadeUpIsVoidThoughOneLiarTakesItAllTheWayAlone(t *testing.T) {
+	for name, v := range map[string]struct {
+		change func(*ledger.TaskStatement)
+		void   bool
+	}{
+		"a window that has not come": {func(s *ledger.TaskStatement) { s.Window = 7 }, true},
+		"another order": {func(s *ledger.TaskStatement) {
+			s.Window, s.References = 9, append([]ledger.Reference{s.References[3]}, s.References[:3]...)
+		}, true},
+		"a journey that began later": {func(s *ledger.TaskStatement) { s.Begins = 1 }, true},
+		"one policy twice, and true": {func(s *ledger.TaskStatement) {
+			s.References = append([]ledger.Reference{s.References[0]}, s.References...)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newChannel(t, undrawn(), 1)
+			c.fallsDue(c.world.Tasks[0])
+			players := c.players(t)
+			c.play(t, players, time.Minute)
+			c.final(t, c.world.Tasks[0])
+			other := c.world.Tasks[1].Statement // whose window is due to nobody yet
+			other.References = slices.Clone(other.References)
+			v.change(&other)
+			ruling, err := c.world.Judge(other)
+			if err != nil || (ruling.Fault != "") != v.void {
+				t.Fatal(ruling.Fault, err)
+			}
+			other.Inputs = ledger.Digest{1}
+			if !v.void {
+				other.Inputs = ruling.Inputs
+			}
+			answer := c.world.Tasks[1].Truth.Answer
+			id := c.alone(t, other, answer)
+			c.play(t, players[:1], 45*time.Minute)
+			view, err := c.world.View(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, lost := players[0].book.snapshot(), c.lostStake(t, "b")
+			if !v.void {
+				if view.Settlement != nil || s.Won != 0 || s.Foreign != 0 || lost != 0 || c.lostStake(t, "a") != 0 {
+					t.Errorf("%+v %+v", view.Settlement, s)
+				}
+				return
+			}
+			if view.Phase() != ledger.TaskVoid || view.Settlement.By != ledger.SettledNoWindow || s.Won != 1 || s.Lost != 0 || s.Foreign != 0 || lost == 0 {
+				t.Errorf("%+v %+v, b lost %d", view.Settlement, s, lost)
+			}
+		})
+	}
+}
+
+// alone has one scorer take a task to its reveals.
+func (c *channel) alone(t *testing.T, s ledger.TaskStatement, answer ledger.TaskAnswer) ledger.Digest {
+	t.Helper()
+	return c.agree(t, s, answer, "b")
 }

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,11 +13,13 @@ import (
 // maxChallenges bounds what is tried as left out of one task.
 const maxChallenges = 8
 
-// foreign is another task for a window that is under way, which can be challenged.
+// foreign is another task than this scorer's, of its model.
 type foreign struct {
-	id         ledger.Digest
-	window     window
-	challenges []ledger.TaskOperation // that show it, one of which is enough
+	id     ledger.Digest
+	window window
+	// challenges are what may end it, in the order in which they are tried. The last, which asks for no more than that it
+	// be re-executed, costs the bond if nothing comes of it.
+	challenges []ledger.TaskOperation
 	since      time.Time
 	// closed and answered are what a challenge waits for.
 	closed   bool
@@ -29,28 +32,23 @@ type foreign struct {
 
 func segmentKey(device string, seq uint64) string { return fmt.Sprintf("%s %d", device, seq) }
 
-// stranger looks at a task that is none of this scorer's. One for a window that this scorer has not judged, or of
-// another model, is nothing that it could say anything of: what is recorded when a task opens has been read.
+// stranger looks at a task that is none of this scorer's. One liar is enough to take it to its end, if nobody objects: of
+// a window that is under way it may leave something out, and any other window there is not, for what was recorded when
+// a task opens has been read and judged.
 func (b *book) stranger(t ledger.ScoringTask) {
 	s := t.Statement
-	if s.Model != b.model() {
+	if s.Model != b.model() || !b.cfg.Scorer.Partition.Holds(s.Shipment) {
 		return
 	}
 	b.stats.Strange++
-	r := b.windows[window{s.Shipment, s.Window}]
-	if r == nil || r.statement == nil {
-		return
+	f := &foreign{id: t.ID, window: window{s.Shipment, s.Window}}
+	if r := b.windows[f.window]; r != nil && r.statement != nil {
+		if f.alike = s.Inputs == r.statement.Inputs; !f.alike {
+			f.challenges = b.leftOut(*r.statement, s, t.ID)
+		}
 	}
-	f := &foreign{id: t.ID, window: r.window, alike: s.Inputs == r.statement.Inputs}
-	if f.alike {
-		f.challenges = []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: t.ID}}}
-	} else {
-		f.challenges = b.leftOut(*r.statement, s, t.ID)
-	}
-	b.log.Warn("another task for a window than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "same_inputs", f.alike, "challenges", len(f.challenges))
-	if len(f.challenges) == 0 {
-		return
-	}
+	b.log.Warn("another task than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "same_inputs", f.alike, "left_out", len(f.challenges))
+	f.challenges = append(f.challenges, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: t.ID}})
 	b.foreign.Put(t.ID.String(), f)
 	trim(b.foreign, maxForeign)
 }
@@ -106,7 +104,7 @@ func places(s ledger.TaskStatement, device string, seq uint64) (at int, named bo
 	return len(s.References), false
 }
 
-// step is the challenge, once there is an answer to challenge.
+// step is the next challenge, once there is an answer to challenge.
 func (f *foreign) step(b *book) (step, bool) {
 	if !f.closed || !f.answered || f.alike && !f.refutable || len(f.challenges) == 0 {
 		return step{}, false
@@ -117,7 +115,11 @@ func (f *foreign) step(b *book) (step, bool) {
 			all = append(all, account)
 		}
 	}
-	return step{deed: doChallenge, at: b.turn(f.id, doChallenge, all, f.since), operations: f.challenges[:1]}, true
+	plain := f.challenges[0].Challenge.Omitted == nil
+	return step{
+		deed: doChallenge, at: b.turn(f.id, doChallenge, all, f.since), operations: f.challenges[:1],
+		trial: plain && !f.alike, // else it is sure to prove something
+	}, true
 }
 
 // told takes the answer to a challenge: what the ledger does not take for left out, the next may be.
@@ -128,9 +130,12 @@ func (f *foreign) told(b *book, answers []wire.Answer, err error, now time.Time)
 	case err == nil && refused == nil:
 		f.attempt.after = now.Add(unseen)
 		return
-	case err == nil && !passing(doChallenge, refused.Code):
-		b.log.Info("a challenge that the ledger does not take", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
+	case errors.Is(err, errVain), err == nil && !passing(doChallenge, refused.Code):
+		if refused != nil {
+			b.log.Info("a challenge that the ledger does not take", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
+		}
 		if f.challenges = f.challenges[1:]; len(f.challenges) == 0 {
+			b.log.Error("another task than this scorer's holds, as far as it can be re-executed", "code", "WB_PANEL_STRANGE", "shipment", f.window.shipment, "window", f.window.number, "task", f.id.String())
 			b.foreign.Remove(f.id.String())
 			return
 		}

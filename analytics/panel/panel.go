@@ -43,6 +43,9 @@ type Config struct {
 	Binding ledger.Digest
 	// Secret is what nonces are made of, see Secret. Whoever has it can guess answers before they are revealed.
 	Secret []byte
+	// Try asks a peer what would become of operations, without doing them; nil: nobody is asked, and tasks that others
+	// made up are challenged only where this scorer can tell by itself that that is no loss.
+	Try func(ctx context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error)
 	// Pause is how long who is next waits for who is before; default 3 seconds, well above the time that a
 	// transaction takes.
 	Pause time.Duration
@@ -129,7 +132,7 @@ type Stats struct {
 	Policy   uint32 // version of the scoring policy in force, 0: none
 	Scorers  int    // registered and active
 	Open     int    // tasks under way whose verdict is held, those not opened yet included
-	Foreign  int    // other tasks for windows under way that leave something out, and are to be challenged
+	Foreign  int    // tasks of others, with another statement than this scorer's or for a window that it has not judged
 	// Due counts the verdicts that fell due while tasks governed.
 	Due uint64
 	// Opened, Committed and Revealed count what the ledger shows this account to have done.
@@ -144,7 +147,7 @@ type Stats struct {
 	Silenced uint64
 	// Outvoted counts final answers other than this scorer's own: never, unless it or all others are wrong.
 	Outvoted uint64
-	// Strange counts tasks that others opened for windows of this scorer's model with another statement than its own.
+	// Strange counts tasks of this scorer's model that are none of its own.
 	Strange uint64
 	// Refused counts operations that the ledger refused for another reason than that it is too early, or late.
 	Refused uint64

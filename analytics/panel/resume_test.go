@@ -78,7 +78,7 @@ func (c *channel) say(t rapid.TB, players []*player, speak, deaf int) {
 			continue
 		}
 		p.live()
-		if k := p.next(); k != nil {
+		if k := c.next(p); k != nil {
 			calls = append(calls, k)
 		}
 	}

@@ -67,6 +67,8 @@ type step struct {
 	at         time.Time
 	until      time.Time // zero: for ever
 	operations []ledger.TaskOperation
+	// trial: whether it proves anything is to be tried before it is sent, since it costs the bond if not.
+	trial bool
 }
 
 // commitment is what this scorer commits to.

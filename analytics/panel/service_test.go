@@ -125,6 +125,19 @@ func (a account) Tasks(ctx context.Context, operations []ledger.TaskOperation) (
 	return done[0].Answers, done[0].Err
 }
 
+// Try asks what would become of operations.
+func (a account) Try(_ context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.world.Advance(ledger.MillisOf(time.Now()) - a.world.Now())
+	argument, err := wire.Encode(wire.TaskBatch{Operations: operations})
+	if err != nil {
+		return nil, err
+	}
+	_, answers, err := a.world.Invoke(a.name, wire.FnScore, argument, 0)
+	return answers, err
+}
+
 // config is a service's, with its state in a folder.
 func (l *line) config(name, folder string) (panel.Config, error) {
 	secret, err := panel.Secret(filepath.Join(folder, name+".secret"))
@@ -133,7 +146,7 @@ func (l *line) config(name, folder string) (panel.Config, error) {
 			Source: l, Sink: l, Model: l.world.Model, Checkpoint: filepath.Join(folder, name+".checkpoint"), CheckpointEvery: time.Millisecond,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		},
-		Ledger: account{l, name}, Binding: l.world.Account(name), Secret: secret, Pause: 200 * time.Millisecond,
+		Ledger: account{l, name}, Try: account{l, name}.Try, Binding: l.world.Account(name), Secret: secret, Pause: 200 * time.Millisecond,
 	}, err
 }
 
@@ -261,6 +274,40 @@ func TestServicesThatEndAndBeginAnewGoOnWhereTheLedgerIs(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, s, err)
 		}
 	}
+}
+
+func TestATaskThatSomebodyMadeUpIsTriedAndChallenged(t *testing.T) {
+	l := newLine(t, 1, nil)
+	s, _ := l.start(t, "a", t.TempDir())
+	other := l.world.Tasks[1].Statement
+	other.Window, other.Inputs = 7, ledger.Digest{1}
+	id, err := wire.TaskDigest(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, nonce := l.world.Tasks[1].Truth.Answer, ledger.Digest{7}
+	own, err := wire.CommitmentOf(id, l.world.Account("b"), answer, nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	l.world.Advance(ledger.MillisOf(time.Now()) - l.world.Now())
+	for i, op := range []ledger.TaskOperation{
+		{Open: &other},
+		{Commit: &ledger.CommitAnswer{Task: id, Commitment: own}},
+		{Close: &id},
+		{Reveal: &ledger.RevealAnswer{Task: id, Answer: answer, Nonce: nonce}},
+	} {
+		if answers, err := l.world.ScoreAt("b", time.Duration(i)*time.Minute, op); err != nil || answers[0].Status != ledger.StatusRecorded {
+			t.Error(answers, err)
+		}
+	}
+	l.mu.Unlock()
+	l.until(t, "the end of what was made up", func() bool {
+		view, err := l.world.View(id)
+		return err == nil && view.Settlement != nil && view.Settlement.By == ledger.SettledNoWindow
+	})
+	waitFor(t, func() bool { return s.Stats().Won == 1 })
 }
 
 func TestWithoutAPolicyEveryVerdictIsWrittenAloneAsBefore(t *testing.T) {

@@ -33,7 +33,7 @@ func (s *service) openScorer() error {
 			Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
 			Logger: s.log.With("part", roleScorer),
 		},
-		Ledger: taskLedger{s.submit}, Binding: binding, Secret: secret, Settled: settled,
+		Ledger: taskLedger{s.submit}, Try: s.tryTasks, Binding: binding, Secret: secret, Settled: settled,
 	})
 	if err != nil {
 		return err
@@ -56,6 +56,20 @@ func (l taskLedger) Tasks(ctx context.Context, operations []ledger.TaskOperation
 		answers[i] = o.Answer
 	}
 	return answers, nil
+}
+
+// tryTasks asks a peer what would become of operations.
+func (s *service) tryTasks(ctx context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error) {
+	batch, err := wire.Encode(wire.TaskBatch{Operations: operations})
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.client.Evaluate(ctx, wire.FnScore, batch)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := wire.DecodeAnswers(result)
+	return answers.Answers, err
 }
 
 // settledMetrics times tasks from the moment at which their verdict fell due here to the block in which they ended.

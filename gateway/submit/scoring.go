@@ -42,7 +42,7 @@ func tasks() kind[ledger.TaskOperation] {
 			}
 			return []string{task.String()}
 		},
-		size: taskSize,
+		size:      taskSize,
 		weight:    func(op ledger.TaskOperation, _ []string) int { return taskReads(op) },
 		maxWeight: maxTaskReads,
 		check: func(op ledger.TaskOperation) error {
