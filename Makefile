@@ -83,11 +83,12 @@ check: generate ## regenerate and want an empty diff
 	git diff --exit-code
 	$(GO) mod tidy -diff
 
-bench: build ## measure: Go benchmarks, then capture, readings and verdict on a real network
+bench: build ## measure: Go benchmarks, then capture, readings, verdict, final and payments on a real network
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	bin/waybill bench capture $(ARGS)
 	bin/waybill bench readings $(ARGS)
 	bin/waybill bench verdict $(ARGS)
+	bin/waybill bench final
 	bin/waybill bench payments
 
 bits: ## hold VECTORS verdicts and a trained artefact of amd64 v1, v3 and without FMA against arm64's, bit by bit (see qemu)
