@@ -87,7 +87,6 @@ func TestEndToEndFourScorersMakeEveryVerdictFinalThoughOneIsKilled(t *testing.T)
 	for _, why := range p.faults {
 		t.Error(why)
 	}
-	l.dissolve(ctx, t, org, victim, "retailer", assessor)
 }
 
 // convene brings the network under rules by which organisations score together.
