@@ -95,7 +95,7 @@ bits: ## hold VECTORS verdicts and a trained artefact of amd64 v1, v3 and withou
 	$(GO) run ./internal/bits/compare -vectors $(VECTORS)
 
 fuzz: ## fuzz every decoder for FUZZTIME each
-	@for pkg in $$(GO) list ./...); do \
+	@for pkg in $$($(GO) list ./...); do \
 	  for name in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "fuzz $$pkg $$name"; \
 	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
@@ -114,5 +114,5 @@ tools: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt $(TOOLS)/buf $(TOOLS)/gotestsum #
 $(TOOLS)/%:
 	@echo "building $* (once, into $(TOOLS))"
 	@mkdir -p $(TOOLS)
-	@cd network/tools && CGO_ENABLED=0 GOFLAGS=-mod=readonly $(GO) build -o $(TOOLS)/ $$(GO) list -f '{{.ImportPath}}' tool | grep '/$*$$')
+	@cd network/tools && CGO_ENABLED=0 GOFLAGS=-mod=readonly $(GO) build -o $(TOOLS)/ $$($(GO) list -f '{{.ImportPath}}' tool | grep '/$*$$')
 	@test -x $@
