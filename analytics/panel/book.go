@@ -421,7 +421,11 @@ func (b *book) settled(v ledger.Settlement, now time.Time) {
 		// A task opens once; what nobody stood behind is one organisation's word.
 		b.byItself(r.verdict, NobodyAnswered, "")
 		b.alone = append(b.alone, r.verdict)
-	case v.Answer == nil && v.By != ledger.SettledSuperseded, v.Answer != nil && *v.Answer != r.answer:
+	case v.Answer == nil && v.By != ledger.SettledSuperseded:
+		b.stats.Outvoted++
+		b.byItself(r.verdict, Voided, v.By.String())
+		b.alone = append(b.alone, r.verdict)
+	case v.Answer != nil && *v.Answer != r.answer:
 		b.stats.Outvoted++
 		b.log.Error("a task ended otherwise than this scorer has it", "code", "WB_PANEL_OUTVOTED", "shipment", r.window.shipment, "window", r.window.number, "task", v.Task.String(), "by", v.By.String())
 	}

@@ -184,6 +184,7 @@ func TestATaskThatLeavesSomethingOutOrLiesIsEndedByAChallenge(t *testing.T) {
 			if lost := c.lostStake(t, "b"); (lost > 0) != v.slashed {
 				t.Errorf("b lost %d", lost)
 			}
+			c.play(t, players, 45*time.Minute) // more than half of the stake is needed for the right one
 			c.final(t, task)
 		})
 	}
@@ -225,7 +226,7 @@ func (c *channel) agree(t *testing.T, s ledger.TaskStatement, answer ledger.Task
 	return id
 }
 
-func TestAWindowThatIsMadeUpIsVoidThoughOneLiarTakesItAllTheWayAlone(t *testing.T) {
+func TestAWindowThatIsMadeUpIsVoidThoughAllOthersTakeItAllTheWay(t *testing.T) {
 	for name, v := range map[string]struct {
 		change func(*ledger.TaskStatement)
 		void   bool
@@ -257,7 +258,7 @@ func TestAWindowThatIsMadeUpIsVoidThoughOneLiarTakesItAllTheWayAlone(t *testing.
 				other.Inputs = ruling.Inputs
 			}
 			answer := c.world.Tasks[1].Truth.Answer
-			id := c.alone(t, other, answer)
+			id := c.threeAgree(t, other, answer)
 			c.play(t, players[:1], 45*time.Minute)
 			view, err := c.world.View(id)
 			if err != nil {
@@ -277,8 +278,28 @@ func TestAWindowThatIsMadeUpIsVoidThoughOneLiarTakesItAllTheWayAlone(t *testing.
 	}
 }
 
-// alone has one scorer take a task to its reveals.
-func (c *channel) alone(t *testing.T, s ledger.TaskStatement, answer ledger.TaskAnswer) ledger.Digest {
-	t.Helper()
-	return c.agree(t, s, answer, "b")
+func TestATaskBehindWhichOnlyALesserPartOfTheStakeStandsGoesNoFurther(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	task := c.world.Tasks[1]
+	c.fallsDue(task)
+	id, err := wire.TaskDigest(task.Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := wire.CommitmentOf(id, c.world.Account("b"), task.Truth.Answer, ledger.Digest{7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []ledger.TaskOperation{{Open: &task.Statement}, {Commit: &ledger.CommitAnswer{Task: id, Commitment: own}}} {
+		if answers, err := c.world.Score("b", op); err != nil || answers[0].Status != ledger.StatusRecorded {
+			t.Fatal(answers, err)
+		}
+	}
+	c.world.Advance(10 * c.policy.CommitFor)
+	if answers, err := c.world.Score("b", ledger.TaskOperation{Close: &id}); err != nil || answers[0].Code != ledger.CodeTaskTime {
+		t.Fatal(answers, err)
+	}
+	players := c.players(t)
+	c.play(t, []*player{players[0], players[2], players[3]}, 45*time.Minute) // however late they come
+	c.final(t, task)
 }

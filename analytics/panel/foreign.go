@@ -32,7 +32,7 @@ type foreign struct {
 
 func segmentKey(device string, seq uint64) string { return fmt.Sprintf("%s %d", device, seq) }
 
-// stranger looks at a task that is none of this scorer's. One liar is enough to take it to its end, if nobody objects: of
+// stranger looks at a task that is none of this scorer's. More than half of the stake takes it to its end, if nobody objects: of
 // a window that is under way it may leave something out, and any other window there is not, for what was recorded when
 // a task opens has been read and judged.
 func (b *book) stranger(t ledger.ScoringTask) {
@@ -117,7 +117,7 @@ func (f *foreign) step(b *book) (step, bool) {
 	}
 	plain := f.challenges[0].Challenge.Omitted == nil
 	return step{
-		deed: doChallenge, at: b.turn(f.id, doChallenge, all, f.since), operations: f.challenges[:1],
+		deed: doChallenge, at: b.challenging(f.id, all, f.since, b.policies[b.inForce]), operations: f.challenges[:1],
 		trial: plain && !f.alike, // else it is sure to prove something
 	}, true
 }

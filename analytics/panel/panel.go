@@ -163,10 +163,12 @@ const (
 	NotTaken Reason = "refused"  // the ledger takes no such task
 	// NobodyAnswered: no commitment to its task was revealed.
 	NobodyAnswered Reason = "nobody"
+	// Voided: its task was declared no window, or incomplete. A task opens once.
+	Voided Reason = "void"
 )
 
 // Reasons lists them.
-func Reasons() []Reason { return []Reason{NoTask, TooMany, NotTaken, NobodyAnswered} }
+func Reasons() []Reason { return []Reason{NoTask, TooMany, NotTaken, NobodyAnswered, Voided} }
 
 // Stats gives the snapshot. It may be called from any goroutine.
 func (s *Service) Stats() Stats {

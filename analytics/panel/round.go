@@ -142,6 +142,9 @@ func (r *round) committing(b *book) []step {
 		return []step{{deed: doCommit, at: r.since, operations: []ledger.TaskOperation{{Commit: &ledger.CommitAnswer{Task: r.id, Commitment: own}}}}}
 	}
 	from := r.since
+	if !r.view.Carried() {
+		return nil // it waits for others
+	}
 	if len(committed) < len(r.view.Task.Panel) {
 		from = later(from, stamp(r.view.Task.CommitBy))
 	}
@@ -196,7 +199,7 @@ func (r *round) ending(b *book) (step, bool) {
 	case rules:
 		return r.settling(b, from, true), true
 	case r.dissent():
-		return step{deed: doChallenge, at: b.turn(r.id, doChallenge, r.agreeing(), from), operations: []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: r.id}}}}, true
+		return step{deed: doChallenge, at: b.challenging(r.id, r.agreeing(), from, policy), operations: []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: r.id}}}}, true
 	case v.Provisional != nil:
 		from = stamp(v.Provisional.At + policy.ChallengeFor)
 	}
@@ -273,6 +276,16 @@ func (b *book) turn(task ledger.Digest, d deed, some []ledger.Digest, from time.
 		rank = len(some)
 	}
 	return from.Add(time.Duration(rank) * b.cfg.Pause)
+}
+
+// challenging is the turn to challenge, within a quarter of the time that is left for it whatever others say that the time
+// is: those who come before may be the ones who lie.
+func (b *book) challenging(task ledger.Digest, some []ledger.Digest, from time.Time, p ledger.ScoringPolicy) time.Time {
+	at := b.turn(task, doChallenge, some, from)
+	if latest := from.Add(time.Duration(p.ChallengeFor-2*p.ClockSkew()) * time.Millisecond / 4); latest.Before(at) {
+		return latest
+	}
+	return at
 }
 
 // lot is what an account's place in the order rests on.

@@ -276,7 +276,7 @@ func TestServicesThatEndAndBeginAnewGoOnWhereTheLedgerIs(t *testing.T) {
 	}
 }
 
-func TestATaskThatSomebodyMadeUpIsTriedAndChallenged(t *testing.T) {
+func TestATaskThatOthersMadeUpIsTriedAndChallenged(t *testing.T) {
 	l := newLine(t, 1, nil)
 	s, _ := l.start(t, "a", t.TempDir())
 	other := l.world.Tasks[1].Statement
@@ -286,22 +286,23 @@ func TestATaskThatSomebodyMadeUpIsTriedAndChallenged(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, nonce := l.world.Tasks[1].Truth.Answer, ledger.Digest{7}
-	own, err := wire.CommitmentOf(id, l.world.Account("b"), answer, nonce)
-	if err != nil {
-		t.Fatal(err)
-	}
 	l.mu.Lock()
 	l.world.Advance(ledger.MillisOf(time.Now()) - l.world.Now())
-	for i, op := range []ledger.TaskOperation{
-		{Open: &other},
-		{Commit: &ledger.CommitAnswer{Task: id, Commitment: own}},
-		{Close: &id},
-		{Reveal: &ledger.RevealAnswer{Task: id, Answer: answer, Nonce: nonce}},
-	} {
-		if answers, err := l.world.ScoreAt("b", time.Duration(i)*time.Minute, op); err != nil || answers[0].Status != ledger.StatusRecorded {
+	do := func(who string, late time.Duration, op ledger.TaskOperation) {
+		if answers, err := l.world.ScoreAt(who, late, op); err != nil || answers[0].Status != ledger.StatusRecorded {
 			t.Error(answers, err)
 		}
 	}
+	do("b", 0, ledger.TaskOperation{Open: &other})
+	for _, who := range []string{"b", "c", "d"} {
+		own, err := wire.CommitmentOf(id, l.world.Account(who), answer, nonce)
+		if err != nil {
+			t.Error(err)
+		}
+		do(who, time.Minute, ledger.TaskOperation{Commit: &ledger.CommitAnswer{Task: id, Commitment: own}})
+	}
+	do("b", 2*time.Minute, ledger.TaskOperation{Close: &id})
+	do("b", 3*time.Minute, ledger.TaskOperation{Reveal: &ledger.RevealAnswer{Task: id, Answer: answer, Nonce: nonce}})
 	l.mu.Unlock()
 	l.until(t, "the end of what was made up", func() bool {
 		view, err := l.world.View(id)

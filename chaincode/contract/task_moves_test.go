@@ -146,21 +146,27 @@ func (c *court) states() (names []string, reach map[string]func(*court)) {
 	}
 	silent := func(c *court) { closed(c); c.must("s0", "reveal"); c.w.Advance(c.w.Policy.RevealFor) }
 	return []string{
-		"absent", "open", "committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
-		"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
-	}, map[string]func(*court){
-		"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
-		"commit time over":    func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
-		"split":               split,
-		"reveal time over":    silent,
-		"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
-		"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
-		"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
-		"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
-		"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
-		"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
-		"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
-	}
+			"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
+			"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
+		}, map[string]func(*court){
+			"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
+			"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
+			"commit time over": func(c *court) {
+				open(c)
+				c.must("s0", "commit")
+				c.must("s1", "commit")
+				c.w.Advance(c.w.Policy.CommitFor)
+			},
+			"split":               split,
+			"reveal time over":    silent,
+			"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
+			"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
+			"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
+			"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
+			"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
+			"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
+			"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
+		}
 }
 
 // legalMoves are the moves that a task allows, as "state: call", with who may make them. Everything else is refused, or
@@ -168,37 +174,39 @@ func (c *court) states() (names []string, reach map[string]func(*court)) {
 func legalMoves() map[string]string {
 	const seats, stakes, accounts = "s0 s2", "s0 s2 bonded", "s0 s2 bonded poor"
 	all := map[string]string{
-		"absent: open":                     seats,
-		"open: commit":                     seats,
-		"open: commit another":             seats,
-		"commit time over: commit":         "s2",
-		"commit time over: commit another": "s2",
-		"commit time over: close":          seats,
-		"committed: close":                 seats,
-		"closed: reveal":                   seats,
-		"one revealed: reveal":             "s2",
-		"one revealed: challenge":          stakes,
-		"revealed: challenge":              stakes,
-		"revealed: settle":                 seats,
-		"one lies: challenge":              stakes,
-		"one lies: settle":                 seats, // there is no quorum of two thirds among three: the referee rules
-		"one lies: settle without":         seats,
-		"split: challenge":                 stakes,
-		"split: settle":                    seats,
-		"split: settle without":            seats,
-		"reveal time over: challenge":      stakes,
-		"reveal time over: settle":         seats,
-		"reveal time over: settle without": seats,
-		"silence over: challenge":          stakes,
-		"silence over: settle":             seats,
-		"silence over: settle without":     seats,
-		"silence over: expire":             accounts,
-		"provisional: challenge":           stakes,
-		"challenge time over: challenge":   stakes,
-		"challenge time over: expire":      accounts,
-		"challenge time over: settle":      seats,
+		"absent: open":                      seats,
+		"open: commit":                      seats,
+		"open: commit another":              seats,
+		"too few committed: commit":         "s2",
+		"too few committed: commit another": "s2",
+		"commit time over: commit":          "s2",
+		"commit time over: commit another":  "s2",
+		"commit time over: close":           seats,
+		"committed: close":                  seats,
+		"closed: reveal":                    seats,
+		"one revealed: reveal":              "s2",
+		"one revealed: challenge":           stakes,
+		"revealed: challenge":               stakes,
+		"revealed: settle":                  seats,
+		"one lies: challenge":               stakes,
+		"one lies: settle":                  seats, // there is no quorum of two thirds among three: the referee rules
+		"one lies: settle without":          seats,
+		"split: challenge":                  stakes,
+		"split: settle":                     seats,
+		"split: settle without":             seats,
+		"reveal time over: challenge":       stakes,
+		"reveal time over: settle":          seats,
+		"reveal time over: settle without":  seats,
+		"silence over: challenge":           stakes,
+		"silence over: settle":              seats,
+		"silence over: settle without":      seats,
+		"silence over: expire":              accounts,
+		"provisional: challenge":            stakes,
+		"challenge time over: challenge":    stakes,
+		"challenge time over: expire":       accounts,
+		"challenge time over: settle":       seats,
 	}
-	for _, state := range []string{"committed", "closed", "one revealed", "revealed", "one lies", "reveal time over", "silence over", "provisional", "challenge time over", "final", "final by challenge", "void"} {
+	for _, state := range []string{"committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "reveal time over", "silence over", "provisional", "challenge time over", "final", "final by challenge", "void"} {
 		all[state+": expose"] = accounts
 	}
 	states, _ := (&court{}).states()

@@ -19,13 +19,13 @@ type Scorer struct {
 type ScoringPolicy struct {
 	Version  uint32  `cbor:"1,keyasint"` // from 1 without gaps
 	MinStake Credits `cbor:"2,keyasint"` // bonded, of a scorer
-	// CommitFor is how long a task waits for commitments of all its panel.
+	// CommitFor is how long a task waits for commitments of all its panel; then more than half of its stake suffices.
 	CommitFor Millis `cbor:"3,keyasint"`
 	// RevealFor and ChallengeFor outlast what a submitter can gain by its choice of time: each is at least four times
 	// ClockSkew.
 	RevealFor    Millis `cbor:"4,keyasint"`
 	ChallengeFor Millis `cbor:"5,keyasint"`
-	// Reward is shared by the stake of those who committed; who was right gets its share. Jackpot likewise, of a
+	// Reward is shared by the stake of the panel; who was right gets its share. Jackpot likewise, of a
 	// task that the draw had re-executed.
 	Reward  Credits `cbor:"6,keyasint,omitempty"`
 	Jackpot Credits `cbor:"7,keyasint,omitempty"`

@@ -224,7 +224,7 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 		}
 		settlement.Right = append(settlement.Right, r.Account)
 		seat, _ := v.Task.Seat(r.Account)
-		pay, err := shareOf(total, seat.Weight, v.Closing.Weight)
+		pay, err := shareOf(total, seat.Weight, v.Task.Weight)
 		if err != nil {
 			return TaskDecision{}, err
 		}

@@ -215,7 +215,19 @@ func wrongPhase(v TaskView, what string) error {
 	return refuse(ErrTaskState, "task %s is %s and %s", v.Task.ID, v.Phase(), what)
 }
 
-// CloseTask decides on ending the commitments: when the whole panel has committed, or its time is over.
+// Carried reports whether more than half of the panel's stake has committed. Honest scorers commit to nothing but what
+// they themselves hold for the window, so that no task goes on that only a lesser part of the stake stands behind.
+func (v TaskView) Carried() bool {
+	var weight Credits
+	for _, c := range v.Commitments {
+		seat, _ := v.Task.Seat(c.Account)
+		weight += seat.Weight // the panel's sum did not overflow
+	}
+	return weight > v.Task.Weight-weight
+}
+
+// CloseTask decides on ending the commitments: when the whole panel has committed, or, with more than half of its stake,
+// when the time is over. Until then it takes commitments.
 func CloseTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	if _, err := seated(v, l, tx); err != nil {
 		return TaskDecision{}, err
@@ -225,6 +237,9 @@ func CloseTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	}
 	if len(v.Commitments) < len(v.Task.Panel) && tx.Time < v.Task.CommitBy {
 		return TaskDecision{}, refuse(ErrTaskTime, "%d of %d scorers have committed; the task closes at %s", len(v.Commitments), len(v.Task.Panel), stamp(v.Task.CommitBy))
+	}
+	if !v.Carried() {
+		return TaskDecision{}, refuse(ErrTaskTime, "%d of %d scorers have committed; a task closes with more than half of the stake", len(v.Commitments), len(v.Task.Panel))
 	}
 	policy, err := policyOf(v, l)
 	if err != nil {
@@ -309,7 +324,7 @@ func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger,
 		d.Slashes, err = wrong(v, []Digest{account}, policy, nil)
 		return d, err
 	}
-	pay, err := shareOf(policy.Reward, seat.Weight, v.Closing.Weight)
+	pay, err := shareOf(policy.Reward, seat.Weight, v.Task.Weight)
 	if err == nil && pay > 0 {
 		d.Reward = &Reward{Task: v.Task.ID.String() + "/" + account.String(), Payments: []Payment{{To: account, Amount: pay}}}
 	}

@@ -2956,13 +2956,13 @@ type ScoringPolicy struct {
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Credits that a scorer has bonded at least.
 	MinStake uint64 `protobuf:"varint,2,opt,name=min_stake,json=minStake,proto3" json:"min_stake,omitempty"`
-	// How long a task waits for commitments of all its panel.
+	// How long a task waits for commitments of all its panel; then more than half of its stake suffices.
 	CommitFor *durationpb.Duration `protobuf:"bytes,3,opt,name=commit_for,json=commitFor,proto3" json:"commit_for,omitempty"`
 	// How long it takes reveals.
 	RevealFor *durationpb.Duration `protobuf:"bytes,4,opt,name=reveal_for,json=revealFor,proto3" json:"reveal_for,omitempty"`
 	// How long a provisional answer may be challenged.
 	ChallengeFor *durationpb.Duration `protobuf:"bytes,5,opt,name=challenge_for,json=challengeFor,proto3" json:"challenge_for,omitempty"`
-	// Credits that a task pays, shared by the stake of those who committed.
+	// Credits that a task pays, shared by the stake of the panel.
 	Reward uint64 `protobuf:"varint,6,opt,name=reward,proto3" json:"reward,omitempty"`
 	// Credits that a task pays more that the draw had re-executed.
 	Jackpot uint64 `protobuf:"varint,7,opt,name=jackpot,proto3" json:"jackpot,omitempty"`
