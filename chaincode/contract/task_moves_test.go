@@ -146,27 +146,27 @@ func (c *court) states() (names []string, reach map[string]func(*court)) {
 	}
 	silent := func(c *court) { closed(c); c.must("s0", "reveal"); c.w.Advance(c.w.Policy.RevealFor) }
 	return []string{
-			"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
-			"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
-		}, map[string]func(*court){
-			"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
-			"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
-			"commit time over": func(c *court) {
-				open(c)
-				c.must("s0", "commit")
-				c.must("s1", "commit")
-				c.w.Advance(c.w.Policy.CommitFor)
-			},
-			"split":               split,
-			"reveal time over":    silent,
-			"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
-			"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
-			"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
-			"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
-			"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
-			"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
-			"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
-		}
+		"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
+		"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
+	}, map[string]func(*court){
+		"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
+		"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
+		"commit time over": func(c *court) {
+			open(c)
+			c.must("s0", "commit")
+			c.must("s1", "commit")
+			c.w.Advance(c.w.Policy.CommitFor)
+		},
+		"split":               split,
+		"reveal time over":    silent,
+		"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
+		"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
+		"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
+		"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
+		"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
+		"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
+		"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
+	}
 }
 
 // legalMoves are the moves that a task allows, as "state: call", with who may make them. Everything else is refused, or
