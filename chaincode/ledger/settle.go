@@ -207,12 +207,9 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 	if jackpot {
 		total += p.Jackpot
 	}
-	credit, err := l.CreditPolicy()
+	total, err := mintable(total, l)
 	if err != nil {
 		return TaskDecision{}, err
-	}
-	if credit != nil {
-		total = min(total, credit.TaskMint) // it may have been lowered since
 	}
 	var payments []Payment
 	for _, r := range v.Reveals {
@@ -236,6 +233,15 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 		d.Reward = &Reward{Task: v.Task.ID.String(), Payments: payments}
 	}
 	return d, nil
+}
+
+// mintable is what of an amount a task may pay: the bound may have been lowered since the task opened.
+func mintable(amount Credits, l ScoringLedger) (Credits, error) {
+	policy, err := l.CreditPolicy()
+	if err != nil || policy == nil {
+		return amount, err
+	}
+	return min(amount, policy.TaskMint), nil
 }
 
 // ChallengeTaskOf decides on a challenge. Whoever has the bond at risk may have a closed task re-executed: if it
@@ -292,6 +298,10 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 	ruling, err := referee(inserted)
 	if err != nil {
 		return TaskDecision{}, err
+	}
+	if ruling.Fault != "" && !ruling.Blame {
+		// With it the list is more than can be re-executed, which says nothing of the list without it.
+		return TaskDecision{}, refuse(ErrTooLarge, "with what is said to be left out: %s", ruling.Fault)
 	}
 	if ruling.Fault == "" && ruling.Inputs == v.Task.Statement.Inputs {
 		return TaskDecision{}, refuse(ErrCommitment, "what is said to be left out changes nothing that is judged")

@@ -324,7 +324,11 @@ func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger,
 		d.Slashes, err = wrong(v, []Digest{account}, policy, nil)
 		return d, err
 	}
-	pay, err := shareOf(policy.Reward, seat.Weight, v.Task.Weight)
+	total, err := mintable(policy.Reward, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	pay, err := shareOf(total, seat.Weight, v.Task.Weight)
 	if err == nil && pay > 0 {
 		d.Reward = &Reward{Task: v.Task.ID.String() + "/" + account.String(), Payments: []Payment{{To: account, Amount: pay}}}
 	}

@@ -1,0 +1,71 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+)
+
+// court is a ledger on which account 9 challenges with 10 credits at stake, and every segment is recorded.
+type court struct {
+	ScoringLedger
+
+	mint Credits
+}
+
+func (court) KeyBinding(Digest) (*KeyBinding, error) { return &KeyBinding{Account: Digest{9}}, nil }
+
+func (court) CreditAccount(id Digest) (*CreditAccount, error) {
+	return &CreditAccount{ID: id, MSPID: "A", Binding: CreditBinding("A", Digest{8})}, nil
+}
+
+func (court) Stake(account Digest) (*Stake, error) {
+	return &Stake{Account: account, Bonded: 10}, nil
+}
+
+func (court) FinalVerdict(string, uint32, string) (*FinalVerdict, error) { return nil, nil } //nolint:nilnil // nothing is final
+
+func (court) SegmentOf(string, uint64) (*SegmentRecord, error) {
+	return &SegmentRecord{TxID: "t", Digest: Digest{3}}, nil
+}
+
+func (court) ScoringPolicyVersion(uint32) (*ScoringPolicy, error) {
+	p := taskPolicy()
+	return &p, nil
+}
+
+func (c court) CreditPolicy() (*CreditPolicy, error) { return &CreditPolicy{TaskMint: c.mint}, nil }
+
+func TestWhatCannotBeReExecutedWithTheLeftOutVoidsNothing(t *testing.T) {
+	s := taskStatement()
+	s.References = s.References[:5]
+	s.References[2].First = 1 // segment 0 is left out
+	v := TaskView{
+		Task: ScoringTask{ID: Digest{7}, Statement: s, Policy: 1}, Closing: &Closing{Committed: []Digest{{1}}},
+		Reveals: []Reveal{{Account: Digest{1}}},
+	}
+	op := ChallengeTask{Task: v.Task.ID, At: 2, Omitted: &Reference{Kind: RefSegments, ID: s.References[2].ID, Digest: Digest{3}}}
+	tx := Tx{ID: "x", Actor: Actor{MSPID: "A", Key: Digest{8}}}
+	for what, c := range map[string]struct {
+		ruling Ruling
+		want   error
+	}{
+		"it changes what is judged":     {Ruling{Inputs: Digest{2}}, nil},
+		"it changes nothing":            {Ruling{Inputs: s.Inputs}, ErrCommitment},
+		"it makes it no window":         {Ruling{Fault: "no window", Blame: true}, nil},
+		"it is more than can be judged": {Ruling{Fault: "65 MiB of packs"}, ErrTooLarge},
+	} {
+		d, err := ChallengeTaskOf(op, v, func(TaskStatement) (Ruling, error) { return c.ruling, nil }, court{}, tx)
+		if !errors.Is(err, c.want) || c.want == nil && (d.Settlement == nil || d.Settlement.By != SettledOmission) {
+			t.Errorf("%s: %v %+v", what, err, d.Settlement)
+		}
+	}
+}
+
+func TestNoTaskPaysMoreThanMayBeMintedNow(t *testing.T) {
+	for _, c := range []struct{ reward, mint, want Credits }{{10, 100, 10}, {10, 10, 10}, {10, 4, 4}, {10, 0, 0}} {
+		got, err := mintable(c.reward, court{mint: c.mint})
+		if err != nil || got != c.want {
+			t.Errorf("of %d with at most %d: %d, %v", c.reward, c.mint, got, err)
+		}
+	}
+}
