@@ -43,7 +43,7 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 	if !b.live || b.account.IsZero() {
 		return nil, again
 	}
-	n := 0
+	n, opening := 0, b.underWay(now)
 	take := func(task ledger.Digest, s step, a *attempt) {
 		at := later(s.at, a.after)
 		switch {
@@ -54,7 +54,12 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 			}
 		case n >= most:
 			again = now
+		case s.deed == doOpen && opening >= b.cfg.MaxOpening:
+			// It waits for others to end; what has been committed to must be revealed in time.
 		default:
+			if s.deed == doOpen {
+				opening++
+			}
 			n += len(s.operations)
 			a.flying = true
 			out = append(out, errand{task, s.deed, s.operations, s.trial})
@@ -74,6 +79,30 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 		}
 	}
 	return out, again
+}
+
+// underWay counts the tasks that this scorer opened, or is opening, and that are not at their end; those that are stuck, since
+// too few take part, do not count.
+func (b *book) underWay(now time.Time) int {
+	n := 0
+	for e := b.order.Front(); e != nil; e = e.Next() {
+		r := e.Value.(*round)
+		switch v := &r.view; {
+		case v.Phase() == ledger.TaskAbsent:
+			if a := &r.attempts[doOpen]; a.flying || a.tries == 0 && a.after.After(now) {
+				n++
+			}
+		case v.Task.By != b.account || v.Settlement != nil:
+		case v.Closing != nil && now.Before(stamp(v.Closing.RevealBy)), v.Closing == nil && now.Before(b.overdue(v.Task)):
+			n++
+		}
+	}
+	return n
+}
+
+// overdue is when a task that is not closed is taken for one that too few take part in.
+func (b *book) overdue(t ledger.ScoringTask) time.Time {
+	return stamp(t.CommitBy + b.policies[t.Policy].RevealFor)
 }
 
 // answered takes what became of an errand. What the ledger took is believed when it is seen in a block.
@@ -140,7 +169,11 @@ func passing(d deed, code string) bool {
 // verdict, such as the container's journey before this one, and never will.
 func (b *book) notTaken(r *round, why wire.Answer) {
 	switch why.Code {
-	case ledger.CodeSchema, ledger.CodeTooLarge, ledger.CodeConflict:
+	case ledger.CodeSchema, ledger.CodeTooLarge, ledger.CodeConflict, ledger.CodeFewScorers:
+	case ledger.CodeScorer:
+		// Its stake is gone or on its way out. Those who have one open the task and judge it without this scorer.
+		b.drop(r)
+		return
 	case ledger.CodeNotFound:
 		if s := r.statement; r.attempts[doOpen].tries < patience || s.Begins > 0 && b.windows[window{s.Shipment, s.Begins - 1}] != nil {
 			return // the peers are behind, or the window before is under way

@@ -166,3 +166,42 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+func TestNoMoreTasksAreOpenedAtOnceThanCanBeEnded(t *testing.T) {
+	c := newChannel(t, undrawn(), 3)
+	p := c.player(t, "a")
+	c.fallsDue(c.world.Tasks...)
+	p.read(c, len(c.log))
+	p.live()
+	c.world.Advance(60_000) // its turn has come, whoever is before it
+	for round := range 2 {
+		errands, _ := p.book.next(p.cfg.Now(), 90)
+		if want := 2 * (1 - round); len(errands) != want {
+			t.Fatalf("%d tasks are opened, want %d", len(errands), want)
+		}
+	}
+}
+
+func TestATaskThatTheLedgerDoesNotTakeOfThisScorerIsGivenUp(t *testing.T) {
+	for _, code := range []string{ledger.CodeFewScorers, ledger.CodeScorer} {
+		c := newChannel(t, undrawn(), 1)
+		p := c.player(t, "a")
+		c.fallsDue(c.world.Tasks[0])
+		p.read(c, len(c.log))
+		p.live()
+		c.world.Advance(60_000)
+		errands, _ := p.book.next(p.cfg.Now(), 90)
+		if len(errands) != 1 {
+			t.Fatal(errands)
+		}
+		p.book.answered(errands[0], []wire.Answer{{Status: ledger.StatusRefused, Code: code}}, nil, p.cfg.Now())
+		// Where too few have a stake the verdict is its own word; where others have one, they judge.
+		want := 0
+		if code == ledger.CodeFewScorers {
+			want = 1
+		}
+		if len(p.book.alone) != want || len(p.book.rounds) != 0 {
+			t.Errorf("%s: %d alone, %d tasks", code, len(p.book.alone), len(p.book.rounds))
+		}
+	}
+}

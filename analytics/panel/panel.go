@@ -51,6 +51,9 @@ type Config struct {
 	Pause time.Duration
 	// MaxOpen bounds the tasks under way; default 8,192. What falls due beyond it is written by this scorer alone.
 	MaxOpen int
+	// MaxOpening bounds the tasks that this scorer has opened and that are not at their end; default 32. It is what keeps a
+	// scorer that is offered more than the ledger takes from revealing too late, which costs stake; further ones wait.
+	MaxOpening int
 	// Settled hears of each task that ended while its verdict was held: how, and how long after it fell due. It may be
 	// nil and must return at once.
 	Settled func(by ledger.SettledBy, after time.Duration)
@@ -61,6 +64,8 @@ type Config struct {
 const (
 	defaultPause   = 3 * time.Second
 	defaultMaxOpen = 8_192
+	// defaultMaxOpening, for each of four scorers, is about what a ledger of 50 final verdicts a second has under way.
+	defaultMaxOpening = 32
 )
 
 // Service takes part in tasks, and judges alone while there are none.
@@ -82,6 +87,9 @@ func New(cfg Config) (*Service, error) {
 	if cfg.MaxOpen == 0 {
 		cfg.MaxOpen = defaultMaxOpen
 	}
+	if cfg.MaxOpening == 0 {
+		cfg.MaxOpening = defaultMaxOpening
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -96,7 +104,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("%w: a ledger, the binding of a key and a model are needed", ErrConfig)
 	case len(cfg.Secret) != secretBytes:
 		return nil, fmt.Errorf("%w: a secret of %d bytes, it must have %d", ErrConfig, len(cfg.Secret), secretBytes)
-	case cfg.Pause < 0 || cfg.MaxOpen < 1:
+	case cfg.Pause < 0 || cfg.MaxOpen < 1 || cfg.MaxOpening < 1:
 		return nil, fmt.Errorf("%w: a bound or a duration below its least", ErrConfig)
 	}
 	s := &Service{cfg: cfg, log: cfg.Scorer.Logger.With("part", "panel"), wake: make(chan struct{}, 1)}

@@ -346,6 +346,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		"a short secret":  func(c *panel.Config) { c.Secret = c.Secret[1:] },
 		"negative pauses": func(c *panel.Config) { c.Pause = -1 },
 		"no room":         func(c *panel.Config) { c.MaxOpen = -1 },
+		"no opening":      func(c *panel.Config) { c.MaxOpening = -1 },
 	} {
 		cfg, err := l.config("a", t.TempDir())
 		if err != nil {

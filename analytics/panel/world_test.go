@@ -72,7 +72,7 @@ func (c *channel) player(t rapid.TB, name string) *player {
 	secret := make([]byte, secretBytes)
 	copy(secret, name)
 	p := &player{name: name, cfg: Config{
-		Binding: c.world.Account(name), Secret: secret, Pause: 3 * time.Second, MaxOpen: 100,
+		Binding: c.world.Account(name), Secret: secret, Pause: 3 * time.Second, MaxOpen: 100, MaxOpening: 2,
 		Scorer: scorer.Config{Model: c.world.Model}, Settled: func(ledger.SettledBy, time.Duration) {},
 		Now: func() time.Time { return stamp(c.world.Now()) },
 	}}

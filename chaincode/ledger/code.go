@@ -50,13 +50,14 @@ const (
 
 	CodeNoScoringPolicy = "WB_NO_SCORING_POLICY"
 	CodeScorer          = "WB_NOT_SCORER"
+	CodeFewScorers      = "WB_FEW_SCORERS"
 	CodeTaskState       = "WB_TASK_STATE"
 	CodeTaskTime        = "WB_TASK_TIME"
 	CodeCommitment      = "WB_COMMITMENT"
 )
 
 // coded pairs a refusal with its code; the first match counts.
-func coded() [37]struct {
+func coded() [38]struct {
 	err  error
 	code string
 } {
@@ -97,6 +98,7 @@ func coded() [37]struct {
 		{ErrArtefact, CodeArtefact},
 		{ErrNoScoringPolicy, CodeNoScoringPolicy},
 		{ErrScorer, CodeScorer},
+		{ErrFewScorers, CodeFewScorers},
 		{ErrTaskState, CodeTaskState},
 		{ErrTaskTime, CodeTaskTime},
 		{ErrCommitment, CodeCommitment},

@@ -105,6 +105,7 @@ var (
 
 	ErrNoScoringPolicy = errors.New("no scoring policy is in force")
 	ErrScorer          = errors.New("not a scorer of this task")
+	ErrFewScorers      = errors.New("too few organisations have scorers")
 	ErrTaskState       = errors.New("the task's state does not allow this")
 	ErrTaskTime        = errors.New("not the time for this")
 	ErrCommitment      = errors.New("not what was committed to")

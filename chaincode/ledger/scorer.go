@@ -46,6 +46,9 @@ type ScoringPolicy struct {
 	AtOnce bool `cbor:"14,keyasint,omitempty"`
 	// Skew is how far the time of an operation on a task may be from the endorsing peers' clocks, 0: MaxSkew.
 	Skew Millis `cbor:"18,keyasint,omitempty"`
+	// MinPanel is how many organisations at least have a scorer on a panel, 0: three. With fewer no task opens: what one
+	// or two stand behind is no verdict of several.
+	MinPanel uint32 `cbor:"19,keyasint,omitempty"`
 	// What follows is set by the contract.
 	Votes []string `cbor:"15,keyasint,omitempty"`
 	At    Millis   `cbor:"16,keyasint,omitempty"`
@@ -61,6 +64,8 @@ func (p ScoringPolicy) Stated() ScoringPolicy {
 // Bounds of scoring by several organisations.
 const (
 	MaxScorers = 64
+	// leastPanel is for policies that name none: of two, more than half is both, so that either can hold all up.
+	leastPanel = 3
 	// MinPhase is the least time to reveal and to challenge where clocks may be MaxSkew apart.
 	MinPhase = phaseSkews * maxSkew
 	// Times are the submitters', within the skew of the peers' clocks, so that two of them move a phase by at most
@@ -73,6 +78,14 @@ const (
 	// maxFinder keeps a scorer from losing nothing by proving its own fault.
 	maxFinder = million / 2
 )
+
+// LeastPanel is how many organisations a panel has at least.
+func (p ScoringPolicy) LeastPanel() int {
+	if p.MinPanel == 0 {
+		return leastPanel
+	}
+	return int(p.MinPanel)
+}
 
 // ClockSkew is how far the time of an operation on a task may be from the endorsing peers' clocks.
 func (p ScoringPolicy) ClockSkew() Millis {
@@ -98,6 +111,8 @@ func CheckScoringPolicy(p ScoringPolicy) error {
 		return refuse(ErrSchema, "versions begin at 1")
 	case p.MinStake == 0 || p.MinStake > MaxCredits || p.Bond == 0 || p.Bond > p.MinStake:
 		return refuse(ErrSchema, "a scorer's stake is from 1 to %d credits, a challenge's bond from 1 to that", MaxCredits)
+	case p.MinPanel > MaxScorers:
+		return refuse(ErrSchema, "a panel of at least %d organisations; there are at most %d scorers", p.MinPanel, MaxScorers)
 	case p.Skew != 0 && (p.Skew < minSkew || p.Skew > maxSkew):
 		return refuse(ErrSchema, "clocks may be from %d to %d ms apart", minSkew, maxSkew)
 	case p.CommitFor < 0 || p.CommitFor > maxPhase || min(p.RevealFor, p.ChallengeFor) < phaseSkews*p.ClockSkew() || max(p.RevealFor, p.ChallengeFor) > maxPhase:
@@ -117,7 +132,7 @@ func sameScoringPolicy(a, b ScoringPolicy) bool {
 	return a.Version == b.Version && a.MinStake == b.MinStake && a.CommitFor == b.CommitFor && a.RevealFor == b.RevealFor &&
 		a.ChallengeFor == b.ChallengeFor && a.Reward == b.Reward && a.Jackpot == b.Jackpot && a.Canary == b.Canary &&
 		a.Wrong == b.Wrong && a.Silent == b.Silent && a.Bond == b.Bond && a.Finder == b.Finder && a.Blend == b.Blend && a.AtOnce == b.AtOnce &&
-		a.ClockSkew() == b.ClockSkew()
+		a.ClockSkew() == b.ClockSkew() && a.LeastPanel() == b.LeastPanel()
 }
 
 // ScoringMotion is what becomes of a policy that a steward asks for.

@@ -105,6 +105,9 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 			return TaskDecision{}, err
 		}
 	}
+	if n := organisations(task.Panel); n < policy.LeastPanel() {
+		return TaskDecision{}, refuse(ErrFewScorers, "%d organisations have a scorer with %d credits bonded, a task takes %d", n, policy.MinStake, policy.LeastPanel())
+	}
 	slices.SortFunc(task.Panel, func(a, b Seat) int { return bytes.Compare(a.Account[:], b.Account[:]) })
 	if _, ok := task.Seat(account.ID); !ok {
 		return TaskDecision{}, refuse(ErrScorer, "account %s opens no task: it is not a scorer with %d credits bonded", account.ID, policy.MinStake)
@@ -113,6 +116,17 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 		return TaskDecision{}, err
 	}
 	return TaskDecision{Status: StatusRecorded, Task: &task}, nil
+}
+
+// organisations counts those that have a seat.
+func organisations(panel []Seat) int {
+	var all []string
+	for _, s := range panel {
+		if !slices.Contains(all, s.MSPID) {
+			all = append(all, s.MSPID)
+		}
+	}
+	return len(all)
 }
 
 // recorded holds that all that a task refers to is recorded and within what the referee re-executes, and counts

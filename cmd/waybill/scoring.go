@@ -104,7 +104,7 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 		}
 		return a.askScoring(cmd, func(ctx context.Context, api waybillv1.ScoringServiceClient) error {
 			t := a.newTable(cmd, "TASK", "PHASE", "SHIPMENT", "WINDOW", "COMMITTED", "REVEALED", "LEVEL", "SCORE", "ENDED BY", "OPENED")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListTasksResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListTasksResponse, int, error) {
 				r, err := api.ListTasks(ctx, &waybillv1.ListTasksRequest{Filter: f, PageSize: size, PageToken: token, NewestFirst: *newest})
 				if err != nil {
 					return nil, 0, err
@@ -117,7 +117,6 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return cmd
@@ -253,7 +252,7 @@ func (a *app) newScoringScorersCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.askScoring(cmd, func(ctx context.Context, api waybillv1.ScoringServiceClient) error {
 			t := a.newTable(cmd, "ACCOUNT", "ORGANISATION", "ACTIVE", "STAKE", "REWARDED", "FOUND", "SLASHED", "TASKS", "RIGHT", "WRONG", "OTHER", "SILENT", "REPUTATION")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListScorersResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListScorersResponse, int, error) {
 				r, err := api.ListScorers(ctx, &waybillv1.ListScorersRequest{MspId: *msp, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -266,7 +265,6 @@ func (a *app) newScoringScorersCommand() *cobra.Command {
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return cmd
@@ -344,7 +342,7 @@ rewarded and found (for proving another's fault), answers that were right, wrong
 		}
 		return a.askScoring(cmd, func(ctx context.Context, api waybillv1.ScoringServiceClient) error {
 			t := a.newTable(cmd, "AT", "KIND", "ORGANISATION", "ACCOUNT", "AMOUNT", "CAUSE", "TASK", "BLOCK", "TRANSACTION")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListScoringEntriesResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListScoringEntriesResponse, int, error) {
 				r, err := api.ListScoringEntries(ctx, &waybillv1.ListScoringEntriesRequest{
 					Account: strings.Join(args, ""), Kinds: wanted, Task: *task, PageSize: size, PageToken: token, NewestFirst: *newest,
 				})
@@ -358,7 +356,6 @@ rewarded and found (for proving another's fault), answers that were right, wrong
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return cmd
@@ -385,12 +382,14 @@ blend is what answers of different models come to. Exit code 1 if there is none.
 		return a.askScoring(cmd, func(ctx context.Context, api waybillv1.ScoringServiceClient) error {
 			found := 0
 			t := a.newTable(cmd, "WINDOW", "LEVEL", "SCORE", "BY", "AT", "TASK", "MODEL", "BLOCK", "TRANSACTION")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListFinalsResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListFinalsResponse, int, error) {
 				r, err := api.ListFinals(ctx, &waybillv1.ListFinalsRequest{Shipment: args[0], Window: window, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
 				}
-				found += len(r.GetFinals())
+				if found += len(r.GetFinals()); found == 0 {
+					return nil, 0, fail(exitRefused, "WB_NOT_FOUND", "`waybill scoring tasks --shipment` shows what is under way", "nothing is final on %s", printable(strings.Join(args, " window ")))
+				}
 				return r, len(r.GetFinals()), show(a, cmd.OutOrStdout(), t, r.GetFinals(), func(f *waybillv1.FinalVerdict) []string {
 					return []string{
 						decimal(f.GetWindow()), level1(f.GetAnswer().GetLevel()), millionths(f.GetAnswer().GetScoreMillionths()), f.GetBy(), stamp(f.GetAt()), f.GetTask(),
@@ -398,10 +397,6 @@ blend is what answers of different models come to. Exit code 1 if there is none.
 					}
 				})
 			})
-			if err == nil && found == 0 {
-				return fail(exitRefused, "WB_NOT_FOUND", "`waybill scoring tasks --shipment` shows what is under way", "nothing is final on %s", printable(strings.Join(args, " window ")))
-			}
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return cmd
@@ -443,7 +438,7 @@ func printScoringPolicy(w io.Writer, p *waybillv1.ScoringPolicy) error {
 		skew = p.GetSkew().AsDuration().String()
 	}
 	return facts(w, "policy", decimal(p.GetVersion())+", since "+stamp(p.GetAt())+" in "+p.GetTransactionId(), "votes", strings.Join(p.GetVotes(), ", "),
-		"stakes from", decimal(p.GetMinStake()), "commits", p.GetCommitFor().AsDuration().String(), "reveals", p.GetRevealFor().AsDuration().String(),
+		"stakes from", decimal(p.GetMinStake()), "organisations", "at least "+decimal(p.GetMinPanel())+" on a panel", "commits", p.GetCommitFor().AsDuration().String(), "reveals", p.GetRevealFor().AsDuration().String(),
 		"challenges", p.GetChallengeFor().AsDuration().String(), "clocks apart", skew, "final at once", ifTrue(p.GetAtOnce(), "what the whole panel committed to and agrees on or was ruled upon"),
 		"reward", decimal(p.GetReward()), "jackpot", fmt.Sprintf("%d, of %s of the tasks", p.GetJackpot(), share(p.GetCanaryMillionths())),
 		"wrong costs", share(p.GetWrongMillionths())+" of the stake", "silence costs", share(p.GetSilentMillionths())+" of the stake", "finder gets", share(p.GetFinderMillionths())+" of it",

@@ -21,11 +21,12 @@ func policyFields() [][2]string {
 	return [][2]string{
 		{"version", "the next one, unless it is given"},
 		{"min_stake", "credits that a scorer has bonded at least"},
+		{"min_panel", "organisations that have a scorer on a panel at least; with fewer no task opens"},
 		{"skew", "how far an operation's time may be from the peers' clocks: 1s, where they agree, to 300s"},
 		{"commit_for", "how long a task waits for the commitments of all its panel"},
 		{"reveal_for", "how long it takes reveals: at least four times the skew"},
 		{"challenge_for", "how long an answer may be challenged: likewise"},
-		{"reward", "credits that a task pays, shared by the stake of those who committed"},
+		{"reward", "credits that a task pays, shared by the stake of the panel"},
 		{"jackpot", "what it pays more if the draw had it re-executed"},
 		{"canary_millionths", "the share of tasks that the draw has re-executed"},
 		{"wrong_millionths", "what a wrong answer costs of the stake; draw × wrong × stake above what lying saves and earns"},
@@ -52,6 +53,7 @@ func policyFacts(p ledger.ScoringPolicy) (map[string]any, error) {
 		Version: p.Version, MinStake: uint64(p.MinStake), Skew: lasting(p.ClockSkew()), CommitFor: lasting(p.CommitFor), RevealFor: lasting(p.RevealFor), ChallengeFor: lasting(p.ChallengeFor),
 		Reward: uint64(p.Reward), Jackpot: uint64(p.Jackpot), CanaryMillionths: p.Canary, WrongMillionths: p.Wrong, SilentMillionths: p.Silent,
 		Bond: uint64(p.Bond), FinderMillionths: p.Finder, BlendCapMillionths: p.Blend.Cap, BlendTruth: uint64(p.Blend.Truth), AtOnce: p.AtOnce,
+		MinPanel: uint32(p.LeastPanel()), //nolint:gosec // at most ledger.MaxScorers
 	})
 	if err != nil {
 		return nil, err
@@ -124,10 +126,13 @@ func readPolicy(file string, stdin io.Reader) (ledger.ScoringPolicy, error) {
 		Version: m.GetVersion(), MinStake: ledger.Credits(m.GetMinStake()), Skew: millis(m.GetSkew()), CommitFor: millis(m.GetCommitFor()), RevealFor: millis(m.GetRevealFor()),
 		ChallengeFor: millis(m.GetChallengeFor()), Reward: ledger.Credits(m.GetReward()), Jackpot: ledger.Credits(m.GetJackpot()), Canary: m.GetCanaryMillionths(), Wrong: m.GetWrongMillionths(),
 		Silent: m.GetSilentMillionths(), Bond: ledger.Credits(m.GetBond()), Finder: m.GetFinderMillionths(),
-		Blend: ledger.BlendPolicy{Cap: m.GetBlendCapMillionths(), Truth: ledger.Credits(m.GetBlendTruth())}, AtOnce: m.GetAtOnce(),
+		Blend: ledger.BlendPolicy{Cap: m.GetBlendCapMillionths(), Truth: ledger.Credits(m.GetBlendTruth())}, AtOnce: m.GetAtOnce(), MinPanel: m.GetMinPanel(),
 	}
 	if p.Skew == defaultPolicy().ClockSkew() {
 		p.Skew = 0 // two ways to say the same would be two motions
+	}
+	if p.MinPanel == uint32(defaultPolicy().LeastPanel()) { //nolint:gosec // at most ledger.MaxScorers
+		p.MinPanel = 0
 	}
 	checked := p
 	checked.Version = max(checked.Version, 1)

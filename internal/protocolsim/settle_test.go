@@ -300,3 +300,16 @@ func TestDifferentModelsAreBlendedAndSettledByAnInspection(t *testing.T) {
 	}
 	do(t, w, "s1", ledger.TaskOperation{Inspect: &ledger.InspectTask{Task: id, Event: inspected("inspecting", "conformant")}}, ledger.CodeConflict)
 }
+
+// A verdict of several is none where the scorers that are left are of two organisations, however many they are.
+func TestTooFewOrganisationsOpenNoTask(t *testing.T) {
+	w, _ := world(t, 6, 1) // of organisations A to D, A and B
+	open := ledger.TaskOperation{Open: &w.Tasks[0].Statement}
+	leave := ledger.TaskOperation{Register: &ledger.RegisterScorer{Leave: true}}
+	do(t, w, "s2", leave, "")
+	do(t, w, "s3", leave, "")
+	do(t, w, "s0", open, ledger.CodeFewScorers)
+	do(t, w, "s3", open, ledger.CodeFewScorers)
+	do(t, w, "s2", ledger.TaskOperation{Register: &ledger.RegisterScorer{}}, "")
+	do(t, w, "s0", open, "")
+}

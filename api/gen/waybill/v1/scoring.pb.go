@@ -2990,6 +2990,8 @@ type ScoringPolicy struct {
 	At *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=at,proto3" json:"at,omitempty"`
 	// The transaction; set by the contract.
 	TransactionId string `protobuf:"bytes,19,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
+	// How many organisations at least have a scorer on a panel; with fewer no task opens.
+	MinPanel      uint32 `protobuf:"varint,20,opt,name=min_panel,json=minPanel,proto3" json:"min_panel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3155,6 +3157,13 @@ func (x *ScoringPolicy) GetTransactionId() string {
 		return x.TransactionId
 	}
 	return ""
+}
+
+func (x *ScoringPolicy) GetMinPanel() uint32 {
+	if x != nil {
+		return x.MinPanel
+	}
+	return 0
 }
 
 // GetScoringPolicyRequest names a version.
@@ -3486,7 +3495,7 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\fnewest_first\x18\x06 \x01(\bR\vnewestFirst\"x\n" +
 	"\x1aListScoringEntriesResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.waybill.v1.ScoringEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf6\x05\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x93\x06\n" +
 	"\rScoringPolicy\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1b\n" +
 	"\tmin_stake\x18\x02 \x01(\x04R\bminStake\x128\n" +
@@ -3510,7 +3519,8 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\x04skew\x18\x10 \x01(\v2\x19.google.protobuf.DurationR\x04skew\x12\x14\n" +
 	"\x05votes\x18\x11 \x03(\tR\x05votes\x12*\n" +
 	"\x02at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
-	"\x0etransaction_id\x18\x13 \x01(\tR\rtransactionId\"3\n" +
+	"\x0etransaction_id\x18\x13 \x01(\tR\rtransactionId\x12\x1b\n" +
+	"\tmin_panel\x18\x14 \x01(\rR\bminPanel\"3\n" +
 	"\x17GetScoringPolicyRequest\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\"M\n" +
 	"\x18GetScoringPolicyResponse\x121\n" +
