@@ -2,6 +2,7 @@ package protocolsim
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -33,6 +34,25 @@ func TestNoDishonestStrategyPays(t *testing.T) {
 		case row.Strategy != Honest && row.Value >= 0:
 			t.Errorf("dishonesty pays: %+v", row)
 		}
+	}
+}
+
+func TestEqualSeedsGiveEqualFigures(t *testing.T) {
+	play := func(seed uint64) string {
+		cfg := DefaultConfig()
+		cfg.Seed, cfg.Rounds, cfg.Watches, cfg.Shares = seed, 25, []Watch{0.5}, []float64{0.1}
+		report, err := Simulate(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(report.Rows)
+	}
+	first := play(1)
+	if again := play(1); again != first {
+		t.Errorf("%s\n%s", first, again)
+	}
+	if other := play(2); other == first {
+		t.Error("the seed changes nothing")
 	}
 }
 
