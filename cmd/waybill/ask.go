@@ -225,6 +225,24 @@ func eachPage[P page](limit int, next func(size uint32, token string) (P, int, e
 	return nil
 }
 
+// listed fills a table, or prints lines of JSON, page by page. Where nothing came of the question the error stands alone, without
+// the table's head; and what the default limit has left out is said.
+func listed[P page](a *app, cmd *cobra.Command, limit int, t *table, next func(size uint32, token string) (P, int, error)) error {
+	more := false
+	err := eachPage(limit, func(size uint32, token string) (P, int, error) {
+		p, n, err := next(size, token)
+		more = err == nil && p.GetNextPageToken() != ""
+		return p, n, err
+	})
+	if err != nil && t.rows == 0 {
+		return err
+	}
+	if err = cmp.Or(err, t.flush()); err == nil && more && !a.quiet && !cmd.Flags().Changed("limit") {
+		fmt.Fprintf(cmd.ErrOrStderr(), "waybill: these are the first %d; --limit 0 lists all, --limit N so many\n", limit)
+	}
+	return err
+}
+
 // lister is the flags and output of a list: rows of a table, or a line of JSON each.
 type lister struct {
 	limit int
@@ -291,7 +309,7 @@ func (a *app) newEventsCommand() *cobra.Command {
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewCaptureServiceClient(conn)
 			t := a.newTable(cmd, "HASH", "TIME", "TYPE", "STEP", "BY", "POSITION", "FINDINGS")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListEventsResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListEventsResponse, int, error) {
 				r, err := api.ListEvents(ctx, &waybillv1.ListEventsRequest{Filter: filter, PageSize: size, PageToken: token, NewestFirst: *newest})
 				if err != nil {
 					return nil, 0, err
@@ -304,7 +322,6 @@ func (a *app) newEventsCommand() *cobra.Command {
 					return []string{e.GetHash(), stamp(e.GetEventTime()), e.GetEventType(), e.GetBizStep(), e.GetRecordedBy(), position(e.GetPosition()), strings.Join(codes, ",")}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	cmd.AddCommand(list)
@@ -364,7 +381,7 @@ func (a *app) newShipmentsCommand() *cobra.Command {
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewVerdictServiceClient(conn)
 			t := a.newTable(cmd, "SHIPMENT", "STARTED", "ENDED", "LATEST", "WORST", "VERDICTS", "ITEMS", "REASONS")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListShipmentsResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListShipmentsResponse, int, error) {
 				r, err := api.ListShipments(ctx, &waybillv1.ListShipmentsRequest{AtLeast: atLeast, OpenOnly: *open, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -376,7 +393,6 @@ func (a *app) newShipmentsCommand() *cobra.Command {
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	cmd.AddCommand(list)

@@ -115,6 +115,9 @@ func (cannedScoring) GetScorer(_ context.Context, r *waybillv1.GetScorerRequest)
 }
 
 func (cannedScoring) ListScoringEntries(_ context.Context, r *waybillv1.ListScoringEntriesRequest) (*waybillv1.ListScoringEntriesResponse, error) {
+	if r.GetAccount() == "abc" {
+		return nil, status.Error(codes.InvalidArgument, "WB_USAGE: abc names no account")
+	}
 	if len(r.GetKinds()) == 2 {
 		return &waybillv1.ListScoringEntriesResponse{Entries: cannedEntries()[:1]}, nil
 	}
@@ -122,6 +125,9 @@ func (cannedScoring) ListScoringEntries(_ context.Context, r *waybillv1.ListScor
 }
 
 func (cannedScoring) ListFinals(_ context.Context, r *waybillv1.ListFinalsRequest) (*waybillv1.ListFinalsResponse, error) {
+	if r.GetShipment() == "nonsense" {
+		return nil, status.Error(codes.InvalidArgument, "WB_USAGE: nonsense is no EPC")
+	}
 	if r.Window != nil && r.GetWindow() != 1 {
 		return &waybillv1.ListFinalsResponse{}, nil
 	}

@@ -171,7 +171,7 @@ func (a *app) creditReads() []*cobra.Command {
 	accounts.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.askCredits(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.CreditServiceClient) error {
 			t := a.newTable(cmd, "ACCOUNT", "ORGANISATION", "SUBJECT", "UNSPENT", "LOCKED", "STAKE", "SLASHED")
-			err := eachPage(la.limit, func(size uint32, token string) (*waybillv1.ListCreditAccountsResponse, int, error) {
+			return listed(a, cmd, la.limit, t, func(size uint32, token string) (*waybillv1.ListCreditAccountsResponse, int, error) {
 				r, err := api.ListCreditAccounts(ctx, &waybillv1.ListCreditAccountsRequest{MspId: *msp, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -183,7 +183,6 @@ func (a *app) creditReads() []*cobra.Command {
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	notes := &cobra.Command{Use: "notes [ACCOUNT]", Short: "List the notes of an account that are not spent", Example: "  waybill credits notes --json", Args: cobra.MaximumNArgs(1)}
@@ -192,7 +191,7 @@ func (a *app) creditReads() []*cobra.Command {
 	notes.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.askCredits(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.CreditServiceClient) error {
 			t := a.newTable(cmd, "NOTE", "AMOUNT", "LOCK", "UNTIL", "TASK")
-			err := eachPage(ln.limit, func(size uint32, token string) (*waybillv1.ListNotesResponse, int, error) {
+			return listed(a, cmd, ln.limit, t, func(size uint32, token string) (*waybillv1.ListNotesResponse, int, error) {
 				r, err := api.ListNotes(ctx, &waybillv1.ListNotesRequest{Account: strings.Join(args, ""), PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -201,7 +200,6 @@ func (a *app) creditReads() []*cobra.Command {
 					return []string{n.GetId(), strconv.FormatUint(n.GetAmount(), 10), n.GetLock().GetPurpose(), stamp(n.GetLock().GetNotBefore()), n.GetLock().GetTask()}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	receipts := &cobra.Command{
@@ -215,7 +213,7 @@ func (a *app) creditReads() []*cobra.Command {
 	receipts.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.askCredits(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.CreditServiceClient) error {
 			t := a.newTable(cmd, "AT", "KIND", "ORGANISATION", "MINTED", "BURNED", "SPENT", "MADE", "CAUSE", "MEMO")
-			err := eachPage(lr.limit, func(size uint32, token string) (*waybillv1.ListReceiptsResponse, int, error) {
+			return listed(a, cmd, lr.limit, t, func(size uint32, token string) (*waybillv1.ListReceiptsResponse, int, error) {
 				r, err := api.ListReceipts(ctx, &waybillv1.ListReceiptsRequest{Account: strings.Join(args, ""), Kind: *kind, Newest: *newest, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -227,7 +225,6 @@ func (a *app) creditReads() []*cobra.Command {
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	sums := &cobra.Command{

@@ -298,7 +298,7 @@ func (a *app) newDeviceListCommand() *cobra.Command {
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewTelemetryServiceClient(conn)
 			t := a.newTable(cmd, "DEVICE", "OWNER", "SEGMENTS", "LAST READING", "CONTAINER")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListDevicesResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListDevicesResponse, int, error) {
 				r, err := api.ListDevices(ctx, &waybillv1.ListDevicesRequest{PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -307,7 +307,6 @@ func (a *app) newDeviceListCommand() *cobra.Command {
 					return []string{d.GetId(), d.GetOwner(), strconv.FormatUint(d.GetNextSequence(), 10), stamp(d.GetLastReading()), d.GetContainer()}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return list

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -55,14 +54,13 @@ later event, an event recorded late, or a declaration of error takes its ground 
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewFindingServiceClient(conn)
 			t := a.newTable(cmd, "FINDING", "SEVERITY", "STATE", "ITEM", "EVENT", "RAISED", "WHAT")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListFindingsResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListFindingsResponse, int, error) {
 				r, err := api.ListFindings(ctx, &waybillv1.ListFindingsRequest{Filter: filter, PageSize: size, PageToken: token, NewestFirst: *newest})
 				if err != nil {
 					return nil, 0, err
 				}
 				return r, len(r.GetFindings()), show(a, cmd.OutOrStdout(), t, r.GetFindings(), findingRow)
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return list

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -393,19 +392,17 @@ nothing is registered under it.`,
 			api := waybillv1.NewMasterDataServiceClient(conn)
 			t := a.newTable(cmd, "KIND", "ID", "VERSION", "OWNER", "SET BY", "AT", "SAYS")
 			found := 0
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListMasterDataResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListMasterDataResponse, int, error) {
 				request.PageSize, request.PageToken = size, token
 				r, err := api.ListMasterData(ctx, request)
 				if err != nil {
 					return nil, 0, err
 				}
-				found += len(r.GetData())
+				if found += len(r.GetData()); found == 0 && request.GetId() != "" {
+					return nil, 0, fail(exitRefused, "WB_NOT_FOUND", "`waybill masterdata list` shows what is registered", "no %s %s is registered", request.GetKind(), printable(request.GetId()))
+				}
 				return r, len(r.GetData()), show(a, cmd.OutOrStdout(), t, r.GetData(), masterRow)
 			})
-			if err == nil && found == 0 && request.GetId() != "" {
-				return fail(exitRefused, "WB_NOT_FOUND", "`waybill masterdata list` shows what is registered", "no %s %s is registered", request.GetKind(), printable(request.GetId()))
-			}
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return list

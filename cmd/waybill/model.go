@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -55,14 +54,13 @@ func (a *app) modelReads() []*cobra.Command {
 	list.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.askModels(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.ModelServiceClient) error {
 			t := a.newTable(cmd, "MODEL", "STATE", "SERVES", "SUBMITTED BY", "APPROVED BY", "ARTEFACT", "AT")
-			err := eachPage(lm.limit, func(size uint32, token string) (*waybillv1.ListModelsResponse, int, error) {
+			return listed(a, cmd, lm.limit, t, func(size uint32, token string) (*waybillv1.ListModelsResponse, int, error) {
 				r, err := api.ListModels(ctx, &waybillv1.ListModelsRequest{Id: strings.Join(args, ""), PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
 				}
 				return r, len(r.GetModels()), show(a, cmd.OutOrStdout(), t, r.GetModels(), modelRow)
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	info := &cobra.Command{
@@ -104,7 +102,7 @@ func (a *app) modelReads() []*cobra.Command {
 	aliases.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.askModels(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.ModelServiceClient) error {
 			t := a.newTable(cmd, "CLASS", "GENERATION", "MODEL", "BY", "AT", "")
-			err := eachPage(la.limit, func(size uint32, token string) (*waybillv1.ListAliasesResponse, int, error) {
+			return listed(a, cmd, la.limit, t, func(size uint32, token string) (*waybillv1.ListAliasesResponse, int, error) {
 				r, err := api.ListAliases(ctx, &waybillv1.ListAliasesRequest{Class: strings.Join(args, ""), AllGenerations: *all, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -113,7 +111,6 @@ func (a *app) modelReads() []*cobra.Command {
 					return []string{m.GetClass(), strconv.FormatUint(uint64(m.GetGeneration()), 10), m.GetModel(), m.GetMspId(), stamp(m.GetAt()), ifTrue(m.GetRollback(), "rollback")}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	datasets := &cobra.Command{Use: "datasets [ID]", Short: "List snapshots of data sets", Example: "  waybill model datasets", Args: cobra.MaximumNArgs(1)}
@@ -122,7 +119,7 @@ func (a *app) modelReads() []*cobra.Command {
 	datasets.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.askModels(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.ModelServiceClient) error {
 			t := a.newTable(cmd, "DATA SET", "BLOCKS", "EVENTS", "SEGMENTS", "ROOT", "SUBMITTED BY", "QUERY")
-			err := eachPage(ld.limit, func(size uint32, token string) (*waybillv1.ListDatasetsResponse, int, error) {
+			return listed(a, cmd, ld.limit, t, func(size uint32, token string) (*waybillv1.ListDatasetsResponse, int, error) {
 				r, err := api.ListDatasets(ctx, &waybillv1.ListDatasetsRequest{Id: strings.Join(args, ""), PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -134,7 +131,6 @@ func (a *app) modelReads() []*cobra.Command {
 					}
 				})
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return []*cobra.Command{list, info, artefact, aliases, datasets, a.newModelVerdictsCommand()}

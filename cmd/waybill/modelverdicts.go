@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -24,7 +23,7 @@ is; also what its answers and those of other models came to. After a revocation 
 		return a.askModels(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.ModelServiceClient) error {
 			t := a.newTable(cmd, verdictColumns()...)
 			told := false
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListModelVerdictsResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListModelVerdictsResponse, int, error) {
 				r, err := api.ListModelVerdicts(ctx, &waybillv1.ListModelVerdictsRequest{Name: args[0], PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
@@ -35,7 +34,6 @@ is; also what its answers and those of other models came to. After a revocation 
 				}
 				return r, len(r.GetVerdicts()), show(a, cmd.OutOrStdout(), t, r.GetVerdicts(), restingRow)
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return cmd

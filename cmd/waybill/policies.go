@@ -202,14 +202,13 @@ most three decimals. A new version supersedes the one before; a version once set
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewPolicyServiceClient(conn)
 			t := a.newTable(cmd, "POLICY", "VERSION", "RANGE", "EXCURSIONS", "FOR", "MKT", "FREEZE", "PRODUCTS", "SET BY")
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListPoliciesResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListPoliciesResponse, int, error) {
 				r, err := api.ListPolicies(ctx, &waybillv1.ListPoliciesRequest{AllVersions: *all, PageSize: size, PageToken: token})
 				if err != nil {
 					return nil, 0, err
 				}
 				return r, len(r.GetPolicies()), show(a, cmd.OutOrStdout(), t, r.GetPolicies(), policyRow)
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	cmd.AddCommand(set, list)

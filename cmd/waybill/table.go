@@ -8,15 +8,20 @@ import (
 )
 
 // table aligns columns for people; programs take --json.
-type table struct{ w *tabwriter.Writer }
+type table struct {
+	w    *tabwriter.Writer
+	rows int // beside the head
+}
 
 func newTable(w io.Writer, columns ...string) *table {
-	t := &table{tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)}
+	t := &table{w: tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)}
 	t.row(columns...)
+	t.rows = 0
 	return t
 }
 
 func (t *table) row(cells ...string) {
+	t.rows++
 	for i, c := range cells {
 		if c == "" {
 			c = "-"

@@ -24,7 +24,7 @@ func verdictColumns() []string {
 func verdictRow(v *waybillv1.Verdict) []string {
 	window := strconv.FormatUint(uint64(v.GetWindow()), 10)
 	if v.GetFinal() {
-		window += " (final)"
+		window += " (last)"
 	}
 	return []string{
 		v.GetShipment(), window, level1(v.GetLevel()), millionths(v.GetScoreMillionths()), reasons(v),
@@ -53,7 +53,7 @@ func verdictFilter(cmd *cobra.Command) func() (*waybillv1.VerdictFilter, error) 
 	f := &waybillv1.VerdictFilter{}
 	cmd.Flags().StringVar(&f.Shipment, "shipment", "", "only this shipment, in any spelling of its EPC")
 	cmd.Flags().StringVar(&f.Model, "model", "", "only this model, id@digest")
-	cmd.Flags().BoolVar(&f.FinalOnly, "final", false, "only final verdicts")
+	cmd.Flags().BoolVar(&f.FinalOnly, "final", false, "only verdicts on a shipment's last window")
 	level := cmd.Flags().String("at-least", "", "only this level or worse: clear, inspect, quarantine")
 	return func() (*waybillv1.VerdictFilter, error) {
 		var err error
@@ -72,14 +72,13 @@ func (a *app) newVerdictsListCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List verdicts in ledger order",
-		Long: `List verdicts in ledger order. With --fdr, list the final verdicts that state a p-value, and say which of
-them are discoveries such that the expected share of false ones among all discoveries stays below
+		Long: `List verdicts in ledger order. With --fdr, list the verdicts on shipments' last windows that state a p-value, and say which of them are discoveries such that the expected share of false ones among all discoveries stays below
 the rate, however many shipments there are. It is a function of the ledger's order, and not part of
 any verdict; late data supersede a verdict and are no second test.
 
 A verdict stands alone (one organisation's word), disputed (most scorers of a task found something else), provisional (a task's
 quorum) or final, and by what: unanimous, window, draw, split or challenge. Where one organisation had recorded something else, the
-final verdict is what is listed, and --json tells the other.`,
+final verdict is what is listed, and --json tells the other. (last) stands behind the window with which a shipment ended.`,
 		Example: `  waybill verdicts list --at-least inspect --newest
   waybill verdicts list --shipment urn:epc:id:sscc:9521321.0000000012 --json
   waybill verdicts list --fdr 0.05`,
@@ -103,14 +102,13 @@ final verdict is what is listed, and --json tells the other.`,
 		return a.ask(cmd, profile.IdentityDashboard, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			api := waybillv1.NewVerdictServiceClient(conn)
 			t := a.newTable(cmd, verdictColumns()...)
-			err := eachPage(l.limit, func(size uint32, token string) (*waybillv1.ListVerdictsResponse, int, error) {
+			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListVerdictsResponse, int, error) {
 				r, err := api.ListVerdicts(ctx, &waybillv1.ListVerdictsRequest{Filter: filter, PageSize: size, PageToken: token, NewestFirst: *newest})
 				if err != nil {
 					return nil, 0, err
 				}
 				return r, len(r.GetVerdicts()), show(a, cmd.OutOrStdout(), t, r.GetVerdicts(), verdictRow)
 			})
-			return cmp.Or(err, t.flush())
 		})
 	}
 	return list

@@ -266,7 +266,7 @@ func laneRows(ctx context.Context, api waybillv1.VerdictServiceClient, params fl
 func (a *app) newVerdictsWhyCommand() *cobra.Command {
 	why := &cobra.Command{
 		Use:   "why SHIPMENT",
-		Short: "Say why a shipment got its latest verdict, and what would have cleared it",
+		Short: "Say why a shipment got its latest verdict, that of its last window, and what would have cleared it",
 		Example: `  waybill verdicts why urn:epc:id:sscc:9521321.0000000012
   waybill verdicts why 00/395200010000000014 --window 3`,
 		Args: cobra.ExactArgs(1),
@@ -284,9 +284,12 @@ func (a *app) newVerdictsWhyCommand() *cobra.Command {
 					return nil, 0, err
 				}
 				for _, v := range r.GetVerdicts() {
-					if *window < 0 || int64(v.GetWindow()) == *window {
+					switch {
+					case int64(v.GetWindow()) == *window:
 						found = v
 						return &waybillv1.ListVerdictsResponse{}, 1, nil
+					case *window < 0 && (found == nil || v.GetWindow() > found.GetWindow()):
+						found = v // several scorers' verdicts become final in any order
 					}
 				}
 				return r, len(r.GetVerdicts()), nil
@@ -335,7 +338,7 @@ func overruledText(v *waybillv1.Verdict) string {
 func explain(w io.Writer, v *waybillv1.Verdict) error {
 	kind := "window " + strconv.FormatUint(uint64(v.GetWindow()), 10)
 	if v.GetFinal() {
-		kind += " (final)"
+		kind += " (last)"
 	}
 	odds := ""
 	if v.GetStratum() != "" {

@@ -795,7 +795,7 @@ func (r *InputReport) writeVerdicts(w io.Writer) {
 		shown++
 		window := strconv.FormatUint(uint64(v.Window), 10)
 		if v.Final {
-			window += " (final)"
+			window += " (last)"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", shortEPC(v.Shipment), window, v.Until.Format(time.RFC3339), v.Level, v.Block, shortTx(v.Transaction), clean(cmp.Or(v.Reason, "-")))
 	}

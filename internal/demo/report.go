@@ -118,7 +118,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		if row.Verdicts > 0 {
 			window, block = strconv.FormatUint(uint64(row.Window), 10), strconv.FormatUint(row.Block, 10)
 			if row.Final {
-				window += " (final)"
+				window += " (last)"
 			}
 		}
 		if reason == "" {
