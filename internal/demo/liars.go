@@ -57,7 +57,9 @@ type ScoringReport struct {
 	Scorers []ScorerRow `json:"scorers"`
 	Credits CreditsRow  `json:"credits"`
 	// Windows were judged; of Final the final verdict is the scoring engine's, bit for bit.
+	// By four were judged those whose task had all four scorers on its panel.
 	Windows int    `json:"windows"`
+	ByFour  int    `json:"by_four"`
 	Final   int    `json:"final"`
 	Why     string `json:"why,omitempty"`
 	OK      bool   `json:"ok"`
@@ -196,6 +198,16 @@ func (c *court) finals(ctx context.Context, out *ScoringReport, shipments []stri
 			default:
 				out.Final++
 			}
+			if final == nil {
+				continue
+			}
+			task, err := asked(ctx, c, wire.Decode[ledger.TaskView], wire.FnGetTask, final.Task.String())
+			if err != nil {
+				return err
+			}
+			if task != nil && len(task.Task.Panel) == scorers {
+				out.ByFour++
+			}
 		}
 	}
 	return nil
@@ -269,8 +281,8 @@ func (c *court) lie(ctx context.Context, t liar.Told) (LieRow, error) {
 		return row, err
 	}
 	if slash == nil {
-		row.Why = "it cost nothing"
-		return row, nil
+		row.Why, err = c.unpaid(ctx, t)
+		return row, err
 	}
 	row.Transaction, row.Cost = slash.TxID, slash.Burned
 	for _, n := range slash.Created {
@@ -292,6 +304,37 @@ func (c *court) lie(ctx context.Context, t liar.Told) (LieRow, error) {
 		row.Why = "what stands is not the engine's answer"
 	}
 	return row, nil
+}
+
+// unpaid tells why nothing was taken for what a lie is.
+func (c *court) unpaid(ctx context.Context, t liar.Told) (string, error) {
+	account := c.panel.founded.Accounts[Assessor]
+	for kind, what := range map[string]string{"wrong/": "was paid for as a wrong answer", "silent/": "was paid for as silence, since it was not revealed in time"} {
+		subject, err := wire.SlashDigest(ledger.Slash{Account: account, Fault: kind + t.Task.String()})
+		if err != nil {
+			return "", err
+		}
+		slash, err := asked(ctx, c, wire.Decode[ledger.Receipt], wire.FnGetReceipt, subject.String())
+		if err != nil {
+			return "", err
+		}
+		if slash != nil {
+			return "it " + what, nil
+		}
+	}
+	stake, err := asked(ctx, c, wire.Decode[ledger.Stake], wire.FnGetStake, account.String())
+	if err != nil {
+		return "", err
+	}
+	return nothingTaken(stake), nil
+}
+
+// nothingTaken tells why a stake was not touched.
+func nothingTaken(s *ledger.Stake) string {
+	if s == nil || s.Bonded > 0 || len(s.Unbonding) > 0 {
+		return "nothing was taken for it"
+	}
+	return fmt.Sprintf("nothing was left to take for it: the stake's %d credits had gone for other lies", s.Slashed)
 }
 
 // credits has the ledger add up.

@@ -43,7 +43,7 @@ func TestADayIsLiedAboutInEveryWayThatItAllows(t *testing.T) {
 
 func TestScoringIsWellOnlyIfEveryLieWasPaidForAndNothingStands(t *testing.T) {
 	well := func() *ScoringReport {
-		r := &ScoringReport{Liar: Assessor, Windows: 9, Final: 9, Credits: CreditsRow{Minted: 7, Burned: 1, Unspent: 2, Locked: 4, Balanced: true}}
+		r := &ScoringReport{Liar: Assessor, Windows: 9, ByFour: 9, Final: 9, Credits: CreditsRow{Minted: 7, Burned: 1, Unspent: 2, Locked: 4, Balanced: true}}
 		r.Lies = []LieRow{{Lie: "silence", OK: true, Shipment: "https://id.gs1.org/00/1", Said: "nothing", Caught: "shown silent", By: "carrier", Cost: 200, Reward: 100}}
 		for _, org := range append(organisations(), Assessor) {
 			r.Scorers = append(r.Scorers, ScorerRow{Organisation: org, Stake: 10_000})
@@ -76,9 +76,22 @@ func TestScoringIsWellOnlyIfEveryLieWasPaidForAndNothingStands(t *testing.T) {
 	if err := r.writeText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"one of them lies: assessor", "00/1", "shown silent", "100 carrier", "7 credits were minted: 1 are burned, 2 unspent and 4 locked, which adds up.", "9 windows were judged by four"} {
+	for _, want := range []string{"one of them lies: assessor", "00/1", "shown silent", "100 carrier", "7 credits were minted: 1 are burned, 2 unspent and 4 locked, which adds up.", "9 windows of these shipments were judged, all by a panel of four. 9 of"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}
+	}
+}
+
+func TestTheReportCountsWhoJudged(t *testing.T) {
+	r := ScoringReport{Windows: 9, ByFour: 6, Final: 8}
+	if got := r.judged(); !strings.Contains(got, "6 by a panel of four and 3 by fewer. 8 of") {
+		t.Error(got)
+	}
+	if got := nothingTaken(&ledger.Stake{Slashed: 10_000}); !strings.Contains(got, "the stake's 10000 credits had gone") {
+		t.Error(got)
+	}
+	if got := nothingTaken(&ledger.Stake{Bonded: 1, Slashed: 9_999}); got != "nothing was taken for it" {
+		t.Error(got)
 	}
 }

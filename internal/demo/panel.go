@@ -32,6 +32,8 @@ const (
 	Assessor = "assessor"
 	// stake is what each scorer has at risk, in credits.
 	stake = 10_000
+	// scorers are the three organisations with a server, and the assessor.
+	scorers = 4
 )
 
 // Policy is the scoring policy that the demo's organisations vote for: the documents' one, on one machine, whose clocks

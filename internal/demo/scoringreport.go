@@ -42,11 +42,21 @@ func (r *ScoringReport) writeText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d windows were judged by four, %d of their final verdicts are what an honest engine says, bit for bit.\n%s\n", r.Windows, r.Final, r.Credits.sentence())
+	_, err := fmt.Fprintf(w, "RIGHT, WRONG and SILENT count tasks since the network began, those of earlier runs too; a window that scorers saw differently has several.\n\n%s\n%s\n",
+		r.judged(), r.Credits.sentence())
 	if err == nil && r.Why != "" {
 		_, err = fmt.Fprintf(w, "!! %s.\n", r.Why)
 	}
 	return err
+}
+
+// judged says how many judged, and how well.
+func (r *ScoringReport) judged() string {
+	by := "all by a panel of four"
+	if r.ByFour < r.Windows {
+		by = fmt.Sprintf("%d by a panel of four and %d by fewer", r.ByFour, r.Windows-r.ByFour)
+	}
+	return fmt.Sprintf("%d windows of these shipments were judged, %s. %d of their final verdicts are what an honest engine says, bit for bit.", r.Windows, by, r.Final)
 }
 
 func (c CreditsRow) sentence() string {
