@@ -469,7 +469,7 @@ rules have asked for the same, under the same serial. With --use it is that use 
 have voted for the same.
 
   version: 1
-  task_mint: 100              # the most that a task mints
+  task_mint: 448              # the most that a task mints: a scoring policy's reward and jackpot
   min_stake: 10
   unbond_delay: 86400s
   allowances:                 # what organisations may mint by themselves

@@ -54,7 +54,7 @@ func (a *app) newSimulateScoringCommand() *cobra.Command {
 	flags.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "rounds of each case")
 	flags.IntVar(&cfg.Scorers, "scorers", cfg.Scorers, "scorers of the panel")
 	flags.Uint64Var(&stake, "stake", uint64(cfg.Stake), "credits that the panel has at stake")
-	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of what the players draw")
+	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of what the players draw; equal ones give equal figures")
 	flags.Float64Var(&cfg.Compute, "compute", cfg.Compute, "what running the engine costs, in credits")
 	flags.Float64Var(&cfg.Fee, "fee", cfg.Fee, "what a transaction costs, in credits")
 	flags.Float64SliceVar(&watches, "watch", watches, "chances that an honest scorer looks at what others revealed")
