@@ -65,13 +65,23 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 			out = append(out, errand{task, s.deed, s.operations, s.trial})
 		}
 	}
+	// What another's turn was to open comes after all else: where more falls due than is opened, those that wait would
+	// else be opened by everybody at once.
+	var overtaken []func()
 	for _, l := range b.lists() {
 		for e := l.Front(); e != nil; e = e.Next() {
 			r := e.Value.(*round)
 			for _, s := range r.steps(b) {
+				if s.deed == doOpen && s.at.After(r.since) && opening < b.cfg.MaxOpening {
+					overtaken = append(overtaken, func() { take(r.id, s, &r.attempts[s.deed]) })
+					continue
+				}
 				take(r.id, s, &r.attempts[s.deed])
 			}
 		}
+	}
+	for _, open := range overtaken {
+		open()
 	}
 	for _, f := range b.foreign.All {
 		if s, ok := f.step(b); ok {

@@ -51,7 +51,7 @@ type Config struct {
 	Pause time.Duration
 	// MaxOpen bounds the tasks under way; default 8,192. What falls due beyond it is written by this scorer alone.
 	MaxOpen int
-	// MaxOpening bounds the tasks that this scorer has opened and that are not at their end; default 32. It is what keeps a
+	// MaxOpening bounds the tasks that this scorer has opened and that are not at their end; default 64. It is what keeps a
 	// scorer that is offered more than the ledger takes from revealing too late, which costs stake; further ones wait.
 	MaxOpening int
 	// Settled hears of each task that ended while its verdict was held: how, and how long after it fell due. It may be
@@ -64,8 +64,8 @@ type Config struct {
 const (
 	defaultPause   = 3 * time.Second
 	defaultMaxOpen = 8_192
-	// defaultMaxOpening, for each of four scorers, is about what a ledger of 50 final verdicts a second has under way.
-	defaultMaxOpening = 32
+	// defaultMaxOpening, for each of four scorers, is about twice what a ledger of 50 final verdicts a second has under way.
+	defaultMaxOpening = 64
 )
 
 // Service takes part in tasks, and judges alone while there are none.
