@@ -105,15 +105,20 @@ func (r *round) save(c *canon.Coder) error {
 		return err
 	}
 	text, due := string(view), r.due.UnixMilli()
+	r.code(c, &statement, &text, &due)
+	return c.Err()
+}
+
+// code writes or reads a round, whose statement and view are texts and due is in milliseconds.
+func (r *round) code(c *canon.Coder, statement, view *string, due *int64) {
 	c.Raw(r.id[:])
 	canon.String(c, &r.saved, maxSavedPart)
-	canon.String(c, &statement, maxSavedPart)
-	canon.String(c, &text, maxSavedPart)
-	canon.Int(c, &due)
+	canon.String(c, statement, maxSavedPart)
+	canon.String(c, view, maxSavedPart)
+	canon.Int(c, due)
 	canon.Slice(c, &r.punished, ledger.MaxScorers, func(c *canon.Coder, d *ledger.Digest) { c.Raw(d[:]) })
 	c.Bool(&r.shown)
 	c.Bool(&r.foreignSecret)
-	return c.Err()
 }
 
 func (f *foreign) save(c *canon.Coder) error {
@@ -122,15 +127,20 @@ func (f *foreign) save(c *canon.Coder) error {
 		return err
 	}
 	text := string(data)
+	f.code(c, &text)
+	return c.Err()
+}
+
+// code writes or reads a task of others, whose challenges are a text.
+func (f *foreign) code(c *canon.Coder, challenges *string) {
 	c.Raw(f.id[:])
 	canon.String(c, &f.window.shipment, maxSavedPart)
 	canon.Uint(c, &f.window.number)
-	canon.String(c, &text, maxSavedPart)
+	canon.String(c, challenges, maxSavedPart)
 	c.Bool(&f.closed)
 	c.Bool(&f.answered)
 	c.Bool(&f.alike)
 	c.Bool(&f.refutable)
-	return c.Err()
 }
 
 // restore reads what save gave into an empty book.
@@ -189,14 +199,7 @@ func readRound(c *canon.Coder, now time.Time) (*round, error) {
 	r := &round{since: now}
 	var statement, view string
 	var due int64
-	c.Raw(r.id[:])
-	canon.String(c, &r.saved, maxSavedPart)
-	canon.String(c, &statement, maxSavedPart)
-	canon.String(c, &view, maxSavedPart)
-	canon.Int(c, &due)
-	canon.Slice(c, &r.punished, ledger.MaxScorers, func(c *canon.Coder, d *ledger.Digest) { c.Raw(d[:]) })
-	c.Bool(&r.shown)
-	c.Bool(&r.foreignSecret)
+	r.code(c, &statement, &view, &due)
 	if c.Err() != nil {
 		return nil, c.Err()
 	}
@@ -228,14 +231,7 @@ func readRound(c *canon.Coder, now time.Time) (*round, error) {
 func readForeign(c *canon.Coder, now time.Time) (*foreign, error) {
 	f := &foreign{since: now}
 	var text string
-	c.Raw(f.id[:])
-	canon.String(c, &f.window.shipment, maxSavedPart)
-	canon.Uint(c, &f.window.number)
-	canon.String(c, &text, maxSavedPart)
-	c.Bool(&f.closed)
-	c.Bool(&f.answered)
-	c.Bool(&f.alike)
-	c.Bool(&f.refutable)
+	f.code(c, &text)
 	if c.Err() != nil {
 		return nil, c.Err()
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -32,7 +31,6 @@ import (
 	"github.com/waybill-dev/waybill/api/review"
 	"github.com/waybill-dev/waybill/api/server"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
-	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/gateway/blocks"
 	"github.com/waybill-dev/waybill/gateway/fabric"
 	"github.com/waybill-dev/waybill/gateway/profile"
@@ -736,41 +734,4 @@ func (s *service) runScorer(ctx context.Context) {
 		}
 		wait = min(2*wait, lastRestart)
 	}
-}
-
-// judged gives the scorer the blocks that the read model reads.
-type judged struct {
-	source readmodel.Source
-	height func(context.Context) (uint64, error)
-}
-
-func (j judged) Height(ctx context.Context) (uint64, error) { return j.height(ctx) }
-
-func (j judged) Blocks(ctx context.Context, from uint64) iter.Seq2[scorer.Block, error] {
-	return func(yield func(scorer.Block, error) bool) {
-		for b, err := range j.source.Blocks(ctx, from) {
-			out := scorer.Block{Number: b.Number}
-			for _, t := range b.Transactions {
-				out.Transactions = append(out.Transactions, scorer.Recorded{TxID: t.TxID, Tx: t.Transaction})
-			}
-			if !yield(out, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// verdictSink writes verdicts through the submitter.
-type verdictSink struct{ submit *submit.Submitter }
-
-func (v verdictSink) Verdicts(ctx context.Context, verdicts []ledger.Verdict) ([]wire.Answer, error) {
-	outcomes, err := v.submit.Verdicts(ctx, verdicts)
-	if err != nil {
-		return nil, err
-	}
-	answers := make([]wire.Answer, len(outcomes))
-	for i, o := range outcomes {
-		answers[i] = o.Answer
-	}
-	return answers, nil
 }

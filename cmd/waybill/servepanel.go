@@ -9,10 +9,9 @@ import (
 
 	"github.com/waybill-dev/waybill/analytics/panel"
 	"github.com/waybill-dev/waybill/analytics/scorer"
-	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
-	"github.com/waybill-dev/waybill/gateway/submit"
+	"github.com/waybill-dev/waybill/internal/judging"
 )
 
 // openScorer makes the scorer: one that judges alone where no scoring policy is in force, and takes its part in tasks
@@ -27,13 +26,14 @@ func (s *service) openScorer() error {
 		return err
 	}
 	settled := settledMetrics(s.registry)
+	words := judging.Words{Submit: s.submit}
 	s.scorer, err = panel.New(panel.Config{
 		Scorer: scorer.Config{
-			Source: judged{readmodel.FromStream(s.stream, s.profile.Chaincode), s.stream.Height}, Sink: verdictSink{s.submit}, Model: s.model,
+			Source: judging.FromStream(s.stream, s.profile.Chaincode), Sink: words, Model: s.model,
 			Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
 			Logger: s.log.With("part", roleScorer),
 		},
-		Ledger: taskLedger{s.submit}, Try: s.tryTasks, Binding: binding, Secret: secret, Settled: settled,
+		Ledger: words, Try: s.tryTasks, Binding: binding, Secret: secret, Settled: settled,
 	})
 	if err != nil {
 		return err
@@ -41,21 +41,6 @@ func (s *service) openScorer() error {
 	registerScorer(s.registry, func() scorer.Stats { return s.scorer.Stats().Scorer })
 	s.registry.MustRegister(panelMetrics{s.scorer})
 	return nil
-}
-
-// taskLedger does operations on tasks through the submitter.
-type taskLedger struct{ submit *submit.Submitter }
-
-func (l taskLedger) Tasks(ctx context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error) {
-	outcomes, err := l.submit.Tasks(ctx, operations)
-	if err != nil {
-		return nil, err
-	}
-	answers := make([]wire.Answer, len(outcomes))
-	for i, o := range outcomes {
-		answers[i] = o.Answer
-	}
-	return answers, nil
 }
 
 // tryTasks asks a peer what would become of operations.

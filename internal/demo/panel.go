@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,14 +13,13 @@ import (
 	"github.com/waybill-dev/waybill/analytics/panel"
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/scorer"
-	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
-	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/gateway/blocks"
 	"github.com/waybill-dev/waybill/gateway/fabric"
 	"github.com/waybill-dev/waybill/gateway/profile"
 	"github.com/waybill-dev/waybill/gateway/submit"
 	"github.com/waybill-dev/waybill/internal/founding"
+	"github.com/waybill-dev/waybill/internal/judging"
 	"github.com/waybill-dev/waybill/internal/liar"
 	"github.com/waybill-dev/waybill/internal/protocolsim"
 	"github.com/waybill-dev/waybill/internal/stack"
@@ -111,10 +109,10 @@ func (p *Panel) open(ctx context.Context, own *profile.Profile, folder string) e
 		return err
 	}
 	p.submit = submit.New(p.client, submit.Config{})
-	words := written{p.submit}
+	words := judging.Words{Submit: p.submit}
 	binding := p.founded.Accounts[Assessor] // an account is named by the first key that it was bound to
 	p.liar = liar.New(liar.Config{
-		Ledger: words, Source: verified{readmodel.FromStream(stream, own.Chaincode), stream}, Model: model, Binding: binding,
+		Ledger: words, Source: judging.FromStream(stream, own.Chaincode), Model: model, Binding: binding,
 	})
 	service, err := panel.New(panel.Config{
 		Scorer: scorer.Config{Source: p.liar.Source(), Sink: words, Model: model, Logger: log},
@@ -149,48 +147,4 @@ func (p *Panel) Close() error {
 		err = errors.Join(err, p.log.Close())
 	}
 	return err
-}
-
-// written is what a scorer writes, through a submitter.
-type written struct{ submit *submit.Submitter }
-
-func (w written) Tasks(ctx context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error) {
-	return answersOf(w.submit.Tasks(ctx, operations))
-}
-
-func (w written) Verdicts(ctx context.Context, verdicts []ledger.Verdict) ([]wire.Answer, error) {
-	return answersOf(w.submit.Verdicts(ctx, verdicts))
-}
-
-func answersOf(outcomes []submit.Outcome, err error) ([]wire.Answer, error) {
-	if err != nil {
-		return nil, err
-	}
-	answers := make([]wire.Answer, len(outcomes))
-	for i, o := range outcomes {
-		answers[i] = o.Answer
-	}
-	return answers, nil
-}
-
-// verified is the block stream as a scorer reads it.
-type verified struct {
-	source readmodel.Source
-	stream *blocks.Stream
-}
-
-func (v verified) Height(ctx context.Context) (uint64, error) { return v.stream.Height(ctx) }
-
-func (v verified) Blocks(ctx context.Context, from uint64) iter.Seq2[scorer.Block, error] {
-	return func(yield func(scorer.Block, error) bool) {
-		for b, err := range v.source.Blocks(ctx, from) {
-			out := scorer.Block{Number: b.Number}
-			for _, t := range b.Transactions {
-				out.Transactions = append(out.Transactions, scorer.Recorded{TxID: t.TxID, Tx: t.Transaction})
-			}
-			if !yield(out, err) || err != nil {
-				return
-			}
-		}
-	}
 }
