@@ -5,11 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
-	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
 // The proof log: a leaf for each event, restatement, segment, verdict and finding, in the order of the
@@ -21,76 +19,30 @@ type logBlock struct {
 	number   uint64
 	hash     [32]byte
 	facts    []proof.Hash
-	findings []findingLeaf
-}
-
-type findingLeaf struct {
-	leaf    proof.Leaf
-	content []byte
+	findings []proof.FindingLeaf
 }
 
 // logLeaves makes the leaves of a block and the rows of the roots anchored in it.
 func (p *projection) logLeaves(b Block) error {
-	add := logBlock{number: b.Number, hash: b.Hash}
-	var finding uint32
-	for _, t := range b.Transactions {
-		leaf := proof.Leaf{Block: b.Number, TxID: storable(t.TxID), MSPID: storable(t.MSPID), At: t.At}
-		fact := func(key string, digest ledger.Digest) {
-			leaf.Key, leaf.Digest, leaf.Index = key, digest, uint32(len(add.facts)) //nolint:gosec // bounded by maxIndex
-			add.facts = append(add.facts, leaf.Hash())
-		}
-		for _, e := range t.Events {
-			fact(wire.EventKey(e.Hash), e.Record.BodyDigest)
-		}
-		for _, e := range t.Restatements {
-			digest := ledger.BodyDigest(e.Context, e.Body)
-			fact(wire.RestatementKey(e.Hash, digest), digest)
-		}
-		for _, s := range t.Segments {
-			key, err := wire.SegmentKey(s.Segment.Device, s.Segment.Seq)
-			if err != nil {
-				return err
-			}
-			fact(key, proof.SegmentDigest(s.Digest, s.Signature))
-		}
-		for _, v := range t.Verdicts {
-			key, digest, err := verdictLeaf(v)
-			if err != nil {
-				return err
-			}
-			fact(key, digest)
-		}
-		for _, f := range slices.Concat(t.Findings, t.Changes) {
-			f.Item, f.Detail = storable(f.Item), storable(f.Detail)
-			key, err := wire.FindingKey(f)
-			if err != nil {
-				return err
-			}
-			content, err := proof.FindingContent(f)
-			if err != nil {
-				return err
-			}
-			leaf.Key, leaf.Digest, leaf.Index = key, proof.FindingDigest(content), finding
-			finding++
-			add.findings = append(add.findings, findingLeaf{leaf, content.Body})
+	leaves := proof.BlockLeaves{Block: b.Number, Facts: p.leaves[:0]}
+	for i := range b.Transactions {
+		t := &b.Transactions[i]
+		if err := leaves.Add(t.TxID, t.MSPID, t.At, &t.Transaction); err != nil {
+			return err
 		}
 		for _, a := range t.Anchors {
 			p.anchors = append(p.anchors, anchored{b.Number, a})
 		}
 	}
+	p.leaves = leaves.Facts // the room is used again
+	add := logBlock{number: b.Number, hash: b.Hash, facts: make([]proof.Hash, len(leaves.Facts)), findings: leaves.Findings}
+	for i, leaf := range leaves.Facts {
+		add.facts[i] = leaf.Hash()
+	}
 	if len(add.facts)+len(add.findings) > 0 {
 		p.log = append(p.log, add)
 	}
 	return nil
-}
-
-func verdictLeaf(v ledger.Verdict) (string, ledger.Digest, error) {
-	key, err := wire.VerdictKey(v.Shipment, v.Window, v.Model)
-	if err != nil {
-		return "", ledger.Digest{}, err
-	}
-	digest, err := wire.VerdictDigest(v)
-	return key, digest, err
 }
 
 // anchored is a root that an organisation anchored in a block.
@@ -135,8 +87,8 @@ func (p *projection) foldLog(w writer, at Progress) error {
 			}
 		}
 		for _, f := range b.findings {
-			p.add(tLogFindings, int64(edge.Size()), []byte(f.leaf.Key), f.leaf.Bytes(), f.content) //nolint:gosec // bounded by memory
-			if err := edge.Append(f.leaf.Hash()); err != nil {
+			p.add(tLogFindings, int64(edge.Size()), []byte(f.Leaf.Key), f.Leaf.Bytes(), f.Content.Body) //nolint:gosec // bounded by memory
+			if err := edge.Append(f.Leaf.Hash()); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/epcis"
@@ -162,6 +163,7 @@ type projection struct {
 	words     map[word]bool
 	errors    []declaration
 	log       []logBlock
+	leaves    []proof.Leaf // room, used again for each block
 	anchors   []anchored
 	items     map[string]ledger.ItemState
 	devices   map[string]*deviceChange

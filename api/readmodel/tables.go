@@ -2,7 +2,8 @@ package readmodel
 
 import (
 	"strings"
-	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/api/proof"
 )
 
 // table is a table that the projection fills.
@@ -152,10 +153,5 @@ func (t table) ordered() string {
 	return "SELECT " + strings.Join(t.columns, ", ") + " FROM " + t.name + " ORDER BY " + strings.Join(t.columns[:t.key], ", ")
 }
 
-// storable makes text that every database takes: some take no NUL, and no bytes that are not UTF-8.
-func storable(s string) string {
-	if strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
-}
+// storable makes text that every database takes.
+func storable(s string) string { return proof.Storable(s) }
