@@ -120,6 +120,16 @@ type ledgerSegment struct {
 	takers []taker
 }
 
+// ledgerEvent is an event with its hash, what it names and when it happened.
+type ledgerEvent struct {
+	*epcis.Event
+	hash    ledger.Digest
+	at      ledger.Millis
+	objects []epcis.Item
+
+	containers map[string]string // by item: what the ledger says that it is in
+}
+
 // NewTracker starts at an empty ledger.
 func NewTracker(limits Limits) *Tracker {
 	return &Tracker{
@@ -504,41 +514,40 @@ func (t *Tracker) event(recorded *wire.RecordedEvent, containers map[string]stri
 	if !relevant(recorded.Body) {
 		return
 	}
-	e, err := epcis.ParseEvent(recorded.Context, recorded.Body)
-	if err != nil || e.IsErrorDeclaration() {
+	parsed, err := epcis.ParseEvent(recorded.Context, recorded.Body)
+	if err != nil || parsed.IsErrorDeclaration() {
 		// The contract took the event; one that a later rule of epcis refuses tells nothing here.
 		return
 	}
-	at := ledger.MillisOf(e.EventTime.Instant)
-	objects := e.Items()
+	e := &ledgerEvent{Event: parsed, hash: recorded.Hash, at: ledger.MillisOf(parsed.EventTime.Instant), objects: parsed.Items(), containers: containers}
 	var parent *container
-	if len(objects) > 0 && objects[0].Role == epcis.RoleParent && objects[0].Canonical != "" && !isPlace(objects[0].Kind) && len(objects[0].Canonical) <= MaxText {
+	if len(e.objects) > 0 && e.objects[0].Role == epcis.RoleParent && e.objects[0].Canonical != "" && !isPlace(e.objects[0].Kind) && len(e.objects[0].Canonical) <= MaxText {
 		switch e.Type {
 		case epcis.AssociationEvent, epcis.AggregationEvent:
-			if epc := objects[0].Canonical; t.follows(epc) || containers[epc] == t.only || containers[epc] == epc {
+			if epc := e.objects[0].Canonical; t.follows(epc) || e.containers[epc] == t.only || e.containers[epc] == epc {
 				parent = t.known(epc)
 				if t.keeps {
 					t.present.parent = parent.vessel()
 				}
 			} else {
-				t.elsewhere(epc, e, objects)
+				t.elsewhere(epc, e)
 			}
 		default:
 		}
 	}
-	told := t.handled(e, objects, at, recorded.Hash, nil)
+	told := t.handled(e, nil)
 	if parent != nil {
-		t.contents(parent, e, objects, at, recorded.Hash, containers)
+		t.contents(parent, e)
 	}
-	t.movement(e, objects, at, recorded.Hash)
-	t.handled(e, objects, at, recorded.Hash, told)
-	t.sensors(e, objects, recorded.Hash, containers)
+	t.movement(e)
+	t.handled(e, told)
+	t.sensors(e)
 }
 
 // elsewhere takes, of an event of a container that is not in the shipment that is followed, that others are in it now or are
 // no more.
-func (t *Tracker) elsewhere(parent string, e *epcis.Event, objects []epcis.Item) {
-	for _, o := range objects {
+func (t *Tracker) elsewhere(parent string, e *ledgerEvent) {
+	for _, o := range e.objects {
 		inner, ok := t.containers.Get(o.Canonical)
 		if !ok || o.Role != epcis.RoleChild || o.Class || inner.epc == parent {
 			continue
@@ -558,12 +567,12 @@ func isSensor(kind epcis.IdentifierKind) bool {
 }
 
 // contents takes an event that puts things into a container or takes them out.
-func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest, containers map[string]string) {
+func (t *Tracker) contents(parent *container, e *ledgerEvent) {
 	association := e.Type == epcis.AssociationEvent
 	switch e.Action {
 	case epcis.Add:
 		var classes []string
-		for _, o := range objects {
+		for _, o := range e.objects {
 			if o.Role != epcis.RoleChild {
 				continue
 			}
@@ -575,12 +584,12 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 			}
 			if association && isSensor(o.Kind) {
 				if t.follows(parent.epc) {
-					t.begin(parent, at)
-					t.bind(parent, o.Canonical, at, hash)
+					t.begin(parent, e.at)
+					t.bind(parent, o.Canonical, e.at, e.hash)
 				}
 				continue
 			}
-			if t.only != "" && containers[o.Canonical] == o.Canonical {
+			if t.only != "" && e.containers[o.Canonical] == o.Canonical {
 				t.known(o.Canonical)
 			}
 			if inner, ok := t.containers.Get(o.Canonical); ok && inner != parent {
@@ -598,14 +607,14 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 		t.addClasses(parent, classes)
 	case epcis.Delete:
 		named := false
-		for _, o := range objects {
+		for _, o := range e.objects {
 			if o.Role != epcis.RoleChild || o.Class {
 				continue
 			}
 			named = true
 			if association {
 				if t.follows(parent.epc) {
-					t.unbind(parent, o.Canonical, at, hash)
+					t.unbind(parent, o.Canonical, e.at, e.hash)
 				}
 			} else if inner, ok := t.containers.Get(o.Canonical); ok && inner.parent == parent.epc {
 				t.left(inner)
@@ -614,26 +623,26 @@ func (t *Tracker) contents(parent *container, e *epcis.Event, objects []epcis.It
 		}
 		if association && !named {
 			for _, id := range slices.Clone(parent.devices) {
-				t.unbind(parent, id, at, hash)
+				t.unbind(parent, id, e.at, e.hash)
 			}
 		}
 		switch {
-		case association && len(parent.devices) == 0 && (!parent.isShipped || meet(whereabouts(e), parent.places)),
+		case association && len(parent.devices) == 0 && (!parent.isShipped || meet(whereabouts(e.Event), parent.places)),
 			!association && (!named || e.BizStep == "unpacking"):
-			t.end(parent, at, hash)
+			t.end(parent, e.at, e.hash)
 		}
 	default:
 	}
 }
 
 // movement takes an event that ships, receives or ends containers.
-func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest) {
+func (t *Tracker) movement(e *ledgerEvent) {
 	switch e.BizStep {
 	case "shipping", "receiving", "accepting", "decommissioning", "destroying":
 	default:
 		return
 	}
-	for _, o := range objects {
+	for _, o := range e.objects {
 		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent || len(o.Canonical) > MaxText || !t.follows(o.Canonical) {
 			continue
 		}
@@ -647,25 +656,25 @@ func (t *Tracker) movement(e *epcis.Event, objects []epcis.Item, at ledger.Milli
 		t.containers.Touch(c.epc)
 		switch e.BizStep {
 		case "shipping":
-			t.begin(c, at)
+			t.begin(c, e.at)
 			c.isShipped = true
-			c.places = destinations(e)
-			c.shippedBy = hash
+			c.places = destinations(e.Event)
+			c.shippedBy = e.hash
 			t.told(c)
-			t.input(c, Input{Kind: KindShipped, At: at, Event: hash, Places: c.places, Origin: origin(e)})
+			t.input(c, Input{Kind: KindShipped, At: e.at, Event: e.hash, Places: c.places, Origin: origin(e.Event)})
 			if c.isEnded {
 				t.judge(c, true)
 			}
 		case "receiving", "accepting":
-			places := whereabouts(e)
+			places := whereabouts(e.Event)
 			if !c.open || c.isEnded || e.BizStep == "accepting" && !meet(places, c.places) {
 				continue // taking over on the way is not arriving
 			}
 			t.told(c)
-			t.input(c, Input{Kind: KindReceived, At: at, Event: hash, Places: places})
-			t.end(c, at, hash)
+			t.input(c, Input{Kind: KindReceived, At: e.at, Event: e.hash, Places: places})
+			t.end(c, e.at, e.hash)
 		default:
-			t.end(c, at, hash)
+			t.end(c, e.at, e.hash)
 		}
 	}
 }
@@ -697,17 +706,17 @@ func origin(e *epcis.Event) string {
 // handled tells the journeys under way of what was done with their containers, step by step, but for
 // those told already, and gives all that were told. It is asked before and after the event did the rest,
 // which may begin or end a journey.
-func (t *Tracker) handled(e *epcis.Event, objects []epcis.Item, at ledger.Millis, hash ledger.Digest, told []string) []string {
+func (t *Tracker) handled(e *ledgerEvent, told []string) []string {
 	step := string(e.BizStep)
 	if step == "" || len(step) > MaxText {
 		return told
 	}
-	for _, o := range objects {
+	for _, o := range e.objects {
 		if o.Class || o.Role != epcis.RoleEPC && o.Role != epcis.RoleParent {
 			continue
 		}
 		c, ok := t.containers.Get(o.Canonical)
-		if !ok || !c.open || c.isEnded && at > c.endedAt || slices.Contains(told, c.epc) {
+		if !ok || !c.open || c.isEnded && e.at > c.endedAt || slices.Contains(told, c.epc) {
 			continue
 		}
 		if len(told) == maxClasses {
@@ -716,7 +725,7 @@ func (t *Tracker) handled(e *epcis.Event, objects []epcis.Item, at ledger.Millis
 		}
 		told = append(told, c.epc)
 		t.told(c)
-		t.input(c, Input{Kind: KindStep, At: at, Event: hash, Step: step, Places: whereabouts(e)})
+		t.input(c, Input{Kind: KindStep, At: e.at, Event: e.hash, Step: step, Places: whereabouts(e.Event)})
 		if c.isEnded {
 			t.judge(c, true)
 		}
@@ -848,11 +857,7 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 		b.to = d.bindings[known].to
 		d.bindings = slices.Delete(d.bindings, known, known+1)
 	}
-	if len(d.bindings) == maxBindings {
-		t.unbound(d.bindings[0])
-		d.bindings = slices.Delete(d.bindings, 0, 1)
-	}
-	d.bindings = append(d.bindings, b)
+	t.tie(d, b)
 	if b.to == always && !c.isEnded && len(c.devices) < maxContainerDevice && !slices.Contains(c.devices, id) {
 		c.devices = append(c.devices, id)
 	}
@@ -864,6 +869,15 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 	if c.isShipped || c.isEnded {
 		t.judge(c, true)
 	}
+}
+
+// tie gives a device one more binding, for which the oldest goes where there are too many.
+func (t *Tracker) tie(d *device, b binding) {
+	if len(d.bindings) == maxBindings {
+		t.unbound(d.bindings[0])
+		d.bindings = slices.Delete(d.bindings, 0, 1)
+	}
+	d.bindings = append(d.bindings, b)
 }
 
 func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.Digest) {
@@ -886,11 +900,7 @@ func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.
 		}
 	}
 	if !bound && c.journey > 0 {
-		if len(d.bindings) == maxBindings {
-			t.unbound(d.bindings[0])
-			d.bindings = slices.Delete(d.bindings, 0, 1)
-		}
-		d.bindings = append(d.bindings, binding{container: c.epc, journey: c.journey, from: unknownStart, to: at})
+		t.tie(d, binding{container: c.epc, journey: c.journey, from: unknownStart, to: at})
 	}
 	if c.open && !c.isEnded {
 		t.input(c, Input{Kind: KindUnbind, At: at, Event: hash, Device: id})
@@ -970,17 +980,17 @@ func cut(s ledger.Segment, first, last int) ([]ledger.Millis, []ledger.Channel) 
 }
 
 // sensors takes readings that stand in an event.
-func (t *Tracker) sensors(e *epcis.Event, objects []epcis.Item, hash ledger.Digest, containers map[string]string) {
+func (t *Tracker) sensors(e *ledgerEvent) {
 	if len(e.SensorElements) == 0 {
 		return
 	}
-	measured := samples(e)
+	measured := samples(e.Event)
 	if len(measured) == 0 {
 		return
 	}
 	var done []string
-	for _, o := range objects {
-		for _, epc := range []string{o.Canonical, containers[o.Canonical]} {
+	for _, o := range e.objects {
+		for _, epc := range []string{o.Canonical, e.containers[o.Canonical]} {
 			c, ok := t.containers.Get(epc)
 			if !ok || !c.open || slices.Contains(done, epc) {
 				continue
@@ -992,7 +1002,7 @@ func (t *Tracker) sensors(e *epcis.Event, objects []epcis.Item, hash ledger.Dige
 			done = append(done, epc)
 			t.containers.Touch(epc)
 			t.measures(c, o.Canonical)
-			for _, in := range seriesOf(measured, hash) {
+			for _, in := range seriesOf(measured, e.hash) {
 				t.input(c, in)
 			}
 			t.judge(c, false)
