@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
@@ -45,6 +46,8 @@ type World struct {
 	sent  map[string]int // transactions, by who sent them
 	told  func(wire.Transaction)
 
+	history history
+
 	Model  *score.Model
 	Policy ledger.ScoringPolicy
 	Tasks  []Task
@@ -62,16 +65,33 @@ type identity struct {
 type Task struct {
 	Statement ledger.TaskStatement
 	Truth     ledger.Ruling
+	// Decoys are events that can be claimed to be left out and are not.
+	Decoys []Decoy
 }
+
+// Decoy is an event that, as far as times of recording tell, may belong into a task's list and would change what is judged
+// there. The ledger's order shows that it does not.
+type Decoy struct {
+	Kind  DecoyKind
+	Event ledger.Reference
+	At    uint32 // before this reference
+}
+
+// DecoyKind is where a decoy is in truth.
+type DecoyKind string
+
+// The kinds.
+const (
+	DecoyBefore DecoyKind = "before" // recorded shortly before the journey began
+	DecoyHeld   DecoyKind = "held"   // of an early time, and ordered after the window closed
+	DecoyWithin DecoyKind = "within" // of the journey, and at its true place it changes nothing
+)
 
 // Member is a scorer to be set up: its name, its organisation and its stake.
 type Member struct {
 	Name, MSPID string
 	Stake       ledger.Credits
 }
-
-// keepers are the organisations that keep the rules.
-func keepers() []string { return []string{"A", "B", "C"} }
 
 // NewWorld makes a channel: rules, policies, scorers with their stakes, and so many shipments with two windows each.
 func NewWorld(policy ledger.ScoringPolicy, members []Member, shipments int) (*World, error) {
@@ -91,8 +111,8 @@ func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, 
 	if w.code, err = contract.New(func() time.Time { return *w.clock }, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
-	for _, msp := range keepers() {
-		if err = w.Identity("root"+msp, msp, "registrar,steward,recorder,gateway,holder"); err != nil {
+	for _, msp := range Keepers() {
+		if err = w.Identity("root"+msp, msp, "registrar,steward,recorder,gateway,holder,anchor"); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +134,7 @@ func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, 
 // one world at a time is played on.
 func (w *World) Clone() *World {
 	c := *w
-	c.state = w.state.Clone()
+	c.state, c.history = w.state.Clone(), w.history.clone()
 	c.sent = map[string]int{}
 	*c.clock = begin().Add(72 * time.Hour)
 	return &c
@@ -185,6 +205,8 @@ func (w *World) submit(who, function string, argument []byte, skew time.Duration
 // Commit commits simulated transactions as one block and gives what became of each.
 func (w *World) Commit(stubs ...*statetest.Stub) ([]peer.TxValidationCode, error) {
 	codes := w.state.Commit(stubs...)
+	var valid []*statetest.Stub
+	var all []wire.Transaction
 	for i, stub := range stubs {
 		if codes[i] != peer.TxValidationCode_VALID {
 			continue
@@ -193,9 +215,10 @@ func (w *World) Commit(stubs ...*statetest.Stub) ([]peer.TxValidationCode, error
 		if err != nil {
 			return codes, err
 		}
+		valid, all = append(valid, stub), append(all, tx)
 		w.told(tx)
 	}
-	return codes, nil
+	return codes, w.history.block(valid, all)
 }
 
 // recordedBy is what a consumer of the block stream reads that a transaction recorded.
@@ -248,12 +271,7 @@ func (w *World) Record(who string, entries ...wire.EventEntry) ([]ledger.Digest,
 	if err != nil {
 		return nil, err
 	}
-	answers, err := recorded(w.submit(who, wire.FnRecordEvents, argument, 0))
-	hashes := make([]ledger.Digest, len(answers))
-	for i, a := range answers {
-		hashes[i] = a.Digest
-	}
-	return hashes, err
+	return hashes(recorded(w.submit(who, wire.FnRecordEvents, argument, 0)))
 }
 
 // Transact submits operations on credits and gives the answers.
@@ -336,7 +354,7 @@ func recorded(answers []wire.Answer, err error) ([]wire.Answer, error) {
 
 // all submits the same argument as every keeper.
 func (w *World) all(function string, argument []byte, err error) error {
-	for _, msp := range keepers()[:2] {
+	for _, msp := range Keepers()[:2] {
 		if err == nil {
 			_, err = recorded(w.submit("root"+msp, function, argument, 0))
 		}
@@ -345,7 +363,7 @@ func (w *World) all(function string, argument []byte, err error) error {
 }
 
 func (w *World) rules() error {
-	argument, err := wire.Encode(wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Rules: &ledger.Rules{Keepers: keepers()}}}})
+	argument, err := wire.Encode(wire.MasterBatch{Data: []ledger.MasterDatum{{Version: 1, Rules: &ledger.Rules{Keepers: Keepers()}}}})
 	if err == nil {
 		_, err = recorded(w.submit("rootA", wire.FnRegisterMaster, argument, 0))
 	}
@@ -414,25 +432,32 @@ func (w *World) shipments(n int) error {
 	return err
 }
 
+// shipment records a shipment with two windows, and events that can be said to be left out of them: one shortly before the
+// journey, one that binds its logger again, and one that is held back until the windows are closed.
 func (w *World) shipment(i int) error {
 	pallet, logger := fmt.Sprintf("urn:epc:id:sscc:9520001.3%09d", i), fmt.Sprintf("urn:epc:id:giai:9520002.L%d", i)
-	var entries []wire.EventEntry
-	for k, fields := range []map[string]any{
-		{"type": "AssociationEvent", "action": "ADD", "parentID": pallet, "childEPCs": []string{logger}},
-		{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{pallet}, "bizStep": "shipping"},
-	} {
-		fields["eventTime"], fields["eventTimeZoneOffset"] = begin().Add(time.Duration(k)*time.Minute).Format(time.RFC3339), "+00:00"
-		body, err := json.Marshal(fields)
-		if err != nil {
-			return err
-		}
-		entries = append(entries, wire.EventEntry{Body: body})
-	}
-	events, err := w.Record("rootA", entries...)
+	shipment, device, err := canonical(pallet, logger)
 	if err != nil {
 		return err
 	}
-	shipment, device, err := canonical(pallet, logger)
+	bind := map[string]any{"type": "AssociationEvent", "action": "ADD", "parentID": pallet, "childEPCs": []string{logger}}
+	observe := func(step string) map[string]any {
+		return map[string]any{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{pallet}, "bizStep": step}
+	}
+	before, err := w.events("rootB", -1, observe("inspecting"))
+	if err != nil {
+		return err
+	}
+	w.Advance(minute)
+	events, err := w.events("rootA", 0, bind, observe("shipping"))
+	if err != nil {
+		return err
+	}
+	within, err := w.events("rootA", 2, bind)
+	if err != nil {
+		return err
+	}
+	late, held, err := w.holdBack("rootB", 1, observe("storing"))
 	if err != nil {
 		return err
 	}
@@ -440,6 +465,14 @@ func (w *World) shipment(i int) error {
 	digests, err := w.segments(i, device)
 	if err != nil {
 		return err
+	}
+	if codes, err := w.Commit(late); err != nil || codes[0] != peer.TxValidationCode_VALID {
+		return fmt.Errorf("%w: what is held back: %v: %w", ErrRefused, codes, err)
+	}
+	decoys := []Decoy{
+		{Kind: DecoyBefore, Event: ledger.Reference{Kind: ledger.RefEvent, Digest: before[0]}, At: 2},
+		{Kind: DecoyHeld, Event: ledger.Reference{Kind: ledger.RefEvent, Digest: held}, At: 3},
+		{Kind: DecoyWithin, Event: ledger.Reference{Kind: ledger.RefEvent, Digest: within[0]}, At: 1},
 	}
 	for window := range 2 {
 		s := ledger.TaskStatement{
@@ -459,9 +492,59 @@ func (w *World) shipment(i int) error {
 			return err
 		}
 		s.Inputs = ruling.Inputs
-		w.Tasks = append(w.Tasks, Task{Statement: s, Truth: ruling})
+		w.Tasks = append(w.Tasks, Task{Statement: s, Truth: ruling, Decoys: decoys})
 	}
 	return nil
+}
+
+// minute of the simulated ledger.
+const minute = ledger.Millis(60_000)
+
+// batch encodes events that happen a minute apart from so many minutes after the beginning.
+func batch(from int, events ...map[string]any) ([]byte, error) {
+	var entries []wire.EventEntry
+	for k, fields := range events {
+		fields = maps.Clone(fields)
+		fields["eventTime"], fields["eventTimeZoneOffset"] = begin().Add(time.Duration(from+k)*time.Minute).Format(time.RFC3339), "+00:00"
+		body, err := json.Marshal(fields)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, wire.EventEntry{Body: body})
+	}
+	return wire.EncodeEventBatch(entries)
+}
+
+// events records events and gives their hashes.
+func (w *World) events(who string, from int, events ...map[string]any) ([]ledger.Digest, error) {
+	argument, err := batch(from, events...)
+	if err != nil {
+		return nil, err
+	}
+	return hashes(recorded(w.submit(who, wire.FnRecordEvents, argument, 0)))
+}
+
+// holdBack has peers endorse an event that is not sent to be ordered yet.
+func (w *World) holdBack(who string, from int, event map[string]any) (*statetest.Stub, ledger.Digest, error) {
+	argument, err := batch(from, event)
+	if err != nil {
+		return nil, ledger.Digest{}, err
+	}
+	stub, answers, err := w.Invoke(who, wire.FnRecordEvents, argument, 0)
+	all, err := hashes(recorded(answers, err))
+	if err != nil {
+		return nil, ledger.Digest{}, err
+	}
+	return stub, all[0], nil
+}
+
+// hashes are those that answers give.
+func hashes(answers []wire.Answer, err error) ([]ledger.Digest, error) {
+	all := make([]ledger.Digest, len(answers))
+	for i, a := range answers {
+		all[i] = a.Digest
+	}
+	return all, err
 }
 
 // segments records two segments of a logger and gives their digests.
