@@ -21,11 +21,11 @@ import (
 
 // A checkpoint file is
 //
-//	"WBSCORE\x03" | SHA-256 of the rest | model digest | position | pending verdicts | panel | docket
+//	"WBSCORE\x04" | SHA-256 of the rest | model digest | position | ended | pending verdicts | panel | docket
 //
 // and is replaced as a whole: written beside, synced, renamed, and the folder synced. Only shipments that
 // changed since the last are encoded anew, which blocks wait for; the writing goes on beside them.
-const checkpointMagic = "WBSCORE\x03"
+const checkpointMagic = "WBSCORE\x04"
 
 const (
 	maxPendingSaved = 1 << 20
@@ -43,6 +43,7 @@ func encodeCheckpoint(model ledger.Digest, st *state, pending []ledger.Verdict, 
 	c := canon.Writer(nil)
 	c.Raw(model[:])
 	canon.Uint(c, &st.position)
+	c.Bool(&st.ended)
 	texts := make([]string, len(pending))
 	for i, v := range pending {
 		text, err := wire.Encode(v)
@@ -90,6 +91,7 @@ func decodeCheckpoint(data []byte, m *score.Model, d *Docket) (*savedState, erro
 	c.Raw(model[:])
 	st := &savedState{state: state{docket: d}}
 	canon.Uint(c, &st.position)
+	c.Bool(&st.ended)
 	var texts []string
 	canon.Slice(c, &texts, maxPendingSaved, func(c *canon.Coder, s *string) { canon.String(c, s, maxVerdictSaved) })
 	if c.Err() == nil && model != m.Digest() {

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/feature"
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
 // ErrConfig says that a configuration cannot work.
@@ -43,6 +44,9 @@ type Config struct {
 	// GiveUp is how long the source or the sink may fail without a break before Run returns their
 	// error; default 2 minutes.
 	GiveUp time.Duration
+	// Ends is asked of each valid transaction before it is judged, in order: once it reports true, nothing more falls due
+	// here, for good. What fell due before is brought to its end. It must return at once; nil: never.
+	Ends func(tx wire.Transaction) bool
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -81,6 +85,7 @@ type Stats struct {
 	Refused   uint64 // verdicts that the ledger refused
 	Overflow  uint64 // shipments given up because of MaxShipments
 	Inputs    uint64 // inputs that the engine refused
+	Ended     bool   // nothing more falls due here
 }
 
 const (
@@ -183,6 +188,7 @@ func stopped(ctx context.Context, err error) error {
 type state struct {
 	docket   *Docket
 	position uint64 // the next block to read
+	ended    bool   // Config.Ends has reported true
 }
 
 // docket gives an empty one. A panel's keeps what tasks refer to.
@@ -343,7 +349,13 @@ func (s *Service) read(ctx context.Context, st *state, height uint64, saver *sav
 func (s *Service) apply(st *state, block Block) {
 	judged := uint64(0)
 	for _, recorded := range block.Transactions {
+		if s.cfg.Ends != nil && s.cfg.Ends(recorded.Tx) {
+			st.ended = true
+		}
 		due := st.docket.Judge(block.Number, recorded.Tx)
+		if st.ended {
+			due = nil
+		}
 		judged += uint64(len(due))
 		s.queue.add(s.alone(recorded, due))
 		for _, v := range recorded.Tx.Verdicts {
@@ -374,6 +386,7 @@ func (s *Service) publish(st *state, height uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Position, s.stats.Height = st.position, max(height, st.position)
+	s.stats.Ended = st.ended
 	s.stats.Shipments, s.stats.Overflow, s.stats.Inputs = st.docket.Shipments(), st.docket.Overflow(), st.docket.Refused()
 }
 

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -579,4 +580,51 @@ func BenchmarkDocketMarshal(b *testing.B) {
 		size = len(data)
 	}
 	b.ReportMetric(float64(size)/float64(d.Shipments()), "B/shipment")
+}
+
+// alias is the transaction by which a class takes another version.
+func alias(generation uint32) wire.Transaction {
+	return wire.Transaction{Models: wire.ModelRecords{Aliases: []ledger.Alias{{Class: ledger.AnyProduct, Generation: generation}}}}
+}
+
+func TestNothingFallsDueAfterTheEndAndWhatDidIsWritten(t *testing.T) {
+	txs, _ := day(t, 6)
+	docket, want := scorer.NewDocket(model(t), feature.DefaultLimits()), map[key]ledger.Verdict{}
+	for i, tx := range txs[:len(txs)/2] {
+		for _, v := range docket.Apply(uint64(i), tx) {
+			want[key{v.Shipment, v.Window, v.Model}] = v
+		}
+	}
+	c := newChain()
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	with := func(cfg *scorer.Config) {
+		cfg.Checkpoint = path
+		cfg.Ends = func(tx wire.Transaction) bool {
+			return slices.ContainsFunc(tx.Models.Aliases, func(a ledger.Alias) bool { return a.Generation > 1 })
+		}
+	}
+	s := service(t, c, with)
+	stop := run(t, s)
+	c.record(alias(1))
+	for _, tx := range txs[:len(txs)/2] {
+		c.record(tx)
+	}
+	c.record(alias(2))
+	until(t, func() bool { return s.Stats().Ended && s.Stats().Pending == 0 })
+	stop()
+	late := service(t, c, with) // its checkpoint says that it ended
+	stop = run(t, late)
+	for _, tx := range txs[len(txs)/2:] {
+		c.record(tx)
+	}
+	height, _ := c.Height(context.Background())
+	until(t, func() bool { return late.Stats().Position >= height })
+	stop()
+	if st := late.Stats(); !st.Ended || st.Pending != 0 || st.Judged != 0 {
+		t.Errorf("%+v", st)
+	}
+	if len(want) == 0 {
+		t.Fatal("nothing was due")
+	}
+	same(t, c.written(), want)
 }
