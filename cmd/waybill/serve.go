@@ -22,8 +22,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/waybill-dev/waybill/analytics/panel"
-	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/api/anchor"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
@@ -80,7 +78,7 @@ type serveConfig struct {
 	drain     time.Duration
 	partition scorer.Partition
 	takeover  time.Duration
-	model     *score.Model
+	model     modelNamed
 	// anchorEvery is how long new leaves of the proof log wait for their root; negative: never.
 	anchorEvery time.Duration
 	log         *slog.Logger
@@ -108,6 +106,13 @@ takes its part in tasks: it opens, commits, closes, reveals, settles and challen
 those that cannot be a task. What its nonces are made of is scorer.secret in the state folder, which nobody
 else may read; who loses it cannot reveal what it has committed to.
 
+A --model that names a version or an alias is taken from the ledger, held to its digest there, and must be approved.
+production:CLASS is followed: when the class goes to another version, by promotion or rollback, that one judges what falls
+due from then on, and the one before ends what it took part in. A new version judges from the ledger's first block, as any
+model that a server has not judged by before. While what serves is revoked nothing is judged, and the scorer says
+so (WB_MODEL_BLOCKED in the log, at /readyz and over the API's health). A server judges all shipments of its partition by
+the one model, whatever their products.
+
 The process may be killed at any moment: what was acknowledged is on the ledger, and a new start
 goes on where the ledger says. While no peer answers it keeps trying, says NOT_SERVING, and answers
 requests with WB_UNAVAILABLE. The first signal ends it cleanly: accepted work is finished, for at
@@ -121,7 +126,7 @@ number of servers of any organisations of one channel may share it. A password i
 PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine can see.`,
 		Example: `  waybill serve --org carrier
   waybill serve --org producer --role api --role readmodel
-  waybill serve --org assessor --role scorer
+  waybill serve --org assessor --role scorer --model 'production:*'
   waybill serve --org producer --store 'postgres://waybill@db.example.com/waybill?sslmode=verify-full'
   waybill serve --profile /etc/waybill/producer.yaml --dir /var/lib/waybill --log json`,
 		Args: cobra.NoArgs,
@@ -137,7 +142,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 	f.DurationVar(&c.anchorEvery, "anchor-every", 5*time.Second, "anchor the root of the proof log this often while there is something new; negative for never")
 	location := f.String("store", "", storeHelp)
 	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
-	model := f.String("model", "", "judge by the model artefact `FILE`, as waybill train writes it (default: the one that ships)")
+	model := f.String("model", "", "judge by `MODEL`: an artefact's file, as waybill train writes it, a version on the ledger such as fridge/2, or whichever serves a product class there, such as production:* (default: the one that ships)")
 	format := f.String("log", "text", "form of the log: text, json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var err error
@@ -155,7 +160,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 		if err = readREST(); err != nil {
 			return err
 		}
-		if c.model, err = readModel(*model); err != nil {
+		if c.model, err = parseModelName(*model); err != nil {
 			return err
 		}
 		if c.drain <= 0 {
@@ -235,7 +240,7 @@ type service struct {
 	submit   *submit.Submitter
 	anchor   *anchor.Service
 	store    *readmodel.Store
-	scorer   *panel.Service
+	scorers  *scorers
 	api      *server.Server
 	review   *review.Service
 	*restParts
@@ -413,10 +418,10 @@ func (s *service) run(ctx context.Context) error {
 	scoring, stopScoring := context.WithCancel(lasting)
 	defer stopScoring()
 	var scorers errgroup.Group
-	if s.scorer != nil {
+	if s.scorers != nil {
 		scorers.Go(func() error {
 			if s.knows(scoring) {
-				s.runScorer(scoring)
+				failed(roleScorer, s.scorers.Run(scoring))
 			}
 			return nil
 		})
@@ -696,9 +701,14 @@ func (s *service) reportLag(height uint64) {
 		at, _ := s.store.Changed()
 		lag(roleReadModel, at)
 	}
-	if s.scorer != nil {
-		lag(roleScorer, s.scorer.Stats().Scorer.Position)
+	if s.scorers == nil {
+		return
 	}
+	if trouble := s.scorers.trouble(); trouble != "" {
+		s.report(roleScorer, trouble)
+		return
+	}
+	lag(roleScorer, s.scorers.stats().Scorer.Position)
 }
 
 func (s *service) runStore(ctx context.Context) error {
@@ -711,12 +721,12 @@ func (s *service) runStore(ctx context.Context) error {
 	return s.store.Follow(ctx, followEvery)
 }
 
-// runScorer runs the scorer and starts it again, from its checkpoint, when it fails.
-func (s *service) runScorer(ctx context.Context) {
+// runScorer runs a scorer and starts it again, from its checkpoint, when it fails.
+func (s *service) runScorer(ctx context.Context, j judge) {
 	wait := firstRestart
 	for {
 		began := time.Now()
-		err := s.scorer.Run(ctx)
+		err := j.Run(ctx)
 		if ctx.Err() != nil {
 			return
 		}

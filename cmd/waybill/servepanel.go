@@ -8,14 +8,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-dev/waybill/analytics/panel"
+	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/analytics/scorer"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/internal/judging"
 )
 
-// openScorer makes the scorer: one that judges alone where no scoring policy is in force, and takes its part in tasks
-// where one is.
+// openScorer makes what seats the scorers: each judges alone where no scoring policy is in force, and takes its part in
+// tasks where one is.
 func (s *service) openScorer() error {
 	binding, err := creditKeyOf(s.profile, s.identity)
 	if err != nil {
@@ -27,19 +28,20 @@ func (s *service) openScorer() error {
 	}
 	settled := settledMetrics(s.registry)
 	words := judging.Words{Submit: s.submit}
-	s.scorer, err = panel.New(panel.Config{
-		Scorer: scorer.Config{
-			Source: judging.FromStream(s.stream, s.profile.Chaincode), Sink: words, Model: s.model,
-			Checkpoint: filepath.Join(s.dir, "scorer.checkpoint"), Partition: s.partition, Takeover: s.takeover,
-			Logger: s.log.With("part", roleScorer),
-		},
-		Ledger: words, Try: s.tryTasks, Binding: binding, Secret: secret, Settled: settled,
-	})
-	if err != nil {
-		return err
+	s.scorers = newScorers(s.model, s.dir, s.client, s.log.With("part", roleScorer))
+	s.scorers.run = s.runScorer
+	s.scorers.make = func(m *score.Model, checkpoint string, ends func(wire.Transaction) bool) (judge, error) {
+		return panel.New(panel.Config{
+			Scorer: scorer.Config{
+				Source: judging.FromStream(s.stream, s.profile.Chaincode), Sink: words, Model: m,
+				Checkpoint: checkpoint, Partition: s.partition, Takeover: s.takeover, Ends: ends,
+				Logger: s.log.With("part", roleScorer),
+			},
+			Ledger: words, Try: s.tryTasks, Binding: binding, Secret: secret, Settled: settled,
+		})
 	}
-	registerScorer(s.registry, func() scorer.Stats { return s.scorer.Stats().Scorer })
-	s.registry.MustRegister(panelMetrics{s.scorer})
+	registerScorer(s.registry, func() scorer.Stats { return s.scorers.stats().Scorer })
+	s.registry.MustRegister(panelMetrics{s.scorers.stats})
 	return nil
 }
 
@@ -69,14 +71,14 @@ func settledMetrics(registry prometheus.Registerer) func(by ledger.SettledBy, af
 }
 
 // panelMetrics shows the figures of the part in tasks.
-type panelMetrics struct{ service *panel.Service }
+type panelMetrics struct{ stats func() panel.Stats }
 
 // Describe is prometheus.Collector's; the metrics are those that Collect gives.
 func (m panelMetrics) Describe(chan<- *prometheus.Desc) {}
 
 // Collect is prometheus.Collector's.
 func (m panelMetrics) Collect(out chan<- prometheus.Metric) {
-	st := m.service.Stats()
+	st := m.stats()
 	tell := func(kind prometheus.ValueType, name, help string, value float64, labels ...string) {
 		var names, values []string
 		for i := 0; i+1 < len(labels); i += 2 {
