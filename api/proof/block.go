@@ -55,6 +55,17 @@ func (b *BlockLeaves) Add(txID, mspID string, at ledger.Millis, t *wire.Transact
 		}
 		fact(key, digest)
 	}
+	for _, f := range t.Scoring.Finals {
+		key, err := wire.FinalKey(f.Shipment, f.Window, f.Model)
+		if err != nil {
+			return err
+		}
+		content, err := FinalContent(f)
+		if err != nil {
+			return err
+		}
+		fact(key, FinalDigest(content))
+	}
 	for _, f := range slices.Concat(t.Findings, t.Changes) {
 		f.Item, f.Detail = Storable(f.Item), Storable(f.Detail)
 		key, err := wire.FindingKey(f)

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -23,8 +24,8 @@ type Leaf struct {
 	Key    string        // of the fact in the world state, which begins with its kind (see wire.ParseKey)
 	Digest ledger.Digest // of its content (see Content)
 	Block  uint64
-	// Index counts the facts of the block from 0, in ledger order: events, restatements, segments and
-	// verdicts together, findings by themselves.
+	// Index counts the facts of the block from 0, in ledger order: events, restatements, segments,
+	// verdicts and final verdicts together, findings by themselves.
 	Index uint32
 	TxID  string
 	MSPID string        // of the transaction's creator
@@ -34,8 +35,8 @@ type Leaf struct {
 // maxLeafBytes bounds a leaf: its key, transaction and organisation.
 const maxLeafBytes = 8 << 10
 
-// Kind is what the leaf's fact is: wire.KindEvent, KindRestatement, KindSegment, KindVerdict or
-// KindFinding; empty for a key that is none.
+// Kind is what the leaf's fact is: wire.KindEvent, KindRestatement, KindSegment, KindVerdict, KindFinal
+// or KindFinding; empty for a key that is none.
 func (l Leaf) Kind() wire.Kind {
 	kind, _, err := wire.ParseKey(l.Key)
 	if err != nil {
@@ -110,8 +111,8 @@ func (l Leaf) Hash() Hash {
 
 // Content is a fact as it is recorded. For an event or restatement Head is the JSON-LD context
 // (empty for the default) and Body the JSON; for a segment Head is the device's signature and Body
-// the signed bytes; for a verdict Body is the wire encoding of what its scorer states, for a finding
-// that of the finding.
+// the signed bytes; for a verdict Body is the wire encoding of what its scorer states, for a final verdict
+// or a finding that of itself.
 type Content struct {
 	Head []byte `cbor:"1,keyasint,omitempty"`
 	Body []byte `cbor:"2,keyasint"`
@@ -131,6 +132,16 @@ func VerdictContent(v ledger.Verdict) (Content, error) {
 	body, err := wire.Encode(v.Stated())
 	return Content{Body: body}, err
 }
+
+// FinalContent is the content of a final verdict: with the whole verdict where that is not the one that is
+// recorded under its key.
+func FinalContent(f ledger.FinalVerdict) (Content, error) {
+	body, err := wire.Encode(f)
+	return Content{Body: body}, err
+}
+
+// FinalDigest is the digest of a final verdict's content.
+func FinalDigest(c Content) ledger.Digest { return sha256.Sum256(c.Body) }
 
 // FindingContent is the content of a finding.
 func FindingContent(f ledger.Finding) (Content, error) {
@@ -186,6 +197,13 @@ func (c Content) identify(kind wire.Kind) (ledger.Digest, string, error) {
 		}
 		key, err := wire.VerdictKey(v.Shipment, v.Window, v.Model)
 		return sha256.Sum256(c.Body), key, err
+	case wire.KindFinal:
+		f, err := wire.Decode[ledger.FinalVerdict](c.Body, wire.MaxStoredBytes)
+		if err != nil {
+			return ledger.Digest{}, "", err
+		}
+		key, err := wire.FinalKey(f.Shipment, f.Window, f.Model)
+		return FinalDigest(c), key, err
 	case wire.KindFinding:
 		f, err := wire.Decode[ledger.Finding](c.Body, wire.MaxStoredBytes)
 		if err != nil {
@@ -212,6 +230,8 @@ func describe(key string) string {
 		return "segment " + trimZeros(attributes[1]) + " of " + attributes[0]
 	case kind == wire.KindVerdict && len(attributes) == 3:
 		return "the verdict of " + attributes[2] + " on window " + trimZeros(attributes[1]) + " of " + attributes[0]
+	case kind == wire.KindFinal && len(attributes) == 3:
+		return "the final verdict of " + cmp.Or(attributes[2], "several models") + " on window " + trimZeros(attributes[1]) + " of " + attributes[0]
 	case kind == wire.KindFinding && len(attributes) == 3:
 		return "the finding " + attributes[1] + " on event " + attributes[0]
 	}

@@ -507,6 +507,19 @@ func TestContentsAreWhatWasRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	final := ledger.FinalVerdict{
+		Shipment: verdict.Shipment, Window: 2, Model: "m@1", Task: ledger.Digest{9}, Answer: ledger.TaskAnswer{Model: "m@1", Level: ledger.Inspect, Trace: ledger.Digest{3}},
+		By: ledger.SettledChallenge, At: 9, TxID: "tx", Verdict: &verdict,
+	}
+	stands, err := proof.FinalContent(final)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blend := ledger.FinalVerdict{Shipment: verdict.Shipment, Window: 3, Task: ledger.Digest{9}, By: ledger.SettledBlend, At: 9, TxID: "tx"}
+	blended, err := proof.FinalContent(blend)
+	if err != nil {
+		t.Fatal(err)
+	}
 	finding := ledger.Finding{Code: ledger.FindingCommissionedTwice, Item: "urn:x", Event: ledger.Digest(event.Hash()), Detail: "twice"}
 	found, err := proof.FindingContent(finding)
 	if err != nil {
@@ -527,6 +540,8 @@ func TestContentsAreWhatWasRecorded(t *testing.T) {
 		"restatement": {proof.Leaf{Key: wire.RestatementKey(ledger.Digest(event.Hash()), digest), Digest: digest}, proof.Content{Body: []byte(body)}},
 		"segment":     {proof.Leaf{Key: key(wire.SegmentKey(segment.Device, segment.Seq)), Digest: proof.SegmentDigest(wire.SegmentDigest(payload), []byte("signature"))}, proof.Content{Head: []byte("signature"), Body: payload}},
 		"verdict":     {proof.Leaf{Key: key(wire.VerdictKey(verdict.Shipment, verdict.Window, verdict.Model)), Digest: sha256.Sum256(stated.Body)}, stated},
+		"final":       {proof.Leaf{Key: key(wire.FinalKey(final.Shipment, final.Window, final.Model)), Digest: proof.FinalDigest(stands)}, stands},
+		"final blend": {proof.Leaf{Key: key(wire.FinalKey(blend.Shipment, blend.Window, blend.Model)), Digest: proof.FinalDigest(blended)}, blended},
 		"finding":     {proof.Leaf{Key: key(wire.FindingKey(finding)), Digest: sha256.Sum256(found.Body)}, found},
 	}
 	store := tiles{}
@@ -539,7 +554,7 @@ func TestContentsAreWhatWasRecorded(t *testing.T) {
 		f := facts[name]
 		f.leaf.TxID, f.leaf.MSPID = "tx", "CarrierMSP"
 		facts[name] = f
-		if got := string(f.leaf.Kind()); got != name {
+		if got := string(f.leaf.Kind()); got != strings.TrimSuffix(name, " blend") {
 			t.Errorf("%s is %s", name, got)
 		}
 		if err := l.Append(f.leaf.Hash()); err != nil {
@@ -548,7 +563,7 @@ func TestContentsAreWhatWasRecorded(t *testing.T) {
 	}
 	store.write(l)
 	root := c.sign(t, rootAt(l, t), "CarrierMSP", "ProducerMSP")
-	hashes, err := (&proof.Tree{Size: l.Size(), Read: store.read}).Inclusion([]uint64{0, 1, 2, 3, 4})
+	hashes, err := (&proof.Tree{Size: l.Size(), Read: store.read}).Inclusion([]uint64{0, 1, 2, 3, 4, 5, 6})
 	if err != nil || len(hashes) != 0 {
 		t.Fatal(hashes, err)
 	}

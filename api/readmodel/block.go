@@ -29,7 +29,7 @@ type Recorded struct {
 
 func (b Block) facts() (n int) {
 	for _, t := range b.Transactions {
-		n += len(t.Events) + len(t.Restatements) + len(t.Segments) + len(t.Verdicts)
+		n += len(t.Events) + len(t.Restatements) + len(t.Segments) + len(t.Verdicts) + len(t.Scoring.Finals)
 	}
 	return n
 }
@@ -103,7 +103,7 @@ func values(writes []blocks.Write) iter.Seq2[string, []byte] {
 }
 
 // Position is a place in the ledger: the index-th fact of a block. Facts are events, restatements,
-// segments and verdicts; they are counted from 0 in the block's order, within a transaction in the
+// segments, verdicts and final verdicts; they are counted from 0 in the block's order, within a transaction in the
 // order of these words.
 type Position struct {
 	Block uint64

@@ -174,6 +174,18 @@ func anyChain(t *rapid.T) *chain {
 					Shipment: shipment, Window: verdicts[shipment], Model: "rules@1", Level: level, From: noon, To: noon + 1, Final: rapid.Bool().Draw(t, "final"),
 					Reasons: []ledger.Reason{{Code: "above_range", Contribution: 7}},
 				})
+				if rapid.Bool().Draw(t, "several stand behind it") {
+					f := ledger.FinalVerdict{Shipment: shipment, Window: verdicts[shipment], Model: "rules@1", Task: ledger.Digest{byte(txs)}, By: ledger.SettledUnanimous}
+					switch rapid.IntRange(0, 2).Draw(t, "how") {
+					case 0:
+						f.Model = "" // different models' answers
+					case 1:
+						other := content.Verdicts[0]
+						other.Level = ledger.VerdictLevel(rapid.IntRange(1, 3).Draw(t, "ruling"))
+						f.Verdict = &other
+					}
+					content.Scoring.Finals = append(content.Scoring.Finals, f)
+				}
 				verdicts[shipment]++
 			case 4:
 				content.Policies = append(content.Policies, ledger.Policy{ID: "cold", Version: uint32(txs), Products: []string{"*"}, Low: 2_000, High: 8_000})

@@ -10,8 +10,8 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 )
 
-// The proof log: a leaf for each event, restatement, segment, verdict and finding, in the order of the
-// blocks; within a block the facts by their Index, then the findings. The rows of facts are not
+// The proof log: a leaf for each event, restatement, segment, verdict, final verdict and finding, in the
+// order of the blocks; within a block the facts by their Index, then the findings. The rows of facts are not
 // repeated: a leaf is made again from them when it is to be proven.
 
 // logBlock is what a block adds to the log.

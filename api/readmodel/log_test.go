@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -48,6 +49,13 @@ func leavesOf(t interface{ Fatal(...any) }, c *chain) (leaves []proof.Hash, keys
 				}
 				add(&facts, key(wire.VerdictKey(v.Shipment, v.Window, v.Model)), digest)
 			}
+			for _, f := range x.Scoring.Finals {
+				content, err := wire.Encode(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				add(&facts, key(wire.FinalKey(f.Shipment, f.Window, f.Model)), sha256.Sum256(content))
+			}
 			for _, f := range slices.Concat(x.Findings, x.Changes) {
 				content, err := proof.FindingContent(f)
 				if err != nil {
@@ -64,12 +72,15 @@ func leavesOf(t interface{ Fatal(...any) }, c *chain) (leaves []proof.Hash, keys
 	return leaves, keys, sizes
 }
 
-// stated sets what the contract sets of a verdict, so that its row gives its leaf.
+// stated sets what the contract sets of a verdict and of a final one, so that its row gives its leaf.
 func stated(c *chain) {
 	for _, b := range c.blocks {
 		for i, x := range b.Transactions {
 			for j := range x.Verdicts {
 				b.Transactions[i].Verdicts[j].Scorer, b.Transactions[i].Verdicts[j].TxID, b.Transactions[i].Verdicts[j].At = x.MSPID, x.TxID, x.At
+			}
+			for j := range x.Scoring.Finals {
+				b.Transactions[i].Scoring.Finals[j].TxID, b.Transactions[i].Scoring.Finals[j].At = x.TxID, x.At
 			}
 		}
 	}

@@ -122,6 +122,8 @@ func (r leafReader) fact(key string, root ledger.Root) (proof.Proven, error) {
 		pos, err = r.segment(&leaf, &content, attributes)
 	case kind == wire.KindVerdict && len(attributes) == 3:
 		pos, err = r.verdict(&leaf, &content, attributes)
+	case kind == wire.KindFinal && len(attributes) == 3:
+		pos, err = r.final(&leaf, &content, attributes)
 	default:
 		return proof.Proven{}, fmt.Errorf("%w: a key of kind %q has no leaf", ledger.ErrMalformed, kind)
 	}
@@ -195,7 +197,7 @@ func (r leafReader) verdict(leaf *proof.Leaf, content *proof.Content, attributes
 		return 0, fmt.Errorf("%w: window %q", ledger.ErrMalformed, attributes[1])
 	}
 	var text string
-	// Of two the recorded one is the first: a final one that overruled it has no leaf.
+	// Of two the recorded one is the first: what overruled it is in the leaf of the final verdict.
 	err = r.q.QueryRowContext(r.ctx, `SELECT pos, verdict FROM overruled WHERE shipment = ? AND window_no = ? AND model = ?
 		UNION ALL SELECT pos, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ? ORDER BY 1 LIMIT 1`,
 		attributes[0], int64(window), attributes[2], attributes[0], int64(window), attributes[2]).Scan(&pos, &text)
@@ -212,6 +214,25 @@ func (r leafReader) verdict(leaf *proof.Leaf, content *proof.Content, attributes
 	}
 	leaf.Digest, err = wire.VerdictDigest(v)
 	return pos, err
+}
+
+// final reads a final verdict.
+func (r leafReader) final(leaf *proof.Leaf, content *proof.Content, attributes []string) (pos int64, err error) {
+	window, err := strconv.ParseUint(attributes[1], 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%w: window %q", ledger.ErrMalformed, attributes[1])
+	}
+	err = r.q.QueryRowContext(r.ctx, `SELECT pos, msp_id, value FROM finals WHERE shipment = ? AND window_no = ? AND model = ?`, attributes[0], int64(window), attributes[2]).
+		Scan(&pos, &leaf.MSPID, &content.Body)
+	if err != nil {
+		return 0, err
+	}
+	f, err := decoded[ledger.FinalVerdict](content.Body)
+	if err != nil {
+		return 0, fmt.Errorf("%w: final verdict: %w", ErrCorrupt, err)
+	}
+	leaf.TxID, leaf.At, leaf.Digest = f.TxID, f.At, proof.FinalDigest(*content)
+	return pos, nil
 }
 
 // finding reads a finding as it was last recorded before the root.

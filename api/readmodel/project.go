@@ -222,7 +222,7 @@ func (p *projection) add(table int, values ...any) {
 }
 
 func (p *projection) block(b parsedBlock) error {
-	var index, finding, receipt, task, correction uint32
+	var index, finding, receipt, task, word uint32
 	next := func(counter *uint32) (int64, error) {
 		if *counter > maxIndex {
 			return 0, fmt.Errorf("%w: more facts in a block than a position can hold", ErrCorrupt)
@@ -264,6 +264,15 @@ func (p *projection) block(b parsedBlock) error {
 				return fmt.Errorf("verdict %s/%d: %w", v.Shipment, v.Window, err)
 			}
 		}
+		for _, f := range t.Scoring.Finals {
+			pos, err := next(&index)
+			if err != nil {
+				return err
+			}
+			if err := p.finalVerdict(pos, t, f); err != nil {
+				return err
+			}
+		}
 		for _, f := range t.changes() {
 			pos, err := next(&finding)
 			if err != nil {
@@ -279,7 +288,7 @@ func (p *projection) block(b parsedBlock) error {
 		if err := p.governed(t, func() (int64, error) { return next(&receipt) }); err != nil {
 			return err
 		}
-		if err := p.scored(t, func() (int64, error) { return next(&task) }, func() (int64, error) { return next(&correction) }); err != nil {
+		if err := p.scored(t, func() (int64, error) { return next(&task) }, func() (int64, error) { return next(&word) }); err != nil {
 			return err
 		}
 	}
@@ -406,7 +415,7 @@ func (p *projection) verdict(pos int64, t Recorded, v ledger.Verdict) error {
 	if err != nil {
 		return err
 	}
-	p.add(tVerdicts, pos, v.Shipment, int64(v.Window), v.Model, flag(v.Final), int(v.Level), v.Score, string(text))
+	p.add(tVerdicts, pos, v.Shipment, int64(v.Window), v.Model, flag(v.Final), int(v.Level), v.Score, pos, string(text))
 	p.totals["verdicts"]++
 	sh := p.shipmentStarts(v.Shipment, v.From)
 	sh.verdicts++
@@ -481,6 +490,9 @@ func (p *projection) write(w writer, at Progress) error {
 	}
 	if err := p.overrule(w); err != nil {
 		return fmt.Errorf("overruled verdicts: %w", err)
+	}
+	if err := p.changeWords(w); err != nil {
+		return fmt.Errorf("whose word verdicts are: %w", err)
 	}
 	for _, d := range p.errors {
 		if err := w.exec(`UPDATE events SET declared_in_error = 1 WHERE hash = ? AND msp_id = ?`, d.event[:], d.mspID); err != nil {

@@ -587,6 +587,8 @@ type Verdict struct {
 	Standing Standing
 	By       ledger.SettledBy // what made it final or, of a provisional one, had it re-executed
 	Task     ledger.Digest    // that found or disputes it
+	// Changed is where Standing was last changed, or may have been: behind the facts of that block; Position where it was not.
+	Changed Position
 	// Overruled is the verdict that is recorded where this one is final.
 	Overruled *ledger.Verdict
 }
@@ -601,6 +603,17 @@ type VerdictFilter struct {
 
 // Verdicts gives a page of verdicts in ledger order.
 func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[Verdict], error) {
+	return s.verdicts(ctx, f, "v.pos", page)
+}
+
+// ChangedVerdicts gives a page of verdicts in the order in which they or their standing changed last: Page.After is the place of such a
+// change. A verdict whose standing changes again comes again; so does one that a final verdict overrules, also if that no
+// longer passes the filter where the overruled one did.
+func (s *Store) ChangedVerdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[Verdict], error) {
+	return s.verdicts(ctx, f, "v.changed", page)
+}
+
+func (s *Store) verdicts(ctx context.Context, f VerdictFilter, column string, page Page) (Rows[Verdict], error) {
 	var found Rows[Verdict]
 	err := s.snapshot(ctx, func(tx querier) error {
 		var err error
@@ -611,16 +624,25 @@ func (s *Store) Verdicts(ctx context.Context, f VerdictFilter, page Page) (Rows[
 		if f.Shipment != "" {
 			w.add("v.shipment = ?", f.Shipment)
 		}
+		var level where
 		if f.AtLeast > 0 {
-			w.add("v.level >= ?", int(f.AtLeast))
+			level.add("v.level >= ?", int(f.AtLeast))
 		}
 		if f.Final {
-			w.add("v.final = 1")
+			level.add("v.final = 1")
+		}
+		passes := strings.Join(level.conditions, " AND ")
+		switch {
+		case passes != "" && column == "v.changed":
+			w.add("("+passes+" OR EXISTS (SELECT 1 FROM overruled o WHERE o.shipment = v.shipment AND o.window_no = v.window_no AND o.model = v.model AND "+
+				strings.ReplaceAll(passes, "v.", "o.")+"))", append(level.args, level.args...)...)
+		case passes != "":
+			w.add(passes, level.args...)
 		}
 		if f.Model != "" {
 			w.add("v.model = ?", f.Model)
 		}
-		order := w.page("v.pos", page)
+		order := w.page(column, page)
 		found.Rows, found.More, err = selectVerdicts(ctx, tx, page, w.String()+order, append(w.args, page.Limit+1)...)
 		return err
 	})
@@ -648,11 +670,11 @@ func selectVerdicts(ctx context.Context, q querier, page Page, rest string, args
 			return errEnough
 		}
 		var v Verdict
-		var pos int64
+		var pos, changed int64
 		var text string
 		var final, provisional []byte
 		var overruled sql.NullString
-		if err := rows.Scan(&pos, &text, &final, &provisional, &overruled); err != nil {
+		if err := rows.Scan(&pos, &changed, &text, &final, &provisional, &overruled); err != nil {
 			return err
 		}
 		err := json.Unmarshal([]byte(text), &v.Verdict)
@@ -662,7 +684,7 @@ func selectVerdicts(ctx context.Context, q querier, page Page, rest string, args
 		if err != nil {
 			return fmt.Errorf("%w: verdict: %w", ErrCorrupt, err)
 		}
-		v.Position = positionOf(pos)
+		v.Position, v.Changed = positionOf(pos), positionOf(changed)
 		found = append(found, v)
 		bytes += len(text)
 		return nil
@@ -671,7 +693,7 @@ func selectVerdicts(ctx context.Context, q querier, page Page, rest string, args
 }
 
 // questionVerdicts asks for verdicts v with what is final or provisional under their keys, and what that overruled.
-const questionVerdicts = `SELECT v.pos, v.verdict,
+const questionVerdicts = `SELECT v.pos, v.changed, v.verdict,
 	(SELECT f.value FROM finals f WHERE f.shipment = v.shipment AND f.window_no = v.window_no AND f.model = v.model),
 	(SELECT q.value FROM tasks k JOIN task_parts q ON q.task = k.id AND q.kind = 4 AND q.account = ''
 		WHERE k.shipment = v.shipment AND k.window_no = v.window_no AND k.model = v.model AND k.phase = 3 ORDER BY k.pos LIMIT 1),

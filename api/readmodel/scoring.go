@@ -42,9 +42,9 @@ const (
 	EntryInspected EntryKind = 11
 )
 
-// firstCorrection is the index at which the places begin of final verdicts that overrule a recorded one: behind
-// all facts that a block can hold.
-const firstCorrection = 1 << (indexBits - 1)
+// firstWord is the index at which the places begin of changes of whose word a verdict is: behind all facts that a
+// block can hold.
+const firstWord = 1 << (indexBits - 1)
 
 // taskChange is what became of a task in the blocks of a projection.
 type taskChange struct {
@@ -59,6 +59,13 @@ type overruling struct {
 	verdict ledger.Verdict
 }
 
+// wordChange is that a task's answer became provisional, or a task ended: whose word the verdict of its window is may be
+// another then.
+type wordChange struct {
+	pos  int64
+	task string
+}
+
 // scoring is what blocks add to tasks, folded.
 type scoring struct {
 	tasks      map[ledger.Digest]*taskChange
@@ -67,6 +74,7 @@ type scoring struct {
 	sums       map[string]*scoringSums
 	sumOrder   []string
 	overruling []overruling
+	words      []wordChange
 }
 
 // scoringSums are sums of entries; outcomes are by EntryKind from EntryRight.
@@ -129,9 +137,9 @@ func eachPart[T wire.TaskFact](next func() (int64, error), all []T, add func(pos
 	return nil
 }
 
-// scored takes in what a transaction did with tasks. next gives the places of what is done with tasks, correct those of final
-// verdicts that overrule one.
-func (p *projection) scored(t Recorded, next, correct func() (int64, error)) error {
+// scored takes in what a transaction did with tasks, but for final verdicts, which are facts. next gives the places of what is
+// done with tasks, word those of changes of whose word a verdict is.
+func (p *projection) scored(t Recorded, next, word func() (int64, error)) error {
 	s := t.Scoring
 	err := eachPart(next, s.Tasks, func(pos int64, v ledger.ScoringTask) error { return p.task(pos, v) })
 	if err == nil {
@@ -164,10 +172,18 @@ func (p *projection) scored(t Recorded, next, correct func() (int64, error)) err
 		})
 	}
 	if err == nil {
-		err = eachPart(next, s.Finals, func(pos int64, v ledger.FinalVerdict) error { return p.finalVerdict(pos, t, v, correct) })
-	}
-	if err == nil {
 		err = eachPart(next, s.Inspections, func(pos int64, v ledger.Inspection) error { return p.inspection(pos, v) })
+	}
+	changed := func(task ledger.Digest) error {
+		pos, err := word()
+		p.scoring.words = append(p.scoring.words, wordChange{pos + firstWord, task.String()})
+		return err
+	}
+	for i := 0; i < len(s.Provisionals) && err == nil; i++ {
+		err = changed(s.Provisionals[i].Task)
+	}
+	for i := 0; i < len(s.Settlements) && err == nil; i++ {
+		err = changed(s.Settlements[i].Task)
 	}
 	return err
 }
@@ -187,22 +203,18 @@ func (p *projection) task(pos int64, v ledger.ScoringTask) error {
 	return nil
 }
 
-func (p *projection) finalVerdict(pos int64, t Recorded, v ledger.FinalVerdict, correct func() (int64, error)) error {
+func (p *projection) finalVerdict(pos int64, t Recorded, v ledger.FinalVerdict) error {
 	value, err := wire.Encode(v)
 	if err != nil {
 		return fmt.Errorf("final verdict on %s/%d: %w", v.Shipment, v.Window, err)
 	}
-	p.add(tFinals, v.Shipment, int64(v.Window), v.Model, pos, value)
+	p.add(tFinals, v.Shipment, int64(v.Window), v.Model, pos, t.MSPID, value)
 	if v.Verdict == nil {
 		return nil
 	}
-	at, err := correct()
-	if err != nil {
-		return err
-	}
 	stands := *v.Verdict
 	stands.Scorer, stands.At, stands.TxID = t.MSPID, v.At, v.TxID
-	p.scoring.overruling = append(p.scoring.overruling, overruling{pos: at + firstCorrection, verdict: stands})
+	p.scoring.overruling = append(p.scoring.overruling, overruling{pos: pos, verdict: stands})
 	return nil
 }
 
@@ -475,8 +487,8 @@ func (p *projection) overrule(w writer) error {
 		}
 		shipment, model := storable(v.Shipment), storable(v.Model)
 		key := []any{shipment, int64(v.Window), model}
-		if err = w.exec(`INSERT INTO overruled (pos, shipment, window_no, model, verdict)
-			SELECT pos, shipment, window_no, model, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ?`, key...); err != nil {
+		if err = w.exec(`INSERT INTO overruled (pos, shipment, window_no, model, final, level, verdict)
+			SELECT pos, shipment, window_no, model, final, level, verdict FROM verdicts WHERE shipment = ? AND window_no = ? AND model = ?`, key...); err != nil {
 			return err
 		}
 		if err = w.exec(`UPDATE verdicts SET pos = ?, final = ?, level = ?, score = ?, verdict = ? WHERE shipment = ? AND window_no = ? AND model = ?`,
@@ -484,6 +496,20 @@ func (p *projection) overrule(w writer) error {
 			return err
 		}
 		if err = w.reviewShipment(shipment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeWords notes of verdicts when whose word they are changed last. What is final stays so, whatever becomes of other
+// tasks of the window.
+func (p *projection) changeWords(w writer) error {
+	for _, c := range p.scoring.words {
+		block := c.pos >> indexBits << indexBits
+		if err := w.exec(`UPDATE verdicts SET changed = ? WHERE changed < ? AND (shipment, window_no, model) = (SELECT k.shipment, k.window_no, k.model FROM tasks k WHERE k.id = ?)
+			AND NOT EXISTS (SELECT 1 FROM finals f WHERE f.shipment = verdicts.shipment AND f.window_no = verdicts.window_no AND f.model = verdicts.model AND f.pos < ?)`,
+			c.pos, c.pos, c.task, block); err != nil {
 			return err
 		}
 	}

@@ -104,7 +104,7 @@ func tables() [tableCount]table {
 	define(tLinkKeys, "link_keys", "kind key pos", 3, "")
 	define(tLots, "lots", "lot block members", 2, "")
 	define(tPolicies, "policies", "id version policy tx_id", 2, "")
-	define(tVerdicts, "verdicts", "pos shipment window_no model final level score verdict", 1, "")
+	define(tVerdicts, "verdicts", "pos shipment window_no model final level score changed verdict", 1, "")
 	define(tShipments, "shipments", "id started_at ended_at verdicts latest level worst latest_window", 1,
 		`(id) DO UPDATE SET started_at = CASE WHEN excluded.started_at < shipments.started_at THEN excluded.started_at ELSE shipments.started_at END,
 		ended_at = COALESCE(shipments.ended_at, excluded.ended_at), verdicts = shipments.verdicts + excluded.verdicts,
@@ -119,9 +119,9 @@ func tables() [tableCount]table {
 	define(tTasks, "tasks", "id pos shipment window_no model phase changed task", 1, "")
 	define(tTaskSeats, "task_seats", "account pos", 2, "")
 	define(tTaskParts, "task_parts", "task kind account pos value", 3, "")
-	define(tFinals, "finals", "shipment window_no model pos value", 3, "")
+	define(tFinals, "finals", "shipment window_no model pos msp_id value", 3, "")
 	define(tBlended, "blended", "model pos shipment window_no", 2, "(model, pos) DO NOTHING")
-	define(tOverruled, "overruled", "pos shipment window_no model verdict", 1, "")
+	define(tOverruled, "overruled", "pos shipment window_no model final level verdict", 1, "")
 	define(tScoringEntries, "scoring_entries", "account pos kind task cause amount bonded brier at tx_id", 4, "")
 	define(tScoringSums, "scoring_sums", "account rewarded found slashed right_n wrong_n other_n silent_n truths brier tasks", 1,
 		`(account) DO UPDATE SET rewarded = scoring_sums.rewarded + excluded.rewarded, found = scoring_sums.found + excluded.found,
