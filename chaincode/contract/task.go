@@ -93,6 +93,9 @@ func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (le
 	if kind == "commit" || kind == "reveal" {
 		return t.part(op, digest)
 	}
+	if kind == "refute" {
+		return t.refute(*op.Refute)
+	}
 	view, err := t.repository.Task(digest)
 	if err == nil {
 		err = t.onTime(view)
@@ -114,7 +117,7 @@ func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (le
 		}
 		return ledger.SettleTaskOf(*op.Settle, verdict, view, t.rule, t.repository, t.Tx)
 	case "challenge":
-		return ledger.ChallengeTaskOf(*op.Challenge, view, t.rule, t.repository, t.Tx)
+		return ledger.ChallengeTaskOf(*op.Challenge, view, t.rule, logOrder, t.repository, t.Tx)
 	case "expire":
 		return ledger.ExpireTask(view, t.repository, t.Tx)
 	case "expose":
@@ -328,7 +331,7 @@ type change struct {
 // apply writes what a decision changed and tells it.
 func (t *scoringRound) apply(d ledger.TaskDecision) (change, error) {
 	c := change{wrote: d.Scorer != nil || d.Task != nil || d.Commitment != nil || d.Closing != nil || d.Reveal != nil ||
-		d.Provisional != nil || d.Settlement != nil || d.Inspection != nil}
+		d.Provisional != nil || d.Settlement != nil || d.Inspection != nil || d.Claim != nil}
 	for _, s := range d.Slashes {
 		done, err := t.punish(s)
 		if err != nil {
@@ -421,6 +424,9 @@ func (t *scoringRound) tell(d ledger.TaskDecision) {
 	}
 	if d.Inspection != nil {
 		told.Inspections = append(told.Inspections, d.Inspection.Task)
+	}
+	if d.Claim != nil {
+		told.Claims = append(told.Claims, wire.TaskPartRef{Task: d.Claim.Task, Account: d.Claim.Account})
 	}
 }
 

@@ -54,10 +54,12 @@ const (
 	CodeTaskState       = "WB_TASK_STATE"
 	CodeTaskTime        = "WB_TASK_TIME"
 	CodeCommitment      = "WB_COMMITMENT"
+	CodeProof           = "WB_PROOF"
+	CodeNotAnchored     = "WB_NOT_ANCHORED"
 )
 
 // coded pairs a refusal with its code; the first match counts.
-func coded() [38]struct {
+func coded() [40]struct {
 	err  error
 	code string
 } {
@@ -102,6 +104,8 @@ func coded() [38]struct {
 		{ErrTaskState, CodeTaskState},
 		{ErrTaskTime, CodeTaskTime},
 		{ErrCommitment, CodeCommitment},
+		{ErrProof, CodeProof},
+		{ErrNotAnchored, CodeNotAnchored},
 		{ErrMalformed, CodeMalformed},
 	}
 }

@@ -209,6 +209,23 @@ func Settle(before, now *Finding, by Digest, tx Tx) (after Finding, changed bool
 	return after, true
 }
 
+// wasOnce reports whether the finding, as it is recorded now, may have been recorded as was. What a raising begins with
+// never changes; what it rests on does when it is amended, and nothing once it is closed. Of a raising before the present one
+// the ledger's state says nothing.
+func (f Finding) wasOnce(was Finding) bool {
+	switch {
+	case f.Naming() != was.Naming() || f.Severity != was.Severity:
+		return false
+	case f.RaisedIn != was.RaisedIn:
+		return true
+	case f.Change == was.Change && f.Change != FindingAmended:
+		return f == was
+	case !was.Open() || f.Change == FindingRaised:
+		return false
+	}
+	return f.RaisedAt == was.RaisedAt && was.ClosedAt == 0 && was.ClosedIn == "" && was.ClosedBy.IsZero()
+}
+
 // newFinding states a finding; the events that it rests on end its sentence.
 func newFinding(code FindingCode, item string, event, other Digest, format string, args ...any) Finding {
 	f := Finding{Code: code, Item: item, Event: event, Other: other, Detail: fmt.Sprintf(format, args...)}

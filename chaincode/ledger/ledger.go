@@ -109,6 +109,8 @@ var (
 	ErrTaskState       = errors.New("the task's state does not allow this")
 	ErrTaskTime        = errors.New("not the time for this")
 	ErrCommitment      = errors.New("not what was committed to")
+	ErrProof           = errors.New("the proof does not show it")
+	ErrNotAnchored     = errors.New("the keepers have not anchored that root")
 )
 
 // Status answers one input of a batch.

@@ -42,6 +42,7 @@ func tallyOf(v TaskView) (tally, error) {
 // SettleTaskOf decides on bringing a task to its end. verdict is the digest of op.Verdict.
 //
 //	nobody revealed in time                            void
+//	something is claimed to be left out                void, unless it is refuted in time
 //	no answer has two thirds of the revealed stake     the referee rules
 //	the draw, or a commitment that is not revealed     the referee rules
 //	the whole panel revealed one answer, and AtOnce    final
@@ -71,6 +72,9 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	over, err := superseded(v, l)
 	if err != nil || over {
 		return v.void(SettledSuperseded, nil, nil, tx), err
+	}
+	if d, done, err := settleClaims(v, tx); done || err != nil {
+		return d, err
 	}
 	if v.Task.Statement.Model == "" {
 		return settleBlend(v, policy, tx)
@@ -160,7 +164,7 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 		return d, err
 	}
 	pot := by == SettledDraw || len(v.Reveals) == len(v.Closing.Committed) && drawn(v, p)
-	if p.AtOnce && len(v.Closing.Committed) == len(v.Task.Panel) {
+	if lapsed, until := v.standing(tx.Time); p.AtOnce && len(v.Closing.Committed) == len(v.Task.Panel) && lapsed == nil && until == 0 {
 		var d TaskDecision
 		if d, err = v.final(by, ruling.Answer, ruling.Verdict, pot, &prover, p, l, tx); err == nil {
 			d.Slashes, err = wrong(v, d.Settlement.Wrong, p, &prover)
@@ -245,10 +249,10 @@ func mintable(amount Credits, l ScoringLedger) (Credits, error) {
 }
 
 // ChallengeTaskOf decides on a challenge. Whoever has the bond at risk may have a closed task re-executed: if it
-// proves an answer wrong it gets a part of what that costs, else it loses the bond. A segment or event that is left out,
-// was recorded before the window closed, and would have changed what is judged, voids the task. That costs nobody
-// anything: times of recording are their submitters' and no proof to punish by.
-func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
+// proves an answer wrong it gets a part of what that costs, else it loses the bond. That two references are not in the
+// ledger's order voids the task and costs all who answered it. That a recorded segment or event is left out, with which
+// what is judged would be otherwise, is a Claim: who has a seat may make it, and it voids the task unless it is refuted.
+func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, order LogOrder, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	account, err := callersAccount(l, tx)
 	if err != nil {
 		return TaskDecision{}, err
@@ -260,7 +264,7 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 		return TaskDecision{}, wrongPhase(v, "cannot be challenged")
 	case v.Task.Statement.Model == "":
 		return TaskDecision{}, wrongPhase(v, "is of several models; the inspection decides")
-	case op.Omitted == nil && v.Provisional != nil && v.Provisional.By != 0:
+	case op.Omitted == nil && op.Order == nil && v.Provisional != nil && v.Provisional.By != 0:
 		return TaskDecision{}, wrongPhase(v, "was ruled upon")
 	case v.Closing == nil || len(v.Reveals) == 0:
 		return TaskDecision{}, wrongPhase(v, "has no answer to challenge")
@@ -280,129 +284,17 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, l ScoringLed
 	if err != nil || over {
 		return v.void(SettledSuperseded, nil, nil, tx), err
 	}
-	lost := []Slash{{Account: account.ID, Fault: "challenge/" + v.Task.ID.String(), Amount: policy.Bond}}
-	if op.Omitted == nil {
+	switch {
+	case op.Order != nil:
+		return misplaced(*op.Order, account.ID, v, policy, order, l, tx)
+	case op.Omitted == nil:
 		var d TaskDecision
 		if d, err = execute(v, SettledChallenge, account.ID, policy, referee, l, tx); err == nil && len(d.Slashes) == 0 {
-			d.Slashes = lost
+			d.Slashes = []Slash{{Account: account.ID, Fault: "challenge/" + v.Task.ID.String(), Amount: policy.Bond}}
 		}
 		return d, err
 	}
-	inserted, err := v.Task.Statement.with(*op.Omitted, op.At, l)
-	if err != nil {
-		return TaskDecision{}, err
-	}
-	if _, err = recorded([]Reference{*op.Omitted}, l); err != nil {
-		return TaskDecision{}, err
-	}
-	ruling, err := referee(inserted)
-	if err != nil {
-		return TaskDecision{}, err
-	}
-	if ruling.Fault != "" && !ruling.Blame {
-		// With it the list is more than can be re-executed, which says nothing of the list without it.
-		return TaskDecision{}, refuse(ErrTooLarge, "with what is said to be left out: %s", ruling.Fault)
-	}
-	if ruling.Fault == "" && ruling.Inputs == v.Task.Statement.Inputs {
-		return TaskDecision{}, refuse(ErrCommitment, "what is said to be left out changes nothing that is judged")
-	}
-	return v.void(SettledOmission, nil, &account.ID, tx), nil
-}
-
-// with gives the statement with what it leaves out.
-func (s TaskStatement) with(omitted Reference, at uint32, l ScoringLedger) (TaskStatement, error) {
-	if uint64(at) >= uint64(len(s.References)) {
-		return s, refuse(ErrSchema, "the task has %d references", len(s.References))
-	}
-	holds := s.holdsSegment
-	if omitted.Kind == RefEvent {
-		holds = func(r Reference, at int) error { return s.holdsEvent(r, at, l) }
-	}
-	if err := holds(omitted, int(at)); err != nil {
-		return s, err
-	}
-	s.References = slices.Insert(slices.Clone(s.References), int(at), omitted)
-	return s, nil
-}
-
-// holdsSegment holds that a segment is left out and belongs before reference at: the chain of its device shows it to be
-// earlier than one that is named.
-func (s TaskStatement) holdsSegment(omitted Reference, at int) error {
-	later := false
-	for i, r := range s.References {
-		if r.Kind != RefSegments || r.ID != omitted.ID {
-			continue
-		}
-		switch {
-		case r.First <= omitted.First && omitted.First <= r.Last:
-			return refuse(ErrConflict, "segment %d of %s is not left out", omitted.First, omitted.ID)
-		case r.First > omitted.First && i >= at:
-			later = true
-		case r.First > omitted.First || i >= at:
-			return refuse(ErrSchema, "segment %d of %s does not belong before reference %d", omitted.First, omitted.ID, at)
-		}
-	}
-	if !later {
-		return refuse(ErrCommitment, "nothing shows that segment %d of %s was recorded before the window closed", omitted.First, omitted.ID)
-	}
-	return nil
-}
-
-// holdsEvent holds that an event is left out and belongs before reference at: it was recorded before the window closed by
-// more than clocks may differ, and its neighbours' times allow the place. Of a journey that is not a container's first,
-// an event is only left out if it is not earlier than the first one named.
-func (s TaskStatement) holdsEvent(omitted Reference, at int, l ScoringLedger) error {
-	record, err := l.Event(omitted.Digest)
-	if err != nil {
-		return err
-	}
-	if record == nil {
-		return refuse(ErrUnknown, "event %s", omitted.Digest)
-	}
-	const apart = 2 * maxSkew // times of recording are held to that, whatever the policy
-	begun := false
-	for i, r := range s.References {
-		if r.Kind == RefEvent && r.Digest == omitted.Digest {
-			return refuse(ErrConflict, "event %s is not left out", omitted.Digest)
-		}
-		recordedAt, dated, err := r.recordedAt(l)
-		if err != nil {
-			return err
-		}
-		last := i == len(s.References)-1
-		switch {
-		case !dated && last:
-			return refuse(ErrCommitment, "the window closes with what has no time of recording")
-		case !dated:
-		case last && record.RecordedAt+apart >= recordedAt:
-			return refuse(ErrCommitment, "event %s was recorded at %s, the window closed at %s: that is too near to tell", omitted.Digest, stamp(record.RecordedAt), stamp(recordedAt))
-		case i < at && record.RecordedAt+apart < recordedAt, i >= at && record.RecordedAt > recordedAt+apart,
-			!begun && s.Begins > 0 && record.RecordedAt < recordedAt:
-			return refuse(ErrSchema, "event %s does not belong before reference %d", omitted.Digest, at)
-		}
-		begun = begun || dated
-	}
-	return nil
-}
-
-// recordedAt is when an event or the last of segments was recorded; dated is false for what has no such time.
-func (r Reference) recordedAt(l ScoringLedger) (at Millis, dated bool, err error) {
-	switch r.Kind {
-	case RefEvent:
-		record, err := l.Event(r.Digest)
-		if err != nil || record == nil {
-			return 0, false, err
-		}
-		return record.RecordedAt, true, nil
-	case RefSegments:
-		record, err := l.SegmentOf(r.ID, r.Last)
-		if err != nil || record == nil {
-			return 0, false, err
-		}
-		return record.RecordedAt, true, nil
-	default:
-		return 0, false, nil
-	}
+	return claimOmission(op, account.ID, v, policy, referee, l, tx)
 }
 
 // ExpireTask decides on the commitments that nobody revealed.

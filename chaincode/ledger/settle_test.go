@@ -35,12 +35,12 @@ func (court) ScoringPolicyVersion(uint32) (*ScoringPolicy, error) {
 
 func (c court) CreditPolicy() (*CreditPolicy, error) { return &CreditPolicy{TaskMint: c.mint}, nil }
 
-func TestWhatCannotBeReExecutedWithTheLeftOutVoidsNothing(t *testing.T) {
+func TestWhatCannotBeReExecutedWithTheLeftOutIsNoClaim(t *testing.T) {
 	s := taskStatement()
 	s.References = s.References[:5]
 	s.References[2].First = 1 // segment 0 is left out
 	v := TaskView{
-		Task: ScoringTask{ID: Digest{7}, Statement: s, Policy: 1}, Closing: &Closing{Committed: []Digest{{1}}},
+		Task: ScoringTask{ID: Digest{7}, Statement: s, Policy: 1, Panel: []Seat{{Account: Digest{1}, Weight: 10}, {Account: Digest{9}, Weight: 10}}}, Closing: &Closing{Committed: []Digest{{1}}},
 		Reveals: []Reveal{{Account: Digest{1}}},
 	}
 	op := ChallengeTask{Task: v.Task.ID, At: 2, Omitted: &Reference{Kind: RefSegments, ID: s.References[2].ID, Digest: Digest{3}}}
@@ -54,9 +54,9 @@ func TestWhatCannotBeReExecutedWithTheLeftOutVoidsNothing(t *testing.T) {
 		"it makes it no window":         {Ruling{Fault: "no window", Blame: true}, nil},
 		"it is more than can be judged": {Ruling{Fault: "65 MiB of packs"}, ErrTooLarge},
 	} {
-		d, err := ChallengeTaskOf(op, v, func(TaskStatement) (Ruling, error) { return c.ruling, nil }, court{}, tx)
-		if !errors.Is(err, c.want) || c.want == nil && (d.Settlement == nil || d.Settlement.By != SettledOmission) {
-			t.Errorf("%s: %v %+v", what, err, d.Settlement)
+		d, err := ChallengeTaskOf(op, v, func(TaskStatement) (Ruling, error) { return c.ruling, nil }, nil, court{}, tx)
+		if !errors.Is(err, c.want) || c.want == nil && (d.Settlement != nil || d.Claim == nil || d.Claim.Before != 2 || d.Claim.Omitted.ID != op.Omitted.ID) {
+			t.Errorf("%s: %v %+v", what, err, d.Claim)
 		}
 	}
 }

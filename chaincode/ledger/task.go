@@ -151,7 +151,7 @@ const (
 	SettledSplit      SettledBy = 4 // no answer had two thirds, so it was re-executed
 	SettledChallenge  SettledBy = 5 // a challenge had it re-executed
 	SettledNoWindow   SettledBy = 6 // void: the references are not a window of the shipment
-	SettledOmission   SettledBy = 7 // void: a recorded segment or event is left out
+	SettledOmission   SettledBy = 7 // void: nobody refuted that a recorded segment or event is left out
 	SettledSuperseded SettledBy = 8 // void: another task of the window was final before
 	SettledNobody     SettledBy = 9 // void: nobody revealed
 	SettledBlend      SettledBy = 10
@@ -221,6 +221,7 @@ type TaskView struct {
 	Reveals     []Reveal     `cbor:"4,keyasint,omitempty"` // by account
 	Provisional *Provisional `cbor:"5,keyasint,omitempty"`
 	Settlement  *Settlement  `cbor:"6,keyasint,omitempty"`
+	Claims      []Claim      `cbor:"7,keyasint,omitempty"` // by account
 }
 
 // Phase tells where the task is.
@@ -252,6 +253,7 @@ type TaskOperation struct {
 	Expire    *Digest           `cbor:"8,keyasint,omitempty"` // task
 	Expose    *SignedCommitment `cbor:"9,keyasint,omitempty"`
 	Inspect   *InspectTask      `cbor:"10,keyasint,omitempty"`
+	Refute    *RefuteClaim      `cbor:"11,keyasint,omitempty"`
 }
 
 // RegisterScorer makes the submitter's account a scorer, or ends it.
@@ -279,12 +281,16 @@ type SettleTask struct {
 	Verdict *Verdict `cbor:"2,keyasint,omitempty"`
 }
 
-// ChallengeTask asks, with a bond, that the referee re-execute a task.
+// ChallengeTask asks, with a bond, that the referee re-execute a task; or says what is wrong with its list.
 type ChallengeTask struct {
 	Task Digest `cbor:"1,keyasint"`
-	// Omitted is a recorded segment or event that the references leave out; it goes before reference At.
+	// Omitted is a recorded segment or event that the references leave out; it goes before reference At, of a span of
+	// segments before number Segment, 0: the whole. That is a Claim, which the proof log can refute.
 	Omitted *Reference `cbor:"2,keyasint,omitempty"`
 	At      uint32     `cbor:"3,keyasint,omitempty"`
+	Segment uint64     `cbor:"5,keyasint,omitempty"`
+	// Order shows two references that are not in the ledger's order.
+	Order *Misplaced `cbor:"4,keyasint,omitempty"`
 }
 
 // SignedCommitment is a commitment that a scorer signed outside the ledger. Another than the one it recorded
@@ -355,6 +361,7 @@ func (op TaskOperation) TaskKind() string {
 		{op.Expire != nil, "expire"},
 		{op.Expose != nil, "expose"},
 		{op.Inspect != nil, "inspect"},
+		{op.Refute != nil, "refute"},
 	} {
 		if c.set {
 			kind = c.name
@@ -395,6 +402,14 @@ func CheckTaskOperation(op TaskOperation) error {
 		return needTask(op.Settle.Task)
 	case "challenge":
 		c := op.Challenge
+		if c.Order != nil {
+			if c.Omitted != nil || c.At != 0 || c.Segment != 0 {
+				return refuse(ErrSchema, "a challenge says one thing of a list")
+			}
+			if err := checkProof(c.Order.Proof); err != nil {
+				return err
+			}
+		}
 		if c.Omitted != nil && c.Omitted.Kind != RefEvent && (c.Omitted.Kind != RefSegments || c.Omitted.First != c.Omitted.Last) {
 			return refuse(ErrSchema, "what is left out is one segment or one event")
 		}
@@ -414,8 +429,16 @@ func CheckTaskOperation(op TaskOperation) error {
 		return needTask(op.Expose.Task)
 	case "inspect":
 		return needTask(op.Inspect.Task)
+	case "refute":
+		if op.Refute.Account.IsZero() {
+			return refuse(ErrSchema, "no claimant")
+		}
+		if err := checkProof(op.Refute.Proof); err != nil {
+			return err
+		}
+		return needTask(op.Refute.Task)
 	}
-	return refuse(ErrSchema, "an operation is one of register, open, commit, close, reveal, settle, challenge, expire, expose and inspect")
+	return refuse(ErrSchema, "an operation is one of register, open, commit, close, reveal, settle, challenge, expire, expose, inspect and refute")
 }
 
 func needTask(id Digest) error {

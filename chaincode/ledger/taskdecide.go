@@ -23,6 +23,8 @@ type ScoringLedger interface {
 	ScoringPolicyVersion(version uint32) (*ScoringPolicy, error)
 	// FinalVerdict gives what stands for a window, nil if nothing does.
 	FinalVerdict(shipment string, window uint32, model string) (*FinalVerdict, error)
+	// Anchor gives a root of the proof log as an organisation anchored it, nil if it did not.
+	Anchor(height uint64, mspID string) (*Anchor, error)
 }
 
 // Ruling is what re-executing a task gave.
@@ -55,6 +57,7 @@ type TaskDecision struct {
 	Slashes     []Slash
 	Reward      *Reward
 	Inspection  *Inspection
+	Claim       *Claim // new, or refuted
 }
 
 // OpenTask decides on a statement that CheckTask passed; id is its digest, scorers are those that are registered.
@@ -159,7 +162,7 @@ func recorded(references []Reference, l ScoringLedger) (readings uint32, err err
 			if err != nil {
 				return 0, err
 			}
-			if f == nil || (f.TouchedIn() == r.Finding.TouchedIn() && *f != *r.Finding) {
+			if f == nil || !f.wasOnce(*r.Finding) {
 				return 0, refuse(ErrUnknown, "finding %s on event %s as the task gives it", r.Finding.Code, r.Finding.Event)
 			}
 		case RefSegments:
@@ -182,14 +185,6 @@ func recorded(references []Reference, l ScoringLedger) (readings uint32, err err
 		}
 	}
 	return uint32(times), nil
-}
-
-// TouchedIn is the transaction that changed the finding last.
-func (f Finding) TouchedIn() string {
-	if f.ClosedIn != "" {
-		return f.ClosedIn
-	}
-	return f.RaisedIn
 }
 
 // CommitToTask decides on a commitment.

@@ -14,7 +14,7 @@ var _ ledger.ScoringLedger = (*Repository)(nil)
 // storedTask is a type of scoring by several organisations that lies under a key as it is.
 type storedTask interface {
 	ledger.Scorer | ledger.ScoringTask | ledger.Commitment | ledger.Closing | ledger.Reveal | ledger.Provisional |
-		ledger.Settlement | ledger.FinalVerdict | ledger.Inspection | ledger.ScoringPolicy
+		ledger.Settlement | ledger.FinalVerdict | ledger.Inspection | ledger.ScoringPolicy | ledger.Claim
 }
 
 // ScoringPolicy gives the scoring policy in force, nil if none is.
@@ -53,7 +53,46 @@ func (r *Repository) Inspection(task ledger.Digest) (*ledger.Inspection, error) 
 // Task gives a task with all that was done to it; one that was not opened is empty. It reads the keys of the panel's
 // seats and no range.
 func (r *Repository) Task(id ledger.Digest) (ledger.TaskView, error) {
-	return r.task(id, func(ledger.Seat) bool { return true })
+	v, err := r.task(id, func(ledger.Seat) bool { return true })
+	if err != nil || v.Closing == nil {
+		return v, err // claims come after the closing
+	}
+	keys := make([]string, len(v.Task.Panel))
+	for i, seat := range v.Task.Panel {
+		keys[i] = wire.ClaimKey(id, seat.Account)
+	}
+	if err = r.Prefetch(keys); err != nil {
+		return v, err
+	}
+	for _, seat := range v.Task.Panel {
+		if err = r.claim(&v, id, seat.Account); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// TaskClaim gives a task with what one scorer claims of it, and nothing else that was done to it.
+func (r *Repository) TaskClaim(id, account ledger.Digest) (ledger.TaskView, error) {
+	var v ledger.TaskView
+	if err := r.Prefetch([]string{wire.TaskKey(id), wire.ClaimKey(id, account)}); err != nil {
+		return v, err
+	}
+	task, err := load[ledger.ScoringTask](r, wire.TaskKey(id))
+	if err != nil || task == nil {
+		return v, err
+	}
+	v.Task = *task
+	return v, r.claim(&v, id, account)
+}
+
+// claim adds what a scorer claims of a task.
+func (r *Repository) claim(v *ledger.TaskView, id, account ledger.Digest) error {
+	claim, err := load[ledger.Claim](r, wire.ClaimKey(id, account))
+	if err == nil && claim != nil {
+		v.Claims = append(v.Claims, *claim)
+	}
+	return err
 }
 
 // TaskPart gives a task with what one scorer did to it, so that the transactions of two scorers do not meet.
@@ -121,6 +160,12 @@ func (r *Repository) ApplyTask(d ledger.TaskDecision) error {
 			return err
 		}
 	}
+	if c := d.Claim; c != nil && !c.Open() {
+		if err := replace(r, wire.ClaimKey(c.Task, c.Account), *c); err != nil {
+			return err
+		}
+		d.Claim = nil
+	}
 	if d.Final != nil {
 		f := *d.Final
 		if err := create(r, f, func() (string, error) { return wire.FinalKey(f.Shipment, f.Window, f.Model) }); err != nil {
@@ -133,6 +178,7 @@ func (r *Repository) ApplyTask(d ledger.TaskDecision) error {
 		fact(r, d.Closing, func(c ledger.Closing) string { return wire.ClosingKey(c.Task) }),
 		fact(r, d.Reveal, func(v ledger.Reveal) string { return wire.RevealKey(v.Task, v.Account) }),
 		fact(r, d.Settlement, func(s ledger.Settlement) string { return wire.SettledKey(s.Task) }),
+		fact(r, d.Claim, func(c ledger.Claim) string { return wire.ClaimKey(c.Task, c.Account) }),
 		fact(r, d.Inspection, func(i ledger.Inspection) string { return wire.InspectionKey(i.Task) }),
 	)
 }

@@ -117,6 +117,14 @@ func SegmentKey(device string, seq uint64) (string, error) {
 	return Key(KindSegment, device, padded(seq, seqDigits))
 }
 
+// FactKey is the key of what has a place in the proof log, and of its leaf.
+func FactKey(f ledger.LogFact) (string, error) {
+	if f.Device == "" {
+		return EventKey(f.Event), nil
+	}
+	return SegmentKey(f.Device, f.Segment)
+}
+
 // PolicyKey is the key of a version of a policy.
 func PolicyKey(id string, version uint32) (string, error) {
 	return Key(KindPolicy, id, padded(uint64(version), versionDigits))

@@ -26,6 +26,7 @@ const (
 	KindProvisional       Kind = "provisional"       // task → ledger.Provisional
 	KindSettled           Kind = "settled"           // task → ledger.Settlement
 	KindFinal             Kind = "final"             // shipment, window, model (may be empty) → ledger.FinalVerdict
+	KindClaim             Kind = "claim"             // task, account → ledger.Claim
 	KindInspection        Kind = "inspection"        // task → ledger.Inspection
 	KindScoringPolicy     Kind = "scoringpolicy"     // → ledger.ScoringPolicy in force
 	KindScoringPolicyPast Kind = "scoringpolicypast" // version → ledger.ScoringPolicy
@@ -64,6 +65,7 @@ type ScoringSummary struct {
 	Finals       []VerdictRef    `cbor:"8,keyasint,omitempty"`
 	Inspections  []ledger.Digest `cbor:"9,keyasint,omitempty"`
 	Policies     []uint32        `cbor:"10,keyasint,omitempty"` // versions that came in force
+	Claims       []TaskPartRef   `cbor:"11,keyasint,omitempty"` // made or refuted
 }
 
 // ScoringRecords are what a transaction did with tasks.
@@ -78,19 +80,20 @@ type ScoringRecords struct {
 	Finals       []ledger.FinalVerdict
 	Inspections  []ledger.Inspection
 	Policies     []ledger.ScoringPolicy
+	Claims       []ledger.Claim // made or refuted
 }
 
 // taskMessage is a type of scoring by several organisations with an encoding.
 type taskMessage interface {
 	TaskBatch | ScoringPolicyBatch | Scorers | answerStatement | commitmentStatement |
 		ledger.TaskStatement | ledger.TaskView | ledger.Scorer | ledger.ScoringTask | ledger.Commitment | ledger.Closing |
-		ledger.Reveal | ledger.Provisional | ledger.Settlement | ledger.FinalVerdict | ledger.Inspection | ledger.ScoringPolicy
+		ledger.Reveal | ledger.Provisional | ledger.Settlement | ledger.FinalVerdict | ledger.Inspection | ledger.ScoringPolicy | ledger.Claim
 }
 
 // TaskFact is a type that consumers of the block stream keep as it is encoded: what was done with tasks.
 type TaskFact interface {
 	ledger.ScoringTask | ledger.Commitment | ledger.Closing | ledger.Reveal | ledger.Provisional | ledger.Settlement |
-		ledger.FinalVerdict | ledger.Inspection
+		ledger.FinalVerdict | ledger.Inspection | ledger.Claim
 }
 
 // ScorerKey is the key of a scorer.
@@ -121,6 +124,11 @@ func SettledKey(task ledger.Digest) string { return hashKey(KindSettled, task.St
 // FinalKey is the key of what stands for a window of a shipment under a model.
 func FinalKey(shipment string, window uint32, model string) (string, error) {
 	return Key(KindFinal, shipment, padded(uint64(window), windowDigits), model)
+}
+
+// ClaimKey is the key of what a scorer claims that a task leaves out.
+func ClaimKey(task, account ledger.Digest) string {
+	return hashKey(KindClaim, task.String(), account.String())
 }
 
 // InspectionKey is the key of what an inspection said of a task.
@@ -217,6 +225,8 @@ func OperationDigest(op ledger.TaskOperation) (ledger.Digest, error) {
 		return op.Expose.Task, nil
 	case "inspect":
 		return op.Inspect.Task, nil
+	case "refute":
+		return op.Refute.Task, nil
 	}
 	return sha256.Sum256(nil), nil
 }
@@ -270,6 +280,11 @@ func (r *transactionReader) scoring(s *ScoringSummary) (ScoringRecords, error) {
 	}
 	for _, id := range s.Inspections {
 		if err := add(&out.Inspections, *r, plain(InspectionKey(id))); err != nil {
+			return out, err
+		}
+	}
+	for _, ref := range s.Claims {
+		if err := add(&out.Claims, *r, plain(ClaimKey(ref.Task, ref.Account))); err != nil {
 			return out, err
 		}
 	}

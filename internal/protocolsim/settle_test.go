@@ -170,7 +170,11 @@ func TestATaskThatLeavesSomethingOutIsVoid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := do(t, w, "s3", ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &c.omitted, At: c.at}}, ""); a.Message != ledger.SettledOmission.String() {
+		claim := ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &c.omitted, At: c.at}}
+		do(t, w, "s3", claim, "")
+		do(t, w, "s0", ledger.TaskOperation{Settle: &ledger.SettleTask{Task: id, Verdict: &ruling.Verdict}}, ledger.CodeTaskTime)
+		w.Advance(w.Policy.ChallengeFor)
+		if a := do(t, w, "s0", ledger.TaskOperation{Settle: &ledger.SettleTask{Task: id, Verdict: &ruling.Verdict}}, ""); a.Message != ledger.SettledOmission.String() {
 			t.Error(name, a.Message)
 		}
 		after, _, err := w.Holdings()
