@@ -30,12 +30,19 @@ func Build(tb testing.TB) (program string) {
 	source := filepath.Join(filepath.Dir(here), "driver")
 	// Generated beside its module, two tests would write to one place.
 	module := tb.TempDir()
-	for _, name := range []string{"go.mod", "go.sum", "main.go", "oapi-codegen.yaml", "overlay.yaml"} {
-		b, err := os.ReadFile(filepath.Join(source, name)) //nolint:gosec // of this repository
+	files, err := filepath.Glob(filepath.Join(source, "*.go"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range []string{"go.mod", "go.sum", "oapi-codegen.yaml", "overlay.yaml"} {
+		files = append(files, filepath.Join(source, name))
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file) //nolint:gosec // of this repository
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if err = os.WriteFile(filepath.Join(module, name), b, 0o600); err != nil { //nolint:gosec // a name from the list above
+		if err = os.WriteFile(filepath.Join(module, filepath.Base(file)), b, 0o600); err != nil { //nolint:gosec // a name from the list above
 			tb.Fatal(err)
 		}
 	}
