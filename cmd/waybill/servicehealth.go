@@ -12,25 +12,6 @@ import (
 	"github.com/waybill-dev/waybill/gateway/blocks"
 )
 
-const (
-	// heightEvery is how often the ledger's height is asked, which tells whether a peer answers.
-	heightEvery   = 2 * time.Second
-	heightTimeout = 3 * time.Second
-	// followEvery is how often an API looks for what another process has added to the read model.
-	followEvery = 200 * time.Millisecond
-	// lagAllowed is how many blocks a part may be behind and still be said to work.
-	lagAllowed = 64
-	// A part that failed is started again after a pause that grows between these.
-	firstRestart = 200 * time.Millisecond
-	lastRestart  = 10 * time.Second
-	metricsClose = 2 * time.Second
-	// serveGOGC is how far the heap may grow between two collections, in percent of what it holds.
-	serveGOGC = 300
-	// retryFor is how long a write is tried here while the network does not take it; then its caller
-	// is told, and may try again.
-	retryFor = 10 * time.Second
-)
-
 // tellHealth turns the parts that work into the health of the API's services.
 func (s *service) tellHealth(works map[string]bool) {
 	reading := works[roleReadModel] || !s.has(roleReadModel) // another process's is not seen from here
