@@ -32,6 +32,8 @@ type errand struct {
 	deed       deed
 	operations []ledger.TaskOperation
 	trial      bool
+	find       func(context.Context, Prove) ([]ledger.TaskOperation, error)
+	claimant   ledger.Digest // of a claim that is to be refuted
 }
 
 // errVain says of a challenge that it would prove nothing.
@@ -43,8 +45,9 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 	if !b.live || b.account.IsZero() {
 		return nil, again
 	}
+	var none ledger.Digest
 	n, opening := 0, b.underWay(now)
-	take := func(task ledger.Digest, s step, a *attempt) {
+	take := func(task, claimant ledger.Digest, s step, a *attempt) {
 		at := later(s.at, a.after)
 		switch {
 		case a.flying, !s.until.IsZero() && !s.until.After(now):
@@ -60,9 +63,9 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 			if s.deed == doOpen {
 				opening++
 			}
-			n += len(s.operations)
+			n += max(len(s.operations), 1)
 			a.flying = true
-			out = append(out, errand{task, s.deed, s.operations, s.trial})
+			out = append(out, errand{task, s.deed, s.operations, s.trial, s.find, claimant})
 		}
 	}
 	// What another's turn was to open comes after all else: where more falls due than is opened, those that wait would
@@ -73,10 +76,10 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 			r := e.Value.(*round)
 			for _, s := range r.steps(b) {
 				if s.deed == doOpen && s.at.After(r.since) && opening < b.cfg.MaxOpening {
-					overtaken = append(overtaken, func() { take(r.id, s, &r.attempts[s.deed]) })
+					overtaken = append(overtaken, func() { take(r.id, none, s, &r.attempts[s.deed]) })
 					continue
 				}
-				take(r.id, s, &r.attempts[s.deed])
+				take(r.id, none, s, &r.attempts[s.deed])
 			}
 		}
 	}
@@ -84,9 +87,12 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 		open()
 	}
 	for _, f := range b.foreign.All {
-		if s, ok := f.step(b); ok {
-			take(f.id, s, &f.attempt)
+		for _, s := range f.steps(b) {
+			take(f.id, none, s, &f.attempts[s.deed])
 		}
+	}
+	for _, c := range b.rebuttals.All {
+		take(c.task, c.claimant, c.step(b), &c.attempt)
 	}
 	return out, again
 }
@@ -117,8 +123,14 @@ func (b *book) overdue(t ledger.ScoringTask) time.Time {
 
 // answered takes what became of an errand. What the ledger took is believed when it is seen in a block.
 func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Time) {
+	if e.deed == doRefute {
+		if c, ok := b.rebuttals.Get(claimID(e.task, e.claimant)); ok {
+			c.told(b, answers, err, now)
+		}
+		return
+	}
 	if f, ok := b.foreign.Get(e.task.String()); ok {
-		f.told(b, answers, err, now)
+		f.told(b, e, answers, err, now)
 		return
 	}
 	r := b.rounds[e.task]
@@ -169,7 +181,7 @@ func passing(d deed, code string) bool {
 	case ledger.CodeTaskTime, ledger.CodeTaskState, ledger.CodeNotFound, ledger.CodeClockSkew:
 		return true
 	case ledger.CodeTooLarge:
-		return d == doSettle || d == doChallenge
+		return d == doSettle || d == doChallenge || d == doOrder
 	default:
 		return false
 	}
@@ -220,9 +232,23 @@ func (s *Service) act(ctx context.Context) {
 		}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			s.do(ctx, errands)
+			known, rest := parted(errands)
+			s.do(ctx, known)
+			s.do(ctx, s.find(ctx, rest)) // what waits for the proof log keeps nothing else waiting
 		})
 	}
+}
+
+// parted gives those whose operations are known, and those of which the proof log is to be asked.
+func parted(errands []errand) (known, rest []errand) {
+	for _, e := range errands {
+		if e.find == nil {
+			known = append(known, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return known, rest
 }
 
 // await waits until something is to be done.
@@ -245,6 +271,24 @@ func (s *Service) await(ctx context.Context) ([]errand, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// find makes operations of what the proof log says, and gives the errands that have some.
+func (s *Service) find(ctx context.Context, errands []errand) (found []errand) {
+	for _, e := range errands {
+		limited, cancel := context.WithTimeout(ctx, proveTime)
+		operations, err := e.find(limited, s.cfg.Prove)
+		cancel()
+		if err == nil {
+			e.operations = operations
+			found = append(found, e)
+			continue
+		}
+		s.mu.Lock()
+		s.book.answered(e, nil, err, s.cfg.Now())
+		s.mu.Unlock()
+	}
+	return found
 }
 
 // try gives the errands that are to be done: of trials those that prove something.

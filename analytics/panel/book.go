@@ -42,16 +42,20 @@ type book struct {
 
 	rounds  map[ledger.Digest]*round
 	windows map[window]*round
-	order   *list.List                   // of *round, as they fell due
-	ended   *list.List                   // of *round, final or void, of which a silent one is left to show
-	foreign *canon.Recent[*foreign]      // by task id
-	digests *canon.Recent[ledger.Digest] // of segments
+	order   *list.List              // of *round, as they fell due
+	ended   *list.List              // of *round, final or void, of which a silent one is left to show
+	foreign *canon.Recent[*foreign] // by task id
+	listed  int                     // places of all of them
+	// rebuttals are the false claims against own tasks that are to be refuted, by claimID.
+	rebuttals *canon.Recent[*rebuttal]
+	digests   *canon.Recent[ledger.Digest] // of segments
 
 	// generation grows when what concerns all rounds changes; it begins at 1.
 	generation uint64
 
 	live     bool // all that was on the ledger at the start has been read
 	standing string
+	mute     bool // said that it refutes nothing
 	stats    Stats
 	alone    []ledger.Verdict // given up as tasks since the last call of Apply
 }
@@ -60,7 +64,7 @@ func newBook(cfg Config, log *slog.Logger) *book {
 	return &book{
 		cfg: cfg, log: log, generation: 1, policies: map[uint32]ledger.ScoringPolicy{}, scorers: map[ledger.Digest]ledger.Scorer{},
 		absent: map[ledger.Digest]bool{}, rounds: map[ledger.Digest]*round{}, windows: map[window]*round{}, order: list.New(), ended: list.New(),
-		foreign: canon.NewRecent[*foreign](), digests: canon.NewRecent[ledger.Digest](),
+		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](),
 		stats: Stats{Settled: map[ledger.SettledBy]uint64{}, Alone: map[Reason]uint64{}},
 	}
 }
@@ -182,9 +186,9 @@ func (b *book) end(r *round) {
 
 // overtaken forgets other tasks for a window that is over.
 func (b *book) overtaken(w window) {
-	for id, f := range b.foreign.All {
+	for _, f := range b.foreign.All {
 		if f.window == w {
-			b.foreign.Remove(id)
+			b.forget(f.id)
 		}
 	}
 }
@@ -201,6 +205,9 @@ func (b *book) goLive(now time.Time) {
 	}
 	for _, f := range b.foreign.All {
 		f.since = now
+	}
+	for _, n := range b.rebuttals.All {
+		n.since = now
 	}
 	b.tellStanding()
 }
@@ -235,6 +242,9 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 	}
 	for _, p := range s.Provisionals {
 		b.provisional(p, now)
+	}
+	for _, c := range s.Claims {
+		b.claimed(c, now)
 	}
 	for _, v := range s.Settlements {
 		b.settled(v, now)
@@ -285,6 +295,10 @@ func (b *book) stand() {
 func (b *book) tellStanding() {
 	if b.standing == "" {
 		b.log.Info("takes part in scoring by several organisations", "account", b.account.String(), "policy", b.inForce)
+		if b.cfg.Prove == nil && !b.mute {
+			b.mute = true
+			b.log.Info("refutes no claims of omission: this process keeps no proof log, so that is left to other scorers")
+		}
 		return
 	}
 	b.log.Info("takes no part in scoring by several organisations", "why", b.standing)
@@ -383,8 +397,8 @@ func (b *book) revealed(v ledger.Reveal, now time.Time) {
 }
 
 func (b *book) provisional(p ledger.Provisional, now time.Time) {
-	if p.By != 0 {
-		b.foreign.Remove(p.Task.String()) // it was ruled upon
+	if f, ok := b.foreign.Get(p.Task.String()); ok && p.By != 0 {
+		f.ruled(b)
 	}
 	if p.By == ledger.SettledChallenge && p.Prover != nil && *p.Prover == b.account {
 		b.stats.Won++
@@ -401,7 +415,7 @@ func proven(by ledger.SettledBy) bool {
 }
 
 func (b *book) settled(v ledger.Settlement, now time.Time) {
-	b.foreign.Remove(v.Task.String())
+	b.forget(v.Task)
 	r := b.rounds[v.Task]
 	ruled := v.By == ledger.SettledChallenge && (r == nil || r.view.Provisional != nil && r.view.Provisional.By != 0) // and counted then
 	if v.Prover != nil && *v.Prover == b.account && !ruled && proven(v.By) {
@@ -480,6 +494,6 @@ func (b *book) snapshot() Stats {
 	out := b.stats
 	out.Settled, out.Alone = maps.Clone(b.stats.Settled), maps.Clone(b.stats.Alone)
 	out.Standing, out.Policy, out.Scorers = b.standing, b.inForce, b.active()
-	out.Open, out.Foreign = b.order.Len(), b.foreign.Len()
+	out.Open, out.Foreign, out.Contested, out.Refutes = b.order.Len(), b.foreign.Len(), b.rebuttals.Len(), b.cfg.Prove != nil
 	return out
 }

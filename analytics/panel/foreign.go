@@ -1,8 +1,10 @@
 package panel
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -10,24 +12,64 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
-// maxChallenges bounds what is tried as left out of one task.
-const maxChallenges = 8
+const (
+	// maxChallenges bounds what is tried as left out of one task.
+	maxChallenges = 8
+	// maxBetween bounds what a task lists beside the place of what it leaves out.
+	maxBetween = 64
+	// maxListed bounds the references of others' tasks whose order is to be examined.
+	maxListed = 1 << 16
+)
 
 // foreign is another task than this scorer's, of its model.
 type foreign struct {
 	id     ledger.Digest
 	window window
-	// challenges are what may end it, in the order in which they are tried. The last, which asks for no more than that it
-	// be re-executed, costs the bond if nothing comes of it.
-	challenges []ledger.TaskOperation
-	since      time.Time
+	policy uint32
+	// seated says that this scorer is of its panel, and may claim and settle.
+	seated bool
+	// challenges are what may end it, in the order in which they are tried: claims that it leaves something out, of which a
+	// scorer makes one, then that it be re-executed, which costs the bond if nothing comes of it.
+	challenges []accusation
+	// listed are those of its references that the proof log knows, while their order is not examined; empty: it need not be.
+	listed []place
+	since  time.Time
 	// closed and answered are what a challenge waits for.
 	closed   bool
 	answered bool
 	// alike: it claims the inputs of the own statement, so that whoever gives another answer than the own is wrong, or
 	// the claim is. refutable: somebody did.
 	alike, refutable bool
-	attempt          attempt
+	// claims are those that this scorer holds to be true and nobody has refuted.
+	claims   []vouched
+	attempts [deeds]attempt
+}
+
+// place is an event, or a segment of a span, in a list.
+type place struct {
+	reference uint32
+	segment   uint64
+	inside    bool // it is not the first of its span
+	key       string
+}
+
+// accusation is a challenge.
+type accusation struct {
+	ledger.TaskOperation
+
+	// between is what the task lists, and the own list does not, right before the place of what is left out; key names that.
+	// Where among them it belongs the proof log says.
+	between []place
+	key     string
+}
+
+// omits is what is said to be left out, nil if nothing is.
+func (a accusation) omits() *ledger.Reference { return a.Challenge.Omitted }
+
+// vouched is a claim that this scorer holds to be true, and until when it may be refuted.
+type vouched struct {
+	account ledger.Digest
+	until   time.Time
 }
 
 func segmentKey(device string, seq uint64) string { return fmt.Sprintf("%s %d", device, seq) }
@@ -41,73 +83,231 @@ func (b *book) stranger(t ledger.ScoringTask) {
 		return
 	}
 	b.stats.Strange++
-	f := &foreign{id: t.ID, window: window{s.Shipment, s.Window}}
-	if r := b.windows[f.window]; r != nil && r.statement != nil {
-		if f.alike = s.Inputs == r.statement.Inputs; !f.alike {
-			f.challenges = b.leftOut(*r.statement, s, t.ID)
+	f := &foreign{id: t.ID, window: window{s.Shipment, s.Window}, policy: t.Policy}
+	_, f.seated = t.Seat(b.account)
+	var own *ledger.TaskStatement
+	if r := b.windows[f.window]; r != nil {
+		own = r.statement
+	}
+	if own != nil {
+		if f.alike = s.Inputs == own.Inputs; !f.alike && f.seated {
+			f.challenges = b.leftOut(*own, s, t.ID)
 		}
 	}
-	b.log.Warn("another task than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "same_inputs", f.alike, "left_out", len(f.challenges))
-	f.challenges = append(f.challenges, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: t.ID}})
+	f.challenges = append(f.challenges, accusation{TaskOperation: ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: t.ID}}})
+	if b.cfg.Prove != nil {
+		if f.listed = doubted(s, own); b.listed+len(f.listed) > maxListed {
+			f.listed = nil
+		}
+	}
+	b.log.Warn("another task than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "same_inputs", f.alike,
+		"left_out", len(f.challenges)-1, "order_doubted", len(f.listed) > 0)
+	b.forget(f.id)
 	b.foreign.Put(t.ID.String(), f)
-	trim(b.foreign, maxForeign)
+	b.listed += len(f.listed)
+	for b.foreign.Len() > maxForeign {
+		b.forget(b.leastForeign())
+	}
 }
 
-// leftOut are the challenges that show what other leaves out of own.
-func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []ledger.TaskOperation {
-	var out []ledger.TaskOperation
-	challenge := func(omitted ledger.Reference, at int) {
-		if len(out) < maxChallenges {
-			out = append(out, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &omitted, At: uint32(at)}}) //nolint:gosec // an index of a list of at most 512
+// forget drops a task of others.
+func (b *book) forget(task ledger.Digest) {
+	if f, ok := b.foreign.Get(task.String()); ok {
+		b.listed -= len(f.listed)
+		b.foreign.Remove(task.String())
+	}
+}
+
+// leastForeign is the task of others that is dropped first where there are too many: the oldest of those that are not
+// closed, which need no stake behind them, else the oldest.
+func (b *book) leastForeign() (task ledger.Digest) {
+	first := true
+	for _, f := range b.foreign.All {
+		if !f.closed {
+			return f.id
+		}
+		if first {
+			task, first = f.id, false
 		}
 	}
-	before := 0 // where what comes now in own belongs in other
-	for _, ref := range own.References {
-		switch ref.Kind {
-		case ledger.RefSegments:
-			for seq := ref.First; seq <= ref.Last && len(out) < maxChallenges; seq++ {
-				i, named := places(other, ref.ID, seq)
-				if named {
-					before = max(before, i+1)
-					continue
-				}
-				digest, known := b.digests.Get(segmentKey(ref.ID, seq))
-				if seq == ref.Last {
-					digest, known = ref.Digest, true
-				}
-				if known && i < len(other.References) {
-					challenge(ledger.Reference{Kind: ledger.RefSegments, ID: ref.ID, First: seq, Last: seq, Digest: digest}, i)
-				}
-			}
-		default:
-			i := slices.IndexFunc(other.References, func(o ledger.Reference) bool {
-				return o.Kind == ref.Kind && o.ID == ref.ID && o.First == ref.First && o.Digest == ref.Digest
-			})
-			switch {
-			case i >= 0:
-				before = max(before, i+1)
-			case ref.Kind == ledger.RefEvent && len(ref.Containers) == 0 && before < len(other.References):
-				challenge(ref, before)
+	return task
+}
+
+// doubted gives the places in a list whose order is to be asked of the proof log: two where the own list has them the other
+// way round, all where the own list does not have all, none where the order is the own one.
+func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
+	var all []place
+	for i, r := range other.References {
+		ends := []uint64{r.First}
+		if r.Kind == ledger.RefSegments && r.Last > r.First {
+			ends = append(ends, r.Last)
+		}
+		for _, seq := range ends {
+			if key, ok := keyOf(r, seq); ok {
+				all = append(all, place{reference: uint32(i), segment: seq, key: key}) //nolint:gosec // an index of a list of at most 512
 			}
 		}
+	}
+	if own == nil {
+		return several(all)
+	}
+	before, at := -1, place{}
+	for _, p := range all {
+		r := other.References[p.reference]
+		i := slices.IndexFunc(own.References, func(o ledger.Reference) bool {
+			if o.Kind != r.Kind || o.ID != r.ID {
+				return false
+			}
+			return o.Kind == ledger.RefEvent && o.Digest == r.Digest || o.Kind == ledger.RefSegments && o.First <= p.segment && p.segment <= o.Last
+		})
+		switch {
+		case i < 0:
+			return several(all)
+		case i < before:
+			return []place{at, p}
+		}
+		before, at = i, p
+	}
+	return nil
+}
+
+// several gives places of which at least two may be in a wrong order.
+func several(all []place) []place {
+	if len(all) < 2 {
+		return nil
+	}
+	return all
+}
+
+// item is an event, or a segment of a device.
+type item struct {
+	event  ledger.Digest
+	device string
+	seq    uint64
+}
+
+// located yields what a list names that has a place in the proof log, in the list's order: each with its reference and
+// that alone.
+func located(s ledger.TaskStatement) iter.Seq2[item, place] {
+	return func(yield func(item, place) bool) {
+		for i, r := range s.References {
+			at := place{reference: uint32(i)} //nolint:gosec // an index of a list of at most 512
+			switch r.Kind {
+			case ledger.RefEvent:
+				if !yield(item{event: r.Digest}, at) {
+					return
+				}
+			case ledger.RefSegments:
+				for at.segment = r.First; at.segment <= r.Last; at.segment++ {
+					at.inside = at.segment > r.First
+					if !yield(item{device: r.ID, seq: at.segment}, at) {
+						return
+					}
+				}
+			default:
+			}
+		}
+	}
+}
+
+// leftOut are the claims that show what other leaves out of own. A claim says exactly where that belongs, or the proof log
+// refutes it.
+func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []accusation {
+	named, order := map[item]int{}, []place(nil) // in other
+	for what, at := range located(other) {
+		named[what] = len(order)
+		order = append(order, at)
+	}
+	var out []accusation
+	var waiting []ledger.Reference // for what comes next in both
+	last := -1
+	for what, at := range located(own) {
+		i, both := named[what]
+		if !both {
+			if r, ok := b.omission(own.References[at.reference], what); ok && len(out)+len(waiting) < maxChallenges {
+				waiting = append(waiting, r)
+			}
+			continue
+		}
+		if i > last {
+			for _, r := range waiting {
+				if a, ok := b.accuse(id, r, other, order[last+1:i+1]); ok {
+					out = append(out, a)
+				}
+			}
+		}
+		waiting, last = nil, i
 	}
 	return out
 }
 
-// places finds a segment among references, or the first later one of its device, before which it belongs.
-func places(s ledger.TaskStatement, device string, seq uint64) (at int, named bool) {
-	for i, r := range s.References {
-		if r.Kind == ledger.RefSegments && r.ID == device && r.Last >= seq {
-			return i, r.First <= seq
+// accuse makes a claim that something is left out right before the last of some places, or the others, which only the proof
+// log tells.
+func (b *book) accuse(id ledger.Digest, omitted ledger.Reference, other ledger.TaskStatement, places []place) (accusation, bool) {
+	next, between := places[len(places)-1], slices.Clone(places[:len(places)-1])
+	a := accusation{TaskOperation: ledger.TaskOperation{Challenge: next.before(id, omitted)}, between: between}
+	if len(between) == 0 {
+		return a, true
+	}
+	ok := b.cfg.Prove != nil && len(between) <= maxBetween
+	for i := range between {
+		if ok {
+			between[i].key, ok = keyOf(other.References[between[i].reference], between[i].segment)
 		}
 	}
-	return len(s.References), false
+	if ok {
+		a.key, ok = keyOf(omitted, omitted.First)
+	}
+	return a, ok
 }
 
-// step is the next challenge, once there is an answer to challenge.
-func (f *foreign) step(b *book) (step, bool) {
-	if !f.closed || !f.answered || f.alike && !f.refutable || len(f.challenges) == 0 {
-		return step{}, false
+// before claims that something is left out right before a place.
+func (p place) before(task ledger.Digest, omitted ledger.Reference) *ledger.ChallengeTask {
+	c := &ledger.ChallengeTask{Task: task, Omitted: &omitted, At: p.reference}
+	if p.inside {
+		c.Segment = p.segment
+	}
+	return c
+}
+
+// find asks the proof log where among other things what is left out belongs.
+func (a accusation) find(ctx context.Context, prove Prove) ([]ledger.TaskOperation, error) {
+	keys := []string{a.key}
+	for _, p := range a.between {
+		keys = append(keys, p.key)
+	}
+	e, err := prove(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.Places) != len(keys) {
+		return nil, fmt.Errorf("the proof log gives %d places of %d facts", len(e.Places), len(keys))
+	}
+	for i, p := range a.between {
+		if e.Places[0] < e.Places[i+1] {
+			return []ledger.TaskOperation{{Challenge: p.before(a.Challenge.Task, *a.omits())}}, nil
+		}
+	}
+	return []ledger.TaskOperation{a.TaskOperation}, nil
+}
+
+// omission names what may be claimed to be left out: a segment whose digest is known, or an event of which no containers
+// need be told.
+func (b *book) omission(r ledger.Reference, what item) (ledger.Reference, bool) {
+	if r.Kind == ledger.RefEvent {
+		return r, len(r.Containers) == 0
+	}
+	digest, known := b.digests.Get(segmentKey(what.device, what.seq))
+	if what.seq == r.Last {
+		digest, known = r.Digest, true
+	}
+	return ledger.Reference{Kind: ledger.RefSegments, ID: what.device, First: what.seq, Last: what.seq, Digest: digest}, known
+}
+
+// steps are what the task asks of this scorer, once there is an answer to challenge.
+func (f *foreign) steps(b *book) []step {
+	if !f.closed || !f.answered {
+		return nil
 	}
 	var all []ledger.Digest
 	for account, s := range b.scorers {
@@ -115,31 +315,133 @@ func (f *foreign) step(b *book) (step, bool) {
 			all = append(all, account)
 		}
 	}
-	plain := f.challenges[0].Challenge.Omitted == nil
-	return step{
-		deed: doChallenge, at: b.challenging(f.id, all, f.since, b.policies[b.inForce]), operations: f.challenges[:1],
-		trial: plain && !f.alike, // else it is sure to prove something
-	}, true
+	var out []step
+	policy := b.policies[f.policy]
+	if len(f.listed) > 0 {
+		out = append(out, step{deed: doOrder, at: b.pressing(f.id, doOrder, all, f.since, policy), find: f.misplaced})
+	}
+	if len(f.claims) > 0 {
+		if f.seated {
+			from := slices.MinFunc(f.claims, func(x, y vouched) int { return x.until.Compare(y.until) }).until
+			out = append(out, step{deed: doSettle, at: b.turn(f.id, doSettle, all, from), operations: []ledger.TaskOperation{{Settle: &ledger.SettleTask{Task: f.id}}}})
+		}
+		return out
+	}
+	if len(f.challenges) == 0 || f.alike && !f.refutable {
+		return out
+	}
+	a := f.challenges[0]
+	s := step{
+		deed: doChallenge, at: b.pressing(f.id, doChallenge, all, f.since, policy), operations: []ledger.TaskOperation{a.TaskOperation},
+		trial: plain(a) && !f.alike, // else it is sure to prove something
+	}
+	if len(a.between) > 0 {
+		s.operations, s.find = nil, a.find
+	}
+	return append(out, s)
 }
 
-// told takes the answer to a challenge: what the ledger does not take for left out, the next may be.
-func (f *foreign) told(b *book, answers []wire.Answer, err error, now time.Time) {
-	f.attempt.flying = false
+// alike reports whether both name the same segment or event, or nothing.
+func alike(a, b *ledger.Reference) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Kind == b.Kind && a.ID == b.ID && a.First == b.First && a.Digest == b.Digest
+}
+
+// plain reports whether a challenge asks for no more than that a task be re-executed.
+func plain(a accusation) bool { return a.omits() == nil }
+
+// misplaced asks the proof log whether what the task lists stands in that order.
+func (f *foreign) misplaced(ctx context.Context, prove Prove) ([]ledger.TaskOperation, error) {
+	keys := make([]string, len(f.listed))
+	for i, p := range f.listed {
+		keys[i] = p.key
+	}
+	e, err := prove(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.Places) != len(keys) {
+		return nil, fmt.Errorf("the proof log gives %d places of %d facts", len(e.Places), len(keys))
+	}
+	for i := 1; i < len(keys); i++ {
+		if e.Places[i-1] <= e.Places[i] {
+			continue
+		}
+		if e, err = prove(ctx, []string{keys[i-1], keys[i]}); err != nil {
+			return nil, err
+		}
+		first, second := f.listed[i-1], f.listed[i]
+		return []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: f.id, Order: &ledger.Misplaced{
+			First: first.reference, FirstSegment: first.segment, Second: second.reference, SecondSegment: second.segment, Proof: e.Proof,
+		}}}}, nil
+	}
+	return nil, errVain
+}
+
+// claimed takes a claim that the task leaves something out. One that this scorer would have made stands in its place.
+func (f *foreign) claimed(b *book, c ledger.Claim, now time.Time) {
+	own := c.Account == b.account
+	holds := own || slices.ContainsFunc(f.challenges, func(a accusation) bool {
+		return len(a.between) == 0 && alike(a.omits(), &c.Omitted) && a.Challenge.At == c.Before && a.Challenge.Segment == c.Segment
+	})
+	f.claims = slices.DeleteFunc(f.claims, func(v vouched) bool { return v.account == c.Account })
+	if holds && c.Refuted == nil {
+		f.claims = append(f.claims, vouched{c.Account, stamp(c.RefuteBy)})
+	}
+	if own { // there is one a task and account
+		f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool { return !plain(a) })
+	}
+	f.since = now
+}
+
+// ruled notes that the task was re-executed: it is not asked again, what it leaves out may still be claimed.
+func (f *foreign) ruled(b *book) {
+	f.challenges = slices.DeleteFunc(f.challenges, plain)
+	f.spent(b)
+}
+
+// spent forgets the task if nothing is left to be done about it, and reports whether it is.
+func (f *foreign) spent(b *book) bool {
+	if len(f.challenges) > 0 || len(f.claims) > 0 || len(f.listed) > 0 {
+		return false
+	}
+	b.forget(f.id)
+	return true
+}
+
+// told takes the answer to a deed: what the ledger does not take for left out, the next may be.
+func (f *foreign) told(b *book, e errand, answers []wire.Answer, err error, now time.Time) {
+	a := &f.attempts[e.deed]
+	a.flying = false
 	refused := refusalOf(answers)
+	vain := errors.Is(err, errVain) || err == nil && refused != nil && !passing(e.deed, refused.Code)
 	switch {
 	case err == nil && refused == nil:
-		f.attempt.after = now.Add(unseen)
+		a.after = now.Add(unseen)
 		return
-	case errors.Is(err, errVain), err == nil && !passing(doChallenge, refused.Code):
+	case vain && e.deed != doSettle:
 		if refused != nil {
-			b.log.Info("a challenge that the ledger does not take", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
+			b.log.Info("a challenge that the ledger does not take", "task", f.id.String(), "operation", e.deed.String(), "code", refused.Code, "message", refused.Message)
 		}
-		if f.challenges = f.challenges[1:]; len(f.challenges) == 0 {
+		if e.deed == doOrder {
+			b.listed -= len(f.listed)
+			f.listed = nil
+		} else {
+			f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool {
+				return len(e.operations) == 1 && alike(a.omits(), e.operations[0].Challenge.Omitted)
+			})
+		}
+		if f.spent(b) {
 			b.log.Error("another task than this scorer's holds, as far as it can be re-executed", "code", "WB_PANEL_STRANGE", "shipment", f.window.shipment, "window", f.window.number, "task", f.id.String())
-			b.foreign.Remove(f.id.String())
-			return
 		}
+		a.tries, a.after = 0, now
+		return
+	case vain:
+		b.stats.Refused++
+		b.log.Warn("the ledger does not end a task that leaves something out", "task", f.id.String(), "code", refused.Code, "message", refused.Message)
 	}
-	f.attempt.tries++
-	f.attempt.after = now.Add(min(retryFirst<<min(f.attempt.tries-1, 8), retryMost))
+	a.tries++
+	a.after = now.Add(min(retryFirst<<min(a.tries-1, 8), retryMost))
 }

@@ -46,6 +46,9 @@ type Config struct {
 	// Try asks a peer what would become of operations, without doing them; nil: nobody is asked, and tasks that others
 	// made up are challenged only where this scorer can tell by itself that that is no loss.
 	Try func(ctx context.Context, operations []ledger.TaskOperation) ([]wire.Answer, error)
+	// Prove asks this organisation's proof log, by which false claims that a task leaves something out are refuted, and lists
+	// of others whose order is not the ledger's are challenged. Nil: that is left to the other scorers.
+	Prove Prove
 	// Pause is how long who is next waits for who is before; default 3 seconds, well above the time that a
 	// transaction takes.
 	Pause time.Duration
@@ -159,6 +162,14 @@ type Stats struct {
 	Strange uint64
 	// Refused counts operations that the ledger refused for another reason than that it is too early, or late.
 	Refused uint64
+	// Claims counts what this account said that others' tasks leave out, ClaimsLost what of it was refuted, which costs stake.
+	Claims, ClaimsLost uint64
+	// Refuted counts the claims of others that this account refuted.
+	Refuted uint64
+	// Contested are the false claims against this scorer's tasks that nobody has refuted yet, as far as it can refute them.
+	Contested int
+	// Refutes says whether it can: whether it has a proof log to ask.
+	Refutes bool
 }
 
 // Reason is why a verdict is written alone although tasks govern.

@@ -3,6 +3,7 @@ package panel
 import (
 	"bytes"
 	"container/list"
+	"context"
 	"crypto/sha256"
 	"slices"
 	"time"
@@ -22,11 +23,13 @@ const (
 	doSettle
 	doChallenge
 	doExpire
+	doRefute // a claim that an own task leaves something out
+	doOrder  // challenges the order of another's list
 	deeds
 )
 
 func (d deed) String() string {
-	return [...]string{"open", "commit", "close", "reveal", "settle", "challenge", "expire", "unknown"}[min(d, deeds)]
+	return [...]string{"open", "commit", "close", "reveal", "settle", "challenge", "expire", "refute", "challenge the order", "unknown"}[min(d, deeds)]
 }
 
 // attempt is how it stands with a deed.
@@ -69,6 +72,8 @@ type step struct {
 	operations []ledger.TaskOperation
 	// trial: whether it proves anything is to be tried before it is sent, since it costs the bond if not.
 	trial bool
+	// find makes the operations of what the proof log says; nil: they are known.
+	find func(context.Context, Prove) ([]ledger.TaskOperation, error)
 }
 
 // commitment is what this scorer commits to.
@@ -199,7 +204,7 @@ func (r *round) ending(b *book) (step, bool) {
 	case rules:
 		return r.settling(b, from, true), true
 	case r.dissent():
-		return step{deed: doChallenge, at: b.challenging(r.id, r.agreeing(), from, policy), operations: []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: r.id}}}}, true
+		return step{deed: doChallenge, at: b.pressing(r.id, doChallenge, r.agreeing(), from, policy), operations: []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: r.id}}}}, true
 	case v.Provisional != nil:
 		from = stamp(v.Provisional.At + policy.ChallengeFor)
 	}
@@ -212,6 +217,8 @@ func (r *round) settling(b *book, from time.Time, ruled bool) step {
 	if !ruled {
 		op.Verdict = &r.verdict
 	}
+	// While a claim stands it ends when that is refuted; if that never comes it is void.
+	from = later(from, standing(r.view.Claims))
 	return step{deed: doSettle, at: b.turn(r.id, doSettle, r.agreeing(), from), operations: []ledger.TaskOperation{{Settle: op}}}
 }
 
@@ -278,10 +285,10 @@ func (b *book) turn(task ledger.Digest, d deed, some []ledger.Digest, from time.
 	return from.Add(time.Duration(rank) * b.cfg.Pause)
 }
 
-// challenging is the turn to challenge, within a quarter of the time that is left for it whatever others say that the time
-// is: those who come before may be the ones who lie.
-func (b *book) challenging(task ledger.Digest, some []ledger.Digest, from time.Time, p ledger.ScoringPolicy) time.Time {
-	at := b.turn(task, doChallenge, some, from)
+// pressing is the turn to challenge or to refute, within a quarter of the time that is left for it whatever others say that
+// the time is: those who come before may be the ones who lie.
+func (b *book) pressing(task ledger.Digest, d deed, some []ledger.Digest, from time.Time, p ledger.ScoringPolicy) time.Time {
+	at := b.turn(task, d, some, from)
 	if latest := from.Add(time.Duration(p.ChallengeFor-2*p.ClockSkew()) * time.Millisecond / 4); latest.Before(at) {
 		return latest
 	}

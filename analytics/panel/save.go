@@ -16,7 +16,7 @@ import (
 var errSaved = errors.New("WB_CHECKPOINT: damaged tasks")
 
 const (
-	savedVersion = 1
+	savedVersion = 2
 	maxRounds    = 1 << 20
 	maxSavedPart = 1 << 24
 )
@@ -61,6 +61,12 @@ func (b *book) save() ([]byte, error) {
 			return nil, err
 		}
 	}
+	c.Len(b.rebuttals.Len(), maxRebuttals)
+	for _, n := range b.rebuttals.All {
+		n.code(c)
+	}
+	absent := slices.SortedFunc(maps.Keys(b.absent), func(x, y ledger.Digest) int { return bytes.Compare(x[:], y[:]) })
+	canon.Slice(c, &absent, maxRounds, codeDigest)
 	return c.Bytes(), c.Err()
 }
 
@@ -116,13 +122,17 @@ func (r *round) code(c *canon.Coder, statement, view *string, due *int64) {
 	canon.String(c, statement, maxSavedPart)
 	canon.String(c, view, maxSavedPart)
 	canon.Int(c, due)
-	canon.Slice(c, &r.punished, ledger.MaxScorers, func(c *canon.Coder, d *ledger.Digest) { c.Raw(d[:]) })
+	canon.Slice(c, &r.punished, ledger.MaxScorers, codeDigest)
 	c.Bool(&r.shown)
 	c.Bool(&r.foreignSecret)
 }
 
 func (f *foreign) save(c *canon.Coder) error {
-	data, err := wire.Encode(wire.TaskBatch{Operations: f.challenges})
+	var batch wire.TaskBatch
+	for _, a := range f.challenges {
+		batch.Operations = append(batch.Operations, a.TaskOperation)
+	}
+	data, err := wire.Encode(batch)
 	if err != nil {
 		return err
 	}
@@ -136,11 +146,29 @@ func (f *foreign) code(c *canon.Coder, challenges *string) {
 	c.Raw(f.id[:])
 	canon.String(c, &f.window.shipment, maxSavedPart)
 	canon.Uint(c, &f.window.number)
+	canon.Uint(c, &f.policy)
 	canon.String(c, challenges, maxSavedPart)
-	c.Bool(&f.closed)
-	c.Bool(&f.answered)
-	c.Bool(&f.alike)
-	c.Bool(&f.refutable)
+	canon.Slice(c, &f.challenges, maxChallenges+1, func(c *canon.Coder, a *accusation) {
+		canon.Slice(c, &a.between, maxBetween, codePlace)
+		canon.String(c, &a.key, maxSavedPart)
+	})
+	canon.Slice(c, &f.listed, maxListed, codePlace)
+	canon.Slice(c, &f.claims, ledger.MaxScorers, func(c *canon.Coder, v *vouched) {
+		c.Raw(v.account[:])
+		until := v.until.UnixMilli()
+		canon.Int(c, &until)
+		v.until = time.UnixMilli(until)
+	})
+	for _, flag := range []*bool{&f.seated, &f.closed, &f.answered, &f.alike, &f.refutable} {
+		c.Bool(flag)
+	}
+}
+
+func codePlace(c *canon.Coder, p *place) {
+	canon.Uint(c, &p.reference)
+	canon.Uint(c, &p.segment)
+	c.Bool(&p.inside)
+	canon.String(c, &p.key, maxSavedPart)
 }
 
 // restore reads what save gave into an empty book.
@@ -187,6 +215,21 @@ func (b *book) restore(data []byte, now time.Time) error {
 			return fmt.Errorf("%w: %w", errSaved, err)
 		}
 		b.foreign.Put(f.id.String(), f)
+		b.listed += len(f.listed)
+	}
+	for range c.Len(0, maxRebuttals) {
+		n := &rebuttal{since: now}
+		if n.code(c); c.Err() != nil {
+			break
+		}
+		if b.cfg.Prove != nil {
+			b.rebuttals.Put(claimID(n.task, n.claimant), n)
+		}
+	}
+	var absent []ledger.Digest
+	canon.Slice(c, &absent, maxRounds, codeDigest)
+	for _, account := range absent {
+		b.absent[account] = true
 	}
 	if err := c.Done(); err != nil {
 		return fmt.Errorf("%w: %w", errSaved, err)
@@ -236,6 +279,17 @@ func readForeign(c *canon.Coder, now time.Time) (*foreign, error) {
 		return nil, c.Err()
 	}
 	batch, err := wire.Decode[wire.TaskBatch]([]byte(text), maxSavedPart)
-	f.challenges = batch.Operations
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	if len(batch.Operations) != len(f.challenges) {
+		return nil, errors.New("a task of others with challenges that do not fit")
+	}
+	for i, op := range batch.Operations {
+		if op.Challenge == nil {
+			return nil, errors.New("a task of others with what is no challenge")
+		}
+		f.challenges[i].TaskOperation = op
+	}
+	return f, nil
 }

@@ -1,6 +1,8 @@
 package panel
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/analytics/scorer"
+	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/internal/protocolsim"
@@ -44,7 +47,40 @@ func newChannel(t testing.TB, policy ledger.ScoringPolicy, shipments int) *chann
 	if c.world, err = protocolsim.NewWorldTold(policy, members, shipments, func(tx wire.Transaction) { c.log = append(c.log, entry{tx: tx}) }); err != nil {
 		t.Fatal(err)
 	}
+	if shipments > 0 {
+		c.anchor(t)
+	}
 	return c
+}
+
+// anchor has a majority of the keepers anchor what is in the proof log now.
+func (c *channel) anchor(t testing.TB) {
+	t.Helper()
+	if err := c.world.Anchor("A", "B"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// prove is a scorer's own proof log.
+func (c *channel) prove(_ context.Context, keys []string) (Evidence, error) {
+	file, err := c.world.Prove(keys...)
+	if errors.Is(err, protocolsim.ErrNotAnchored) {
+		return Evidence{}, ErrNotAnchored
+	}
+	if err != nil {
+		return Evidence{}, err
+	}
+	shown, err := proof.DecodeBare(file)
+	if err != nil {
+		return Evidence{}, err
+	}
+	facts, err := shown.Check()
+	e := Evidence{Proof: file}
+	for _, key := range keys {
+		i := slices.IndexFunc(facts, func(f proof.Fact) bool { return f.Key == key })
+		e.Places = append(e.Places, facts[i].Position)
+	}
+	return e, err
 }
 
 // fallsDue puts verdicts on the stream as what a block of readings makes due.
@@ -73,7 +109,7 @@ func (c *channel) player(t rapid.TB, name string) *player {
 	copy(secret, name)
 	p := &player{name: name, cfg: Config{
 		Binding: c.world.Account(name), Secret: secret, Pause: 3 * time.Second, MaxOpen: 100, MaxOpening: 2,
-		Scorer: scorer.Config{Model: c.world.Model}, Settled: func(ledger.SettledBy, time.Duration) {},
+		Scorer: scorer.Config{Model: c.world.Model}, Settled: func(ledger.SettledBy, time.Duration) {}, Prove: c.prove,
 		Now: func() time.Time { return stamp(c.world.Now()) },
 	}}
 	p.restart(nil)
@@ -124,7 +160,17 @@ type call struct {
 }
 
 func (c *channel) next(p *player) *call {
-	errands, _ := p.book.next(p.cfg.Now(), 90)
+	known, rest := parted(first(p.book.next(p.cfg.Now(), 90)))
+	errands := known
+	for _, e := range rest {
+		operations, err := e.find(context.Background(), p.cfg.Prove)
+		if err != nil {
+			p.book.answered(e, nil, err, p.cfg.Now())
+			continue
+		}
+		e.operations = operations
+		errands = append(errands, e)
+	}
 	errands = slices.DeleteFunc(errands, func(e errand) bool {
 		if !e.trial || c.proves(p, e) {
 			return false
@@ -152,6 +198,8 @@ func (c *channel) next(p *player) *call {
 	}
 	return out
 }
+
+func first(errands []errand, _ time.Time) []errand { return errands }
 
 // proves tries a challenge as Service.try does.
 func (c *channel) proves(p *player, e errand) bool {

@@ -28,6 +28,10 @@ func (s *service) openScorer() error {
 	}
 	settled := settledMetrics(s.registry)
 	words := judging.Words{Submit: s.submit}
+	var prove panel.Prove
+	if s.anchor != nil {
+		prove = judging.FromLog(s.anchor)
+	}
 	s.scorers = newScorers(s.model, s.dir, s.client, s.log.With("part", roleScorer))
 	s.scorers.run = s.runScorer
 	s.scorers.make = func(m *score.Model, checkpoint string, ends func(wire.Transaction) bool) (judge, error) {
@@ -37,7 +41,7 @@ func (s *service) openScorer() error {
 				Checkpoint: checkpoint, Partition: s.partition, Takeover: s.takeover, Ends: ends,
 				Logger: s.log.With("part", roleScorer),
 			},
-			Ledger: words, Try: s.tryTasks, Binding: binding, Secret: secret, Settled: settled,
+			Ledger: words, Try: s.tryTasks, Prove: prove, Binding: binding, Secret: secret, Settled: settled,
 		})
 	}
 	registerScorer(s.registry, func() scorer.Stats { return s.scorers.stats().Scorer })
@@ -104,6 +108,15 @@ func (m panelMetrics) Collect(out chan<- prometheus.Metric) {
 	tell(counter, "silenced_total", "Accounts that lost stake for an answer that they did not reveal.", float64(st.Silenced))
 	tell(counter, "outvoted_total", "Final answers other than this scorer's.", float64(st.Outvoted))
 	tell(counter, "strange_total", "Tasks of others with another statement than this scorer's.", float64(st.Strange))
+	refutes := 0.0
+	if st.Refutes {
+		refutes = 1
+	}
+	tell(gauge, "refutes", "1 where this process has the proof log by which false claims are refuted.", refutes)
+	tell(gauge, "contested", "False claims that this scorer's tasks leave something out, which nobody has refuted yet.", float64(st.Contested))
+	tell(counter, "claims_total", "Claims of this scorer that tasks of others leave something out.", float64(st.Claims))
+	tell(counter, "claims_lost_total", "Claims of this scorer that were refuted, which costs stake.", float64(st.ClaimsLost))
+	tell(counter, "refuted_total", "Claims of others that this scorer refuted.", float64(st.Refuted))
 	tell(counter, "refused_total", "Operations that the ledger refused for another reason than their time.", float64(st.Refused))
 	for _, by := range ledger.SettledWays() {
 		tell(counter, "settled_total", "Tasks that ended, by how.", float64(st.Settled[by]), "by", by.String())

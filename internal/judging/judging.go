@@ -1,6 +1,6 @@
 // Package judging is what a scorer stands on in a process of its own: verified blocks in, verdicts and operations on tasks
-// out. `waybill serve` and the demo wire their scorers with it. It owns nothing, and may import api/readmodel,
-// analytics/scorer and gateway/submit.
+// out, and what the proof log says of facts. `waybill serve` and the demo wire their scorers with it. It owns nothing, and may import api/readmodel,
+// analytics/panel, analytics/scorer and gateway/submit.
 package judging
 
 import (
