@@ -89,6 +89,11 @@ func (h *history) tree(size uint64) (*proof.Tree, error) {
 	return &proof.Tree{Size: size, Read: read}, nil
 }
 
+// position is where the leaf of a key first stands, -1 if it does not.
+func (h *history) position(key string) int {
+	return slices.IndexFunc(h.leaves, func(l proof.Leaf) bool { return l.Key == key })
+}
+
 // hashOf stands for the hash of a block, which nothing here reads.
 func hashOf(block uint64) ledger.Digest {
 	return sha256.Sum256(binary.BigEndian.AppendUint64([]byte("waybill protocolsim block "), block))
@@ -157,45 +162,38 @@ func (w *World) AnchorRoot(root ledger.Root, keepers ...string) error {
 }
 
 // Prove proves facts, named by their keys, under the last root that more than half of the keepers anchored, and gives the
-// proof's file. It fails with ErrNotAnchored where no such root covers them.
+// encoding of a proof.Bare. It fails with ErrNotAnchored where no such root covers them.
 func (w *World) Prove(keys ...string) ([]byte, error) {
 	for _, a := range slices.Backward(w.history.roots) {
 		if len(a.keepers) >= proof.Majority(len(Keepers())) && a.root.Size <= uint64(len(w.history.leaves)) {
-			return w.proveUnder(a, keys)
+			return w.history.prove(a.root, keys)
 		}
 	}
 	return nil, ErrNotAnchored
 }
 
-func (w *World) proveUnder(a anchored, keys []string) ([]byte, error) {
-	tree, err := w.history.tree(a.root.Size)
+func (h *history) prove(root ledger.Root, keys []string) ([]byte, error) {
+	tree, err := h.tree(root.Size)
 	if err != nil {
 		return nil, err
 	}
-	p := proof.Proof{Kind: proof.Inclusion, Roots: []proof.SignedRoot{{Root: a.root}}}
-	for _, keeper := range a.keepers {
-		anchor, err := w.repository().Anchor(a.root.Height, keeper)
-		if err != nil {
-			return nil, err
-		}
-		p.Roots[0].Signatures = append(p.Roots[0].Signatures, proof.Signature{At: anchor.Signed.At, Certificate: anchor.Certificate, Signature: anchor.Signed.Signature})
-	}
+	b := proof.Bare{Root: root}
 	var indices []uint64
 	for _, key := range keys {
-		i := slices.IndexFunc(w.history.leaves[:a.root.Size], func(l proof.Leaf) bool { return l.Key == key })
-		if i < 0 {
+		i := h.position(key)
+		if i < 0 || uint64(i) >= root.Size {
 			return nil, fmt.Errorf("%w: %q", ErrNotAnchored, key)
 		}
-		indices = append(indices, uint64(i)) //nolint:gosec // an index
+		indices = append(indices, uint64(i))
 	}
 	slices.Sort(indices)
 	for _, i := range indices {
-		p.Leaves = append(p.Leaves, proof.Proven{Index: i, Leaf: w.history.leaves[i].Bytes()})
+		b.Leaves = append(b.Leaves, proof.BareLeaf{Index: i, Leaf: h.leaves[i].Bytes()})
 	}
 	hashes, err := tree.Inclusion(indices)
 	if err != nil {
 		return nil, err
 	}
-	p.Hashes = proof.Join(hashes)
-	return p.Encode()
+	b.Hashes = proof.Join(hashes)
+	return b.Encode()
 }

@@ -59,14 +59,15 @@ func TestAProofIsUnderARootOfMoreThanHalfOfTheKeepers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := proof.Decode(file)
-		if err == nil {
-			err = p.CheckPath()
-		}
+		p, err := proof.DecodeBare(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p.Leaves[0].Index
+		facts, err := p.Check()
+		if err != nil || len(facts) != 1 || facts[0].Key != keys[name] {
+			t.Fatal(facts, err)
+		}
+		return facts[0].Position
 	}
 	root, err := w.Root()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // its stake.
 func (r Report) Graphs() []plot.Graph {
 	const earned = "credits a round, after costs"
-	alone := plot.Graph{Title: "one scorer of the panel", X: "chance that an honest scorer looks at what others revealed", Y: earned}
-	for _, s := range append([]Strategy{Honest}, Strategies()...) {
+	alone := plot.Graph{Title: "one scorer of the panel, or three fourths of it (reorder)", X: "chance that an honest scorer looks at what others revealed", Y: earned}
+	for _, s := range append([]Strategy{Honest, Reorder}, Strategies()...) {
 		if s != Cartel {
 			alone.Curves = append(alone.Curves, r.curve(string(s), func(row Row) (float64, bool) { return row.Watch, row.Strategy == s }))
 		}

@@ -34,12 +34,14 @@ const (
 	Random       Strategy = "random"       // says something
 	Silent       Strategy = "silent"       // commits to the right answer and reveals nothing
 	Equivocating Strategy = "equivocating" // commits to the right answer and signs another for others
+	Objector     Strategy = "objector"     // commits to nothing and claims that something is left out
 	Cartel       Strategy = "cartel"       // all of its members give one wrong answer
+	Reorder      Strategy = "reorder"      // with more than half of the stake, agrees on a list in another order
 )
 
-// Strategies lists the dishonest ones.
+// Strategies lists the dishonest ones that need no more than half of the stake.
 func Strategies() []Strategy {
-	return []Strategy{Copycat, Latecomer, Lazy, Random, Silent, Equivocating, Cartel}
+	return []Strategy{Copycat, Latecomer, Lazy, Random, Silent, Equivocating, Objector, Cartel}
 }
 
 // Player is a scorer with its strategy.
@@ -49,7 +51,9 @@ type Player struct {
 }
 
 // runsEngine tells which strategies pay for computing.
-func (s Strategy) runsEngine() bool { return s == Honest || s == Silent || s == Equivocating }
+func (s Strategy) runsEngine() bool {
+	return s == Honest || s == Silent || s == Equivocating || s == Reorder
+}
 
 // digest draws 32 bytes.
 func digest(r *rand.Rand) ledger.Digest {
@@ -95,6 +99,13 @@ type Outcome struct {
 	Final *ledger.FinalVerdict // nil: none
 	Wrong bool                 // another answer than the engine's is final
 	By    ledger.SettledBy
+	Phase ledger.TaskPhase // that the task was left in
+	// Claims is how many claims were made that the task leaves something out, Refuted how many of them were refuted.
+	Claims, Refuted int
+	// Ended is how a list ended before that was not the window, 0: there was none. Vain counts what was tried to refute the
+	// claim that ended it.
+	Ended ledger.SettledBy
+	Vain  int
 	Delta map[string]int64 // credits won and lost by each player, stakes included
 	Sent  map[string]int   // transactions of each player
 	Sums  ledger.CreditSums
@@ -106,6 +117,11 @@ func (w *World) Play(task Task, players []Player, watch Watch, r *rand.Rand) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
+	if slices.ContainsFunc(players, func(p Player) bool { return p.Strategy == Reorder }) {
+		if players, err = w.reorder(task, players, r); err != nil {
+			return Outcome{}, err
+		}
+	}
 	g := game{w: w, task: task, watch: watch, r: r}
 	if g.id, err = wire.TaskDigest(task.Statement); err != nil {
 		return Outcome{}, err
@@ -116,26 +132,36 @@ func (w *World) Play(task Task, players []Player, watch Watch, r *rand.Rand) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
-	final, err := w.Final(task.Statement)
+	out, after, err := g.outcome()
 	if err != nil {
 		return Outcome{}, err
 	}
-	view, err := w.View(g.id)
-	if err != nil {
-		return Outcome{}, err
-	}
-	after, sums, err := w.Holdings()
-	if err != nil {
-		return Outcome{}, err
-	}
-	out := Outcome{Final: final, Wrong: final != nil && final.Answer != task.Truth.Answer, Delta: map[string]int64{}, Sent: w.sent, Sums: sums}
-	if view.Settlement != nil {
-		out.By = view.Settlement.By
-	}
+	out.Delta, out.Sent = map[string]int64{}, w.sent
 	for _, p := range players {
 		out.Delta[p.Name] = int64(after[w.Account(p.Name)]) - int64(before[w.Account(p.Name)]) //nolint:gosec // far below 2^63
 	}
 	return out, nil
+}
+
+// outcome is what a task came to, and what each account then has.
+func (g *game) outcome() (Outcome, map[ledger.Digest]ledger.Credits, error) {
+	final, err := g.w.Final(g.task.Statement)
+	if err != nil {
+		return Outcome{}, nil, err
+	}
+	view, err := g.w.View(g.id)
+	if err != nil {
+		return Outcome{}, nil, err
+	}
+	holdings, sums, err := g.w.Holdings()
+	out := Outcome{
+		Final: final, Wrong: final != nil && final.Answer != g.task.Truth.Answer, Phase: view.Phase(), Claims: len(view.Claims), Sums: sums,
+	}
+	out.Refuted = out.Claims - len(standing(view))
+	if view.Settlement != nil {
+		out.By = view.Settlement.By
+	}
+	return out, holdings, err
 }
 
 type game struct {
@@ -145,6 +171,9 @@ type game struct {
 	watch Watch
 	r     *rand.Rand
 	all   []*part
+
+	claims moment // of an attack
+	vain   int    // refutations of what is true that were tried
 }
 
 // parts decides what everybody will say.
@@ -169,9 +198,9 @@ func (g *game) parts(players []Player) error {
 			one.verdict = nil
 		case Cartel:
 			one.answer, one.verdict = shared, &cartel
-		case Latecomer:
+		case Latecomer, Objector:
 			one.commits = false
-		case Honest, Copycat, Equivocating:
+		case Honest, Copycat, Equivocating, Reorder:
 		}
 		g.all = append(g.all, one)
 	}
@@ -262,6 +291,7 @@ func (g *game) commit() error {
 }
 
 func (g *game) reveal() error {
+	claimed := false
 	for _, p := range g.all {
 		switch p.player.Strategy {
 		case Latecomer:
@@ -274,7 +304,7 @@ func (g *game) reveal() error {
 				return err
 			}
 			continue
-		case Silent:
+		case Silent, Objector:
 			continue
 		default:
 		}
@@ -285,6 +315,27 @@ func (g *game) reveal() error {
 		p.revealed = a.Status == ledger.StatusRecorded
 		if !p.revealed && p.player.Strategy != Copycat {
 			return fmt.Errorf("%w: %s reveals: %s: %s", ErrRefused, p.player.Name, a.Code, a.Message)
+		}
+		if p.revealed && !claimed {
+			// From the first answer on the task can be challenged, and before the last one it cannot be settled.
+			if err = g.object(); err != nil {
+				return err
+			}
+			claimed = true
+		}
+	}
+	return nil
+}
+
+// object has the objectors claim that the task leaves something out, at the earliest time that they can say.
+func (g *game) object() error {
+	for _, p := range g.all {
+		if p.player.Strategy != Objector {
+			continue
+		}
+		op := g.task.Decoys[g.r.IntN(len(g.task.Decoys))].claim(g.id)
+		if _, err := g.w.ScoreAt(p.player.Name, -g.skewed(), op); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -342,6 +393,16 @@ func (g *game) settle(opener string) error {
 	view, err := g.w.View(g.id)
 	if err != nil {
 		return err
+	}
+	if len(standing(view)) > 0 {
+		// A claim holds up the task, so that who settles it looks into the log, even if nobody else looks at anything.
+		who := opener
+		if watcher := g.watcher(); watcher != nil {
+			who = watcher.player.Name
+		}
+		if err = g.refute(who); err != nil {
+			return err
+		}
 	}
 	op := ledger.TaskOperation{}
 	who := opener

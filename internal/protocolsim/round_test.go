@@ -72,11 +72,12 @@ func TestHonestScorersAgreeAtOnceAndArePaid(t *testing.T) {
 }
 
 // One honest scorer, who challenges, stands against all others, whose stake is together, who agree on a lie and may
-// choose times within what peers' clocks allow.
+// choose times within what peers' clocks allow, and leave out, put in and claim what they like.
 func TestOneHonestChallengerKeepsEveryVerdictRight(t *testing.T) {
 	base, players := world(t, 4, 8)
 	r := rand.New(rand.NewPCG(3, 4))
-	void, right := 0, 0
+	right, claims, refuted, vain := 0, 0, 0, 0
+	ended, without := map[ledger.SettledBy]int{}, map[string]int{}
 	n := rounds(t, 600)
 	for i := range n {
 		w := base.Clone()
@@ -89,15 +90,19 @@ func TestOneHonestChallengerKeepsEveryVerdictRight(t *testing.T) {
 		if out.Wrong {
 			t.Fatalf("round %d: a wrong verdict is final by %s", i, out.By)
 		}
-		if out.Final == nil {
-			void++
-		} else {
+		if out.Final != nil {
 			right++
+		} else {
+			without[out.Phase.String()+" "+out.By.String()]++
 		}
+		ended[out.Ended]++
+		claims, refuted, vain = claims+out.Claims, refuted+out.Refuted, vain+out.Vain
 	}
-	t.Logf("%d rounds: 0 wrong final verdicts, %d right ones, %d tasks without one", n, right, void)
-	if right == 0 {
-		t.Error("nothing was decided")
+	t.Logf("%d rounds: 0 wrong final verdicts, %d right ones, %d rounds without one %v", n, right, n-right, without)
+	t.Logf("%d false claims, %d refuted; %d tasks left something out and were void by a claim, which %d refutations tried in vain to refute; %d put an event where the log does not have it, and were void by that",
+		claims, refuted, ended[ledger.SettledOmission], vain, ended[ledger.SettledNoWindow])
+	if right < n || claims == 0 || claims != refuted || vain == 0 || ended[ledger.SettledOmission] == 0 || ended[ledger.SettledNoWindow] == 0 {
+		t.Error("a round ended without a final verdict, or not all was tried")
 	}
 }
 

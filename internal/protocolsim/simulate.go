@@ -24,7 +24,7 @@ func DefaultPolicy() ledger.ScoringPolicy {
 // Config is what Simulate plays.
 type Config struct {
 	Policy ledger.ScoringPolicy
-	// Scorers are how many sit on a panel; one of them is dishonest, or a cartel of the last ones.
+	// Scorers are how many sit on a panel; one of them is dishonest, or a cartel of the last ones, or three fourths.
 	Scorers int
 	// Stake is that of the whole panel.
 	Stake ledger.Credits
@@ -97,6 +97,9 @@ type Row struct {
 	None   int     `json:"none"`   // rounds without a final verdict
 	Ruled  int     `json:"ruled"`  // rounds that the referee re-executed
 	AtOnce int     `json:"atOnce"` // rounds in which the whole panel agreed
+	// Claims are the false claims that something is left out, Refuted those that were refuted.
+	Claims  int `json:"claims"`
+	Refuted int `json:"refuted"`
 }
 
 // Report is what a simulation came to.
@@ -127,7 +130,7 @@ type plan struct {
 	players  []Player
 }
 
-// plans lists the cases: all honest, one of each dishonest strategy, and cartels.
+// plans lists the cases: all honest, one of each dishonest strategy, cartels, and most of the panel with a list of another order.
 func (c Config) plans() []plan {
 	even := c.Stake / ledger.Credits(c.Scorers) //nolint:gosec // checked
 	table := func(s Strategy, dishonest int, stake func(i int) ledger.Credits) plan {
@@ -162,7 +165,8 @@ func (c Config) plans() []plan {
 		p.share = share
 		all = append(all, p)
 	}
-	return all
+	// Three fourths of the stake, so that what is left takes no list to its end by itself.
+	return append(all, table(Reorder, (3*c.Scorers+3)/4, func(int) ledger.Credits { return even }))
 }
 
 // Simulate plays every case with every watch. It ends early with the context's error.
@@ -222,6 +226,7 @@ func (c Config) play(ctx context.Context, base *World, p plan, watch Watch, r *r
 		mean += d / float64(n+1)
 		squares += d * (value - mean)
 		honest += (others/rest - honest) / float64(n+1)
+		row.Claims, row.Refuted = row.Claims+out.Claims, row.Refuted+out.Refuted
 		if out.Wrong {
 			row.Wrong++
 		}

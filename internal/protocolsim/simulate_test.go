@@ -22,7 +22,7 @@ func TestNoDishonestStrategyPays(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(text.String())
-	if graphs := report.Graphs(); len(graphs) != 2 || len(graphs[0].Curves) != len(Strategies()) || len(graphs[1].Curves) != len(cfg.Watches) {
+	if graphs := report.Graphs(); len(graphs) != 2 || len(graphs[0].Curves) != 1+len(Strategies()) || len(graphs[1].Curves) != len(cfg.Watches) {
 		t.Errorf("%+v", graphs)
 	}
 	for _, row := range report.Rows {
@@ -31,6 +31,10 @@ func TestNoDishonestStrategyPays(t *testing.T) {
 			t.Errorf("%+v", row)
 		case row.Honest <= 0:
 			t.Errorf("honesty does not pay: %+v", row)
+		case row.None > 0:
+			t.Errorf("rounds without a final verdict: %+v", row)
+		case row.Claims != row.Refuted || (row.Claims == row.Rounds) != (row.Strategy == Objector):
+			t.Errorf("false claims: %+v", row)
 		case row.Strategy != Honest && row.Value >= 0:
 			t.Errorf("dishonesty pays: %+v", row)
 		}

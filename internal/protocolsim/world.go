@@ -46,7 +46,8 @@ type World struct {
 	sent  map[string]int // transactions, by who sent them
 	told  func(wire.Transaction)
 
-	history history
+	history   history
+	anchoring []string // keepers who anchor the log as it is
 
 	Model  *score.Model
 	Policy ledger.ScoringPolicy
@@ -102,7 +103,7 @@ func NewWorld(policy ledger.ScoringPolicy, members []Member, shipments int) (*Wo
 func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, told func(wire.Transaction)) (*World, error) {
 	now := begin().Add(48 * time.Hour)
 	w := &World{
-		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, Policy: policy, told: told,
+		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, Policy: policy, told: told, anchoring: Keepers(),
 	}
 	var err error
 	if w.Model, err = score.Default(); err != nil {

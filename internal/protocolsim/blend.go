@@ -1,0 +1,57 @@
+package protocolsim
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+
+	"github.com/waybill-dev/waybill/analytics/score"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/chaincode/referee"
+	"github.com/waybill-dev/waybill/chaincode/state"
+	"github.com/waybill-dev/waybill/chaincode/state/statetest"
+	"github.com/waybill-dev/waybill/chaincode/wire"
+)
+
+// Approve writes that a model is approved, which the model contract has two organisations do.
+func (w *World) Approve(m *score.Model) error {
+	w.txs++
+	stub := w.state.Simulate(statetest.Proposal{TxID: fmt.Sprintf("tx%d", w.txs)})
+	standing := ledger.ModelStatus{
+		Artefact: m.Digest(), Model: ledger.ModelRef{ID: m.Parameters().ID, Version: 1}, State: ledger.ModelApproved, ChangedAt: w.Now(), TxID: stub.TxID,
+	}
+	r := state.New(stub)
+	if err := r.PutModelStatus(standing, nil); err != nil {
+		return err
+	}
+	if _, err := r.Flush(); err != nil {
+		return err
+	}
+	if codes := w.state.Commit(stub); codes[0] != peer.TxValidationCode_VALID {
+		return fmt.Errorf("%w: %s: %s", ErrRefused, standing.Model, codes[0])
+	}
+	return nil
+}
+
+// JudgeBy has a model's engine rule on a statement.
+func (w *World) JudgeBy(m *score.Model, s ledger.TaskStatement) (ledger.Ruling, error) {
+	return referee.Judge(m, s, state.NewPacks(w.repository(), ledger.MaxTaskPackBytes))
+}
+
+// Inspect records, as an organisation, the event of an inspection of the i-th shipment, and gives its hash.
+func (w *World) Inspect(who string, i int, step, disposition string) (ledger.Digest, error) {
+	body, err := json.Marshal(map[string]any{
+		"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{fmt.Sprintf("urn:epc:id:sscc:9520001.3%09d", i)}, "bizStep": step, "disposition": disposition,
+		"eventTime": begin().Add(47 * time.Hour).Format(time.RFC3339), "eventTimeZoneOffset": "+00:00",
+	})
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	hashes, err := w.Record(who, wire.EventEntry{Body: body})
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	return hashes[0], nil
+}
