@@ -439,7 +439,7 @@ func (s *scoringService) GetScoringPolicy(ctx context.Context, req *waybillv1.Ge
 	return &waybillv1.GetScoringPolicyResponse{Policy: &waybillv1.ScoringPolicy{
 		Version: p.Version, MinStake: uint64(p.MinStake), CommitFor: wait(p.CommitFor), RevealFor: wait(p.RevealFor), ChallengeFor: wait(p.ChallengeFor),
 		Reward: uint64(p.Reward), Jackpot: uint64(p.Jackpot), CanaryMillionths: p.Canary, WrongMillionths: p.Wrong, SilentMillionths: p.Silent,
-		Bond: uint64(p.Bond), FinderMillionths: p.Finder, BlendCapMillionths: p.Blend.Cap, BlendTruth: uint64(p.Blend.Truth), AtOnce: p.AtOnce,
+		Bond: uint64(p.Bond), FinderMillionths: p.Finder, BlendCapMillionths: p.Blend.Cap, BlendTruth: uint64(p.Blend.Truth), BlendOwnModels: p.Blend.Own, AtOnce: p.AtOnce,
 		MinPanel: uint32(p.LeastPanel()), //nolint:gosec // at most ledger.MaxScorers
 		Skew:     span(p.Skew), Votes: p.Votes, At: since(p.At), TransactionId: p.TxID,
 	}}, nil

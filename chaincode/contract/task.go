@@ -209,7 +209,23 @@ func (t *scoringRound) part(op ledger.TaskOperation, task ledger.Digest) (ledger
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
-	return ledger.RevealAnswerOf(*op.Reveal, opened, view, t.repository, t.Tx)
+	decision, err := ledger.RevealAnswerOf(*op.Reveal, opened, view, t.repository, t.Tx)
+	if err == nil && decision.Reveal != nil && view.Task.Statement.Model == "" {
+		err = t.known(op.Reveal.Answer.Model)
+	}
+	return decision, err
+}
+
+// known holds that an answer of a scorer's own model is of one that everybody can run: one that is registered, whose
+// standing has been looked at, or the shipped one.
+func (t *scoringRound) known(name string) error {
+	if _, digest, ok := ledger.ArtefactOf(name); ok {
+		if standing, err := t.repository.ModelStatus(digest); err != nil || standing != nil {
+			return err
+		}
+	}
+	_, err := t.model(name)
+	return err
 }
 
 func (t *scoringRound) inspect(op ledger.InspectTask, view ledger.TaskView) (ledger.TaskDecision, error) {

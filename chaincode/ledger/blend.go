@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"cmp"
+	"maps"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -10,15 +12,31 @@ import (
 
 // BlendPolicy says how answers of different models are joined.
 type BlendPolicy struct {
-	// Cap is the most that one scorer weighs, in millionths of the stake that was revealed.
+	// Cap is the most that the scorers of one organisation weigh together, in millionths of what all weigh then.
 	Cap uint64 `cbor:"1,keyasint"`
 	// Truth is shared, by stake and by how right each was, when an inspection says what was so.
 	Truth Credits `cbor:"2,keyasint,omitempty"`
+	// Own has every task that opens be of each scorer's own model; else each names the one model that all answer for.
+	Own bool `cbor:"3,keyasint,omitempty"`
 }
 
 func (p BlendPolicy) check() error {
-	if p.Cap == 0 || p.Cap > million || p.Truth > MaxCredits {
-		return refuse(ErrSchema, "a scorer weighs from 1 to %d millionths of a blend", million)
+	switch {
+	case p.Cap == 0 || p.Cap > million || p.Truth > MaxCredits:
+		return refuse(ErrSchema, "an organisation weighs from 1 to %d millionths of a blend", million)
+	case p.Own && p.Truth == 0:
+		return refuse(ErrSchema, "answers of different models are paid for by inspections alone, and those pay nothing")
+	}
+	return nil
+}
+
+// asks holds that a task that opens is of one model, or of each scorer's own, as the policy has it.
+func (p ScoringPolicy) asks(s TaskStatement) error {
+	switch {
+	case p.Blend.Own && s.Model != "":
+		return refuse(ErrTaskState, "by version %d of the policy each scorer answers by a model of its own, and a task names none", p.Version)
+	case !p.Blend.Own && s.Model == "":
+		return refuse(ErrTaskState, "by version %d of the policy all scorers answer by one model, which the task names", p.Version)
 	}
 	return nil
 }
@@ -54,28 +72,71 @@ func lowerMedian(all []weighed) int64 {
 	return 0
 }
 
-// BlendOf joins the answers that were revealed. No weight is more than the policy's share of all, so that a rich
-// scorer is one voice.
-func BlendOf(v TaskView, p BlendPolicy) (Blend, error) {
-	var all Credits
+// most is what an organisation weighs at most of sums, one for each: so much that it is no more than the policy's share of
+// all, as they weigh then. Of too few for that each weighs what the least does.
+func (p BlendPolicy) most(sums []Credits) Credits {
+	slices.Sort(sums)
+	rest := uint64(0) // of those that are not clipped
+	for _, s := range sums {
+		rest += uint64(s) // the panel's sum did not overflow
+	}
+	for n := len(sums); n > 0; n-- {
+		clipped := uint64(len(sums)-n) * p.Cap
+		if clipped >= million {
+			break
+		}
+		limit := uint64(math.MaxUint64) // if that overflows
+		if high, low := bits.Mul64(rest, p.Cap); high < million-clipped {
+			limit, _ = bits.Div64(high, low, million-clipped)
+		}
+		if uint64(sums[n-1]) <= limit {
+			return Credits(limit)
+		}
+		rest -= uint64(sums[n-1])
+	}
+	return sums[0]
+}
+
+// voices gives what each answer weighs, in the order of the reveals: a rich organisation is one voice, whether it has one
+// scorer or several.
+func (p BlendPolicy) voices(v TaskView) ([]Credits, error) {
+	sums := map[string]Credits{}
 	for _, r := range v.Reveals {
 		seat, _ := v.Task.Seat(r.Account)
 		var err error
-		if all, err = all.Plus(seat.Weight); err != nil {
-			return Blend{}, err
+		if sums[seat.MSPID], err = sums[seat.MSPID].Plus(seat.Weight); err != nil {
+			return nil, err
 		}
 	}
-	most, err := all.Share(p.Cap)
+	if len(sums) == 0 {
+		return nil, nil
+	}
+	most := p.most(slices.Collect(maps.Values(sums)))
+	weights := make([]Credits, len(v.Reveals))
+	for i, r := range v.Reveals {
+		seat, _ := v.Task.Seat(r.Account)
+		weights[i] = seat.Weight
+		if sum := sums[seat.MSPID]; sum > most {
+			var err error
+			if weights[i], err = shareOf(seat.Weight, most, sum); err != nil {
+				return nil, err
+			}
+		}
+		weights[i] = max(weights[i], 1)
+	}
+	return weights, nil
+}
+
+// BlendOf joins the answers that were revealed.
+func BlendOf(v TaskView, p BlendPolicy) (Blend, error) {
+	weights, err := p.voices(v)
 	if err != nil {
 		return Blend{}, err
 	}
-	most = max(most, 1)
 	b := Blend{Low: million, Count: uint32(len(v.Reveals))} //nolint:gosec // at most MaxScorers
 	var scores, levels []weighed
-	for _, r := range v.Reveals {
-		seat, _ := v.Task.Seat(r.Account)
-		w := min(seat.Weight, most)
-		scores, levels = append(scores, weighed{r.Answer.Score, w}), append(levels, weighed{int64(r.Answer.Level), w})
+	for i, r := range v.Reveals {
+		scores, levels = append(scores, weighed{r.Answer.Score, weights[i]}), append(levels, weighed{int64(r.Answer.Level), weights[i]})
 		b.Low, b.High = min(b.Low, r.Answer.Score), max(b.High, r.Answer.Score)
 	}
 	b.Score, b.Level = lowerMedian(scores), VerdictLevel(lowerMedian(levels)) //nolint:gosec // a level
@@ -109,10 +170,11 @@ type Inspection struct {
 	Task    Digest `cbor:"1,keyasint"`
 	Event   Digest `cbor:"2,keyasint"`
 	Spoiled bool   `cbor:"3,keyasint,omitempty"`
-	Losses  []Loss `cbor:"4,keyasint"` // by account
-	MSPID   string `cbor:"5,keyasint"` // that recorded the event
-	At      Millis `cbor:"6,keyasint"`
-	TxID    string `cbor:"7,keyasint"`
+	// Losses are by account. Those of the organisation that recorded the event have none: nobody rules on itself.
+	Losses []Loss `cbor:"4,keyasint"`
+	MSPID  string `cbor:"5,keyasint"` // that recorded the event
+	At     Millis `cbor:"6,keyasint"`
+	TxID   string `cbor:"7,keyasint"`
 }
 
 // Loss is a scorer's Brier score: the square of its distance from what was so, in millionths; 0 is right.
@@ -145,9 +207,11 @@ func BrierLoss(score int64, spoiled bool) int64 {
 	return d * d / million
 }
 
-// InspectBlend decides on settling a blend by what an inspection said. What a scorer gets is its share of the stake,
-// times (1 + the others' mean loss − its own)/2: the score that it thinks is right pays it best, whatever the others
-// say, it is never negative, and what everybody knows pays half.
+// InspectBlend decides on settling a blend by what an inspection said. What a scorer gets is its share of the panel's stake,
+// times (1 + the mean loss − its own)/2: the score that it thinks is right pays it best, whatever the others say, it is
+// never negative, and what everybody knows pays half. In the mean each loss weighs its share of the panel's stake, one's own
+// too, so that neither splitting a stake nor being wrong for a friend gains anything. Who recorded the event, its seats are
+// paid nothing and add nothing to the mean. An inspection speaks of the last window that was final before it.
 func InspectBlend(op InspectTask, spoiled bool, done *Inspection, v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	if _, err := callersAccount(l, tx); err != nil {
 		return TaskDecision{}, err
@@ -171,49 +235,62 @@ func InspectBlend(op InspectTask, spoiled bool, done *Inspection, v TaskView, l 
 	case record.RecordedAt < v.Settlement.At:
 		return TaskDecision{}, refuse(ErrTaskTime, "the inspection was recorded before the verdict")
 	}
+	if err = lastBefore(v.Task.Statement, *record, l); err != nil {
+		return TaskDecision{}, err
+	}
 	policy, err := policyOf(v, l)
 	if err != nil {
 		return TaskDecision{}, err
 	}
+	truth, err := mintable(policy.Blend.Truth, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
 	result := Inspection{Task: op.Task, Event: op.Event, Spoiled: spoiled, MSPID: record.MSPID, At: tx.Time, TxID: tx.ID}
-	var all, sum Credits // sum of weight times loss, in millionths
+	var weights []Credits // of the losses
+	mean := Credits(0)    // millionths, at most a million
 	for _, r := range v.Reveals {
 		seat, _ := v.Task.Seat(r.Account)
+		if seat.MSPID == record.MSPID {
+			continue
+		}
 		loss := BrierLoss(r.Answer.Score, spoiled)
-		result.Losses = append(result.Losses, Loss{Account: r.Account, Brier: loss})
-		weighed, err := seat.Weight.Share(uint64(loss)) //nolint:gosec // 0 to a million
+		part, err := shareOf(Credits(loss), seat.Weight, v.Task.Weight) //nolint:gosec // 0 to a million
 		if err != nil {
 			return TaskDecision{}, err
 		}
-		all, sum = all+seat.Weight, sum+weighed
+		result.Losses, weights, mean = append(result.Losses, Loss{Account: r.Account, Brier: loss}), append(weights, seat.Weight), mean+part
 	}
 	d := TaskDecision{Status: StatusRecorded, Inspection: &result}
 	var payments []Payment
-	for i, r := range v.Reveals {
-		seat, _ := v.Task.Seat(r.Account)
-		own, err := seat.Weight.Share(uint64(result.Losses[i].Brier)) //nolint:gosec // 0 to a million
+	for i, loss := range result.Losses {
+		share, err := shareOf(truth, weights[i], v.Task.Weight)
 		if err != nil {
 			return TaskDecision{}, err
 		}
-		others := uint64(0) // their mean loss, in millionths
-		if all > seat.Weight && sum >= own {
-			high, low := bits.Mul64(uint64(sum-own), million)
-			others, _ = bits.Div64(high, low, uint64(all-seat.Weight))
-		}
-		share, err := shareOf(policy.Blend.Truth, seat.Weight, all)
-		if err != nil {
-			return TaskDecision{}, err
-		}
-		pay, err := share.Share((million + min(others, million) - uint64(result.Losses[i].Brier)) / 2) //nolint:gosec // 0 to a million
+		pay, err := shareOf(share, million+mean-Credits(loss.Brier), 2*million) //nolint:gosec // 0 to a million
 		if err != nil {
 			return TaskDecision{}, err
 		}
 		if pay > 0 {
-			payments = append(payments, Payment{To: r.Account, Amount: pay})
+			payments = append(payments, Payment{To: loss.Account, Amount: pay})
 		}
 	}
 	if len(payments) > 0 {
 		d.Reward = &Reward{Task: "truth/" + v.Task.ID.String(), Payments: payments}
 	}
 	return d, nil
+}
+
+// lastBefore holds that no later window of the shipment was final when the inspection was recorded: that one is what it
+// speaks of.
+func lastBefore(s TaskStatement, inspection EventRecord, l ScoringLedger) error {
+	if s.Window+1 == 0 {
+		return nil
+	}
+	next, err := l.FinalVerdict(s.Shipment, s.Window+1, s.Model)
+	if err == nil && next != nil && next.At <= inspection.RecordedAt {
+		err = refuse(ErrConflict, "window %d was final before the inspection too, which speaks of that", next.Window)
+	}
+	return err
 }

@@ -174,6 +174,8 @@ func DecideScoringPolicy(p ScoringPolicy, subject Digest, l ScoringLedger, tx Tx
 		return ScoringMotion{}, refuse(ErrStake, "stakes are at least %d credits", credit.MinStake)
 	case credit.TaskMint < p.Reward+p.Jackpot:
 		return ScoringMotion{}, refuse(ErrAllowance, "a task may mint %d credits, reward and jackpot are %d", credit.TaskMint, p.Reward+p.Jackpot)
+	case credit.TaskMint < p.Blend.Truth:
+		return ScoringMotion{}, refuse(ErrAllowance, "a task may mint %d credits, an inspection pays %d", credit.TaskMint, p.Blend.Truth)
 	}
 	tally, err := CastVote(subject, "scoring policy", l, tx)
 	if err != nil {

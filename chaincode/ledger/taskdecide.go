@@ -73,6 +73,9 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 	if err != nil {
 		return TaskDecision{}, err
 	}
+	if err = policy.asks(s); err != nil {
+		return TaskDecision{}, err
+	}
 	if err = ModelBlocked(s.Model, l); s.Model != "" && err != nil {
 		return TaskDecision{}, err
 	}

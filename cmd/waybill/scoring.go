@@ -442,5 +442,6 @@ func printScoringPolicy(w io.Writer, p *waybillv1.ScoringPolicy) error {
 		"challenges", p.GetChallengeFor().AsDuration().String(), "clocks apart", skew, "final at once", ifTrue(p.GetAtOnce(), "what the whole panel committed to and agrees on or was ruled upon"),
 		"reward", decimal(p.GetReward()), "jackpot", fmt.Sprintf("%d, of %s of the tasks", p.GetJackpot(), share(p.GetCanaryMillionths())),
 		"wrong costs", share(p.GetWrongMillionths())+" of the stake", "silence costs", share(p.GetSilentMillionths())+" of the stake", "finder gets", share(p.GetFinderMillionths())+" of it",
-		"bond", decimal(p.GetBond()), "blend", fmt.Sprintf("a scorer weighs at most %s, an inspection pays %d", share(p.GetBlendCapMillionths()), p.GetBlendTruth()))
+		"bond", decimal(p.GetBond()), "blend", fmt.Sprintf("%s; an organisation weighs at most %s, an inspection pays %d",
+			cmp.Or(ifTrue(p.GetBlendOwnModels(), "each scorer answers by a model of its own"), "off, all answer by one model"), share(p.GetBlendCapMillionths()), p.GetBlendTruth()))
 }

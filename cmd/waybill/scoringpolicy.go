@@ -33,7 +33,8 @@ func policyFields() [][2]string {
 		{"silent_millionths", "what a commitment costs that is not revealed"},
 		{"bond", "what a challenge costs that proves nothing"},
 		{"finder_millionths", "what who proves a fault gets of what it cost, at most half"},
-		{"blend_cap_millionths", "the most that one scorer weighs among answers of different models"},
+		{"blend_own_models", "each scorer answers by a model of its own, and the median is final; else all by one model"},
+		{"blend_cap_millionths", "the most that the scorers of one organisation weigh together among such answers"},
 		{"blend_truth", "what an inspection of such answers pays"},
 		{"at_once", "final is at once what the whole panel committed to and agrees on, or was ruled upon"},
 	}
@@ -52,7 +53,7 @@ func policyFacts(p ledger.ScoringPolicy) (map[string]any, error) {
 	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(&waybillv1.ScoringPolicy{
 		Version: p.Version, MinStake: uint64(p.MinStake), Skew: lasting(p.ClockSkew()), CommitFor: lasting(p.CommitFor), RevealFor: lasting(p.RevealFor), ChallengeFor: lasting(p.ChallengeFor),
 		Reward: uint64(p.Reward), Jackpot: uint64(p.Jackpot), CanaryMillionths: p.Canary, WrongMillionths: p.Wrong, SilentMillionths: p.Silent,
-		Bond: uint64(p.Bond), FinderMillionths: p.Finder, BlendCapMillionths: p.Blend.Cap, BlendTruth: uint64(p.Blend.Truth), AtOnce: p.AtOnce,
+		Bond: uint64(p.Bond), FinderMillionths: p.Finder, BlendCapMillionths: p.Blend.Cap, BlendTruth: uint64(p.Blend.Truth), BlendOwnModels: p.Blend.Own, AtOnce: p.AtOnce,
 		MinPanel: uint32(p.LeastPanel()), //nolint:gosec // at most ledger.MaxScorers
 	})
 	if err != nil {
@@ -126,7 +127,7 @@ func readPolicy(file string, stdin io.Reader) (ledger.ScoringPolicy, error) {
 		Version: m.GetVersion(), MinStake: ledger.Credits(m.GetMinStake()), Skew: millis(m.GetSkew()), CommitFor: millis(m.GetCommitFor()), RevealFor: millis(m.GetRevealFor()),
 		ChallengeFor: millis(m.GetChallengeFor()), Reward: ledger.Credits(m.GetReward()), Jackpot: ledger.Credits(m.GetJackpot()), Canary: m.GetCanaryMillionths(), Wrong: m.GetWrongMillionths(),
 		Silent: m.GetSilentMillionths(), Bond: ledger.Credits(m.GetBond()), Finder: m.GetFinderMillionths(),
-		Blend: ledger.BlendPolicy{Cap: m.GetBlendCapMillionths(), Truth: ledger.Credits(m.GetBlendTruth())}, AtOnce: m.GetAtOnce(), MinPanel: m.GetMinPanel(),
+		Blend: ledger.BlendPolicy{Cap: m.GetBlendCapMillionths(), Truth: ledger.Credits(m.GetBlendTruth()), Own: m.GetBlendOwnModels()}, AtOnce: m.GetAtOnce(), MinPanel: m.GetMinPanel(),
 	}
 	if p.Skew == defaultPolicy().ClockSkew() {
 		p.Skew = 0 // two ways to say the same would be two motions

@@ -38,6 +38,10 @@ func TestAPolicyFileStatesWhatDiffersFromTheDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := readPolicy("-", strings.NewReader("blend_own_models: true\nblend_truth: 448\n"))
+	if blended := defaultPolicy().Blend; err != nil || !own.Blend.Own || own.Blend.Truth != 448 || own.Blend.Cap != blended.Cap || blended.Own {
+		t.Errorf("%+v, %v", own.Blend, err)
+	}
 	want := defaultPolicy()
 	want.Version, want.Skew, want.RevealFor, want.ChallengeFor, want.AtOnce, want.Reward = 3, 2_000, 8_000, 8_500, false, 0
 	if !equalPolicies(p, want) {
@@ -61,6 +65,7 @@ func TestAPolicyFileThatCannotBeIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 		"a field that the ledger sets":  "votes: [AMSP]",
 		"what is not YAML":              "bond: [",
 		"more than a million millionth": "wrong_millionths: 1000001",
+		"own models for nothing":        "blend_own_models: true\nblend_truth: 0",
 	} {
 		if p, err := readPolicy("-", strings.NewReader(text)); err == nil {
 			t.Errorf("%s: %+v", name, p)

@@ -2976,7 +2976,7 @@ type ScoringPolicy struct {
 	Bond uint64 `protobuf:"varint,11,opt,name=bond,proto3" json:"bond,omitempty"`
 	// What who proves a fault gets of what it cost, millionths.
 	FinderMillionths uint64 `protobuf:"varint,12,opt,name=finder_millionths,json=finderMillionths,proto3" json:"finder_millionths,omitempty"`
-	// The most that one scorer weighs among answers of different models, millionths of the stake revealed.
+	// The most that the scorers of one organisation weigh together among answers of different models, millionths of what all weigh then.
 	BlendCapMillionths uint64 `protobuf:"varint,13,opt,name=blend_cap_millionths,json=blendCapMillionths,proto3" json:"blend_cap_millionths,omitempty"`
 	// Credits that an inspection of such answers pays.
 	BlendTruth uint64 `protobuf:"varint,14,opt,name=blend_truth,json=blendTruth,proto3" json:"blend_truth,omitempty"`
@@ -2991,9 +2991,11 @@ type ScoringPolicy struct {
 	// The transaction; set by the contract.
 	TransactionId string `protobuf:"bytes,19,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
 	// How many organisations at least have a scorer on a panel; with fewer no task opens.
-	MinPanel      uint32 `protobuf:"varint,20,opt,name=min_panel,json=minPanel,proto3" json:"min_panel,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MinPanel uint32 `protobuf:"varint,20,opt,name=min_panel,json=minPanel,proto3" json:"min_panel,omitempty"`
+	// Each scorer answers by a model of its own, and the median is final; else all answer by one model, which a task names.
+	BlendOwnModels bool `protobuf:"varint,21,opt,name=blend_own_models,json=blendOwnModels,proto3" json:"blend_own_models,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ScoringPolicy) Reset() {
@@ -3164,6 +3166,13 @@ func (x *ScoringPolicy) GetMinPanel() uint32 {
 		return x.MinPanel
 	}
 	return 0
+}
+
+func (x *ScoringPolicy) GetBlendOwnModels() bool {
+	if x != nil {
+		return x.BlendOwnModels
+	}
+	return false
 }
 
 // GetScoringPolicyRequest names a version.
@@ -3495,7 +3504,7 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\fnewest_first\x18\x06 \x01(\bR\vnewestFirst\"x\n" +
 	"\x1aListScoringEntriesResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.waybill.v1.ScoringEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x93\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x06\n" +
 	"\rScoringPolicy\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1b\n" +
 	"\tmin_stake\x18\x02 \x01(\x04R\bminStake\x128\n" +
@@ -3520,7 +3529,8 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\x05votes\x18\x11 \x03(\tR\x05votes\x12*\n" +
 	"\x02at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
 	"\x0etransaction_id\x18\x13 \x01(\tR\rtransactionId\x12\x1b\n" +
-	"\tmin_panel\x18\x14 \x01(\rR\bminPanel\"3\n" +
+	"\tmin_panel\x18\x14 \x01(\rR\bminPanel\x12(\n" +
+	"\x10blend_own_models\x18\x15 \x01(\bR\x0eblendOwnModels\"3\n" +
 	"\x17GetScoringPolicyRequest\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\"M\n" +
 	"\x18GetScoringPolicyResponse\x121\n" +
