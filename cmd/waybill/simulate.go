@@ -16,9 +16,11 @@ const simulateScoringLong = `Play rounds of scoring by several organisations in 
 engine, and scorers of which some are dishonest. It says what each strategy earns a round, and whether a wrong verdict
 ever became final.
 
-One scorer of the panel copies, comes late, always says clear, says something, commits and reveals nothing, or signs a
-second commitment for others; or half of the panel is a cartel with a part of the stake that agrees on a lie. The
-others are honest, and each looks at what was revealed with the chances that --watch names.`
+One scorer of the panel copies, comes late, always says clear, says something, commits and reveals nothing, signs a
+second commitment for others, or claims that a right task leaves something out; or half of the panel is a cartel with a
+part of the stake that agrees on a lie; or three fourths of it put an event into the list where the ledger does not have
+it. The others are honest, and each looks at what was revealed with the chances that --watch names. They refute false
+claims and show wrong lists with the proof log, whose root the keepers of the network's rules anchor.`
 
 func (a *app) newSimulateCommand() *cobra.Command {
 	cmd := &cobra.Command{

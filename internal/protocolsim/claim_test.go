@@ -35,7 +35,7 @@ func holdings(t *testing.T, w *World, players []Player) (all []int64) {
 		t.Fatal(err)
 	}
 	for _, p := range players {
-		all = append(all, int64(held[w.Account(p.Name)])) //nolint:gosec // small
+		all = append(all, int64(held[w.Account(p.Name)]))
 	}
 	return all
 }
