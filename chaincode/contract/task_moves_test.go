@@ -20,6 +20,10 @@ type court struct {
 	later protocolsim.Task // another window of the same shipment
 	id    ledger.Digest
 	wrong ledger.TaskAnswer
+	held  protocolsim.Decoy // an event that came after the window closed, and says an earlier time
+	// What the proof log shows of it and of the reference that it is said to come before, of it and of the one before that,
+	// and of these two: under a root of two keepers of three. Lone is shown under a root of a single one.
+	shown, agrees, order, lone []byte
 }
 
 // The callers: s0, s1 and s2 are the panel; bonded has a stake and is no scorer, poor has an account and nothing in it,
@@ -49,7 +53,63 @@ func newCourt(t fatal) *court {
 	if c.id, err = wire.TaskDigest(c.task.Statement); err != nil {
 		t.Fatal(err)
 	}
+	c.log()
 	return c
+}
+
+// fact is what a reference names, of a span its first segment.
+func (c *court) fact(at uint32) ledger.LogFact {
+	r := c.task.Statement.References[at]
+	if r.Kind == ledger.RefSegments {
+		return ledger.LogFact{Device: r.ID, Segment: r.First}
+	}
+	return ledger.LogFact{Event: r.Digest}
+}
+
+// prove shows two facts in the proof log.
+func (c *court) prove(w *protocolsim.World, facts ...ledger.LogFact) []byte {
+	c.t.Helper()
+	var keys []string
+	for _, f := range facts {
+		key, err := wire.FactKey(f)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	data, err := w.Prove(keys...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return data
+}
+
+// log has keepers anchor the proof log, and proves with it.
+func (c *court) log() {
+	c.t.Helper()
+	c.held = c.task.Decoys[slices.IndexFunc(c.task.Decoys, func(d protocolsim.Decoy) bool { return d.Kind == protocolsim.DecoyHeld })]
+	held, first, second := ledger.LogFact{Event: c.held.Event.Digest}, c.fact(c.held.At-1), c.fact(c.held.At)
+	if err := c.w.Anchor("A", "B"); err != nil {
+		c.t.Fatal(err)
+	}
+	c.shown, c.agrees, c.order = c.prove(c.w, held, second), c.prove(c.w, held, first), c.prove(c.w, first, second)
+	grown := c.w.Clone()
+	body := `{"type":"ObjectEvent","action":"OBSERVE","epcList":["urn:epc:id:sscc:9520001.3999999999"],"eventTime":"2026-03-01T08:00:00Z","eventTimeZoneOffset":"+00:00"}`
+	_, err := grown.Record("rootA", wire.EventEntry{Body: []byte(body)})
+	if err == nil {
+		err = grown.Anchor("A", "B")
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.lone = c.prove(grown, held, second)
+	root, err := grown.Root()
+	if err == nil {
+		err = c.w.AnchorRoot(root, "A")
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func nonce(who string) ledger.Digest { return ledger.Digest{who[len(who)-1], 7} }
@@ -84,7 +144,26 @@ func (c *court) calls(who string) map[string]ledger.TaskOperation {
 	forged.Account = c.w.Account("s0")
 	omitted := c.task.Statement.References[3]
 	omitted.Last, omitted.Digest = 0, c.later.Statement.References[3].Digest
+	span := c.task.Statement.References[c.held.At]
+	refute := func(at uint32, proof []byte) ledger.TaskOperation {
+		op := ledger.RefuteClaim{Task: c.id, Account: c.w.Account("s2"), Reference: at, Proof: proof}
+		if at == c.held.At {
+			op.Segment = span.First
+		}
+		return ledger.TaskOperation{Refute: &op}
+	}
+	damaged := slices.Clone(c.shown)
+	damaged[len(damaged)-1] ^= 1
+	order := ledger.Misplaced{First: c.held.At - 1, Second: c.held.At, SecondSegment: span.First, Proof: c.order}
 	return map[string]ledger.TaskOperation{
+		"claim":                 {Challenge: &ledger.ChallengeTask{Task: c.id, Omitted: &c.held.Event, At: c.held.At}},
+		"claim elsewhere":       {Challenge: &ledger.ChallengeTask{Task: c.id, Omitted: &c.held.Event, At: c.held.At - 1}},
+		"refute":                refute(c.held.At, c.shown),
+		"refute by what agrees": refute(c.held.At-1, c.agrees),
+		"refute by another":     refute(c.held.At-1, c.shown),
+		"refute by one keeper":  refute(c.held.At, c.lone),
+		"refute by a forgery":   refute(c.held.At, damaged),
+		"challenge the order":   {Challenge: &ledger.ChallengeTask{Task: c.id, Order: &order}},
 		"register":              {Register: &ledger.RegisterScorer{}},
 		"leave":                 {Register: &ledger.RegisterScorer{Leave: true}},
 		"open":                  {Open: &c.task.Statement},
@@ -145,28 +224,44 @@ func (c *court) states() (names []string, reach map[string]func(*court)) {
 		c.must("s2", "reveal another")
 	}
 	silent := func(c *court) { closed(c); c.must("s0", "reveal"); c.w.Advance(c.w.Policy.RevealFor) }
-	return []string{
-		"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
-		"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
-	}, map[string]func(*court){
-		"absent": func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
-		"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
-		"commit time over": func(c *court) {
-			open(c)
-			c.must("s0", "commit")
-			c.must("s1", "commit")
-			c.w.Advance(c.w.Policy.CommitFor)
-		},
-		"split":               split,
-		"reveal time over":    silent,
-		"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
-		"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
-		"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
-		"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
-		"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
-		"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
-		"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
+	claimable := func(c *court) {
+		open(c)
+		c.must("s0", "commit")
+		c.must("s1", "commit")
+		c.w.Advance(c.w.Policy.CommitFor)
+		c.must("s0", "close", "reveal")
+		c.must("s1", "reveal")
 	}
+	claimed := func(c *court) { claimable(c); c.must("s2", "claim") }
+	lapsed := func(c *court) { claimed(c); c.w.Advance(c.w.Policy.ChallengeFor) }
+	return []string{
+			"claimable", "claimed", "claimed when provisional", "claim refuted", "claim lapsed", "void by claim", "refuted when void",
+			"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
+			"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
+		}, map[string]func(*court){
+			"claimable": claimable, "claimed": claimed, "claim lapsed": lapsed,
+			"claimed when provisional": func(c *court) { claimable(c); c.must("s0", "settle"); c.must("s2", "claim") },
+			"claim refuted":            func(c *court) { claimed(c); c.must("s0", "refute") },
+			"void by claim":            func(c *court) { lapsed(c); c.must("s0", "settle") },
+			"refuted when void":        func(c *court) { lapsed(c); c.must("s0", "settle"); c.must("bonded", "refute") },
+			"absent":                   func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
+			"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
+			"commit time over": func(c *court) {
+				open(c)
+				c.must("s0", "commit")
+				c.must("s1", "commit")
+				c.w.Advance(c.w.Policy.CommitFor)
+			},
+			"split":               split,
+			"reveal time over":    silent,
+			"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
+			"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
+			"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
+			"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
+			"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
+			"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
+			"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
+		}
 }
 
 // legalMoves are the moves that a task allows, as "state: call", with who may make them. Everything else is refused, or
@@ -206,7 +301,19 @@ func legalMoves() map[string]string {
 		"challenge time over: expire":       accounts,
 		"challenge time over: settle":       seats,
 	}
-	for _, state := range []string{"committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "reveal time over", "silence over", "provisional", "challenge time over", "final", "final by challenge", "void"} {
+	for _, state := range []string{"claimed", "claimed when provisional", "claim lapsed", "void by claim"} {
+		all[state+": refute"] = accounts
+	}
+	for _, state := range []string{"claimable", "claimed", "claimed when provisional", "claim refuted", "claim lapsed"} {
+		all[state+": challenge"] = stakes
+	}
+	for _, state := range []string{"claimable", "claim refuted", "claim lapsed"} {
+		all[state+": settle"], all[state+": settle without"] = seats, seats
+	}
+	all["claimable: claim"], all["claimable: claim elsewhere"] = "s2", "s2" // the others committed to the list
+	for _, state := range []string{
+		"claimable", "claimed", "claimed when provisional", "claim refuted", "claim lapsed", "void by claim", "refuted when void", "committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "reveal time over", "silence over", "provisional", "challenge time over", "final", "final by challenge", "void",
+	} {
 		all[state+": expose"] = accounts
 	}
 	states, _ := (&court{}).states()
@@ -247,7 +354,7 @@ func TestEveryMoveOfATaskIsAllowedOrRefusedWithItsCode(t *testing.T) {
 					text = strings.TrimSpace(text + " " + a.Message)
 				default:
 				}
-				fmt.Fprintf(&table, "%-20s %-21s %-9s %s\n", state, call, who, text)
+				fmt.Fprintf(&table, "%-24s %-21s %-9s %s\n", state, call, who, text)
 				if _, _, err = c.w.Holdings(); err != nil {
 					t.Errorf("%s, %s by %s: %v", state, call, who, err)
 				}
