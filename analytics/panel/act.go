@@ -91,6 +91,9 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 			take(f.id, none, s, &f.attempts[s.deed])
 		}
 	}
+	for _, t := range b.blends.truths.All {
+		take(t.task, none, t.step(b), &t.attempt)
+	}
 	for _, c := range b.rebuttals.All {
 		take(c.task, c.claimant, c.step(b), &c.attempt)
 	}
@@ -126,6 +129,12 @@ func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Tim
 	if e.deed == doRefute {
 		if c, ok := b.rebuttals.Get(claimID(e.task, e.claimant)); ok {
 			c.told(b, answers, err, now)
+		}
+		return
+	}
+	if e.deed == doInspect {
+		if t, ok := b.blends.truths.Get(e.task.String()); ok {
+			t.told(b, answers, err, now)
 		}
 		return
 	}

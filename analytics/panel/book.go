@@ -49,6 +49,7 @@ type book struct {
 	// rebuttals are the false claims against own tasks that are to be refuted, by claimID.
 	rebuttals *canon.Recent[*rebuttal]
 	digests   *canon.Recent[ledger.Digest] // of segments
+	blends    blends
 
 	// generation grows when what concerns all rounds changes; it begins at 1.
 	generation uint64
@@ -64,7 +65,7 @@ func newBook(cfg Config, log *slog.Logger) *book {
 	return &book{
 		cfg: cfg, log: log, generation: 1, policies: map[uint32]ledger.ScoringPolicy{}, scorers: map[ledger.Digest]ledger.Scorer{},
 		absent: map[ledger.Digest]bool{}, rounds: map[ledger.Digest]*round{}, windows: map[window]*round{}, order: list.New(), ended: list.New(),
-		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](),
+		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](), blends: newBlends(),
 		stats: Stats{Settled: map[ledger.SettledBy]uint64{}, Alone: map[Reason]uint64{}},
 	}
 }
@@ -136,7 +137,8 @@ func (b *book) enter(d scorer.Due, now time.Time) Reason {
 	if len(b.rounds) >= b.cfg.MaxOpen {
 		return TooMany
 	}
-	id, err := wire.TaskDigest(*d.Statement)
+	statement := b.form(*d.Statement, d.Verdict)
+	id, err := wire.TaskDigest(*statement)
 	if err != nil {
 		return NoTask
 	}
@@ -145,7 +147,7 @@ func (b *book) enter(d scorer.Due, now time.Time) Reason {
 		return NoTask
 	}
 	r := &round{
-		id: id, window: window{d.Verdict.Shipment, d.Verdict.Window}, statement: d.Statement, verdict: d.Verdict,
+		id: id, window: window{d.Verdict.Shipment, d.Verdict.Window}, statement: statement, verdict: d.Verdict,
 		answer: ledger.AnswerOf(d.Verdict, digest), due: now, since: now, live: b.live,
 	}
 	if old := b.windows[r.window]; old != nil {
@@ -222,6 +224,7 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 		b.policies[p.Version], b.inForce = p, max(b.inForce, p.Version)
 		delete(b.policies, b.inForce-maxPolicies)
 		b.generation++
+		b.reform()
 	}
 	for _, one := range s.Scorers {
 		b.scorers[one.Account] = one
@@ -251,7 +254,9 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 	}
 	for _, f := range s.Finals {
 		b.stands(f)
+		b.blendFinal(f)
 	}
+	b.inspections(tx, now)
 	for _, receipt := range tx.Credits.Receipts {
 		b.paid(receipt)
 	}
@@ -306,6 +311,10 @@ func (b *book) tellStanding() {
 
 func (b *book) opened(t ledger.ScoringTask, now time.Time) {
 	r := b.rounds[t.ID]
+	if r == nil && t.Statement.Model == "" {
+		b.strangeBlend(t)
+		return
+	}
 	if r == nil {
 		b.stranger(t)
 		return
@@ -431,6 +440,8 @@ func (b *book) settled(v ledger.Settlement, now time.Time) {
 		b.cfg.Settled(v.By, now.Sub(r.due))
 	}
 	switch {
+	case v.By == ledger.SettledBlend:
+		b.beside(r)
 	case v.By == ledger.SettledNobody:
 		// A task opens once; what nobody stood behind is one organisation's word.
 		b.byItself(r.verdict, NobodyAnswered, "")
@@ -449,10 +460,13 @@ func (b *book) settled(v ledger.Settlement, now time.Time) {
 // stands takes a final verdict. That of another task of a window that is held ends the own one.
 func (b *book) stands(f ledger.FinalVerdict) {
 	r := b.windows[window{f.Shipment, f.Window}]
-	if r == nil || f.Model != b.model() || f.Task == r.id || r.view.Settlement != nil {
+	if r == nil || f.Task == r.id || r.view.Settlement != nil || f.Model != "" && f.Model != b.model() || r.blended() != (f.Model == "") {
 		return
 	}
-	if f.Answer != r.answer {
+	switch {
+	case f.Model == "":
+		b.beside(r)
+	case f.Answer != r.answer:
 		b.stats.Outvoted++
 		b.log.Error("the final verdict on a window is of another task than this scorer's", "code", "WB_PANEL_OUTVOTED", "shipment", f.Shipment, "window", f.Window, "task", f.Task.String())
 	}

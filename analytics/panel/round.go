@@ -25,11 +25,12 @@ const (
 	doExpire
 	doRefute // a claim that an own task leaves something out
 	doOrder  // challenges the order of another's list
+	doInspect
 	deeds
 )
 
 func (d deed) String() string {
-	return [...]string{"open", "commit", "close", "reveal", "settle", "challenge", "expire", "refute", "challenge the order", "unknown"}[min(d, deeds)]
+	return [...]string{"open", "commit", "close", "reveal", "settle", "challenge", "expire", "refute", "challenge the order", "inspect", "unknown"}[min(d, deeds)]
 }
 
 // attempt is how it stands with a deed.
@@ -184,6 +185,9 @@ func (r *round) ending(b *book) (step, bool) {
 	if v.Settlement != nil {
 		return step{}, false
 	}
+	if r.blended() {
+		return r.blending(b), true
+	}
 	policy, ok := b.policies[v.Task.Policy]
 	if !ok {
 		return step{}, false
@@ -227,11 +231,11 @@ func (r *round) dissent() bool {
 	return slices.ContainsFunc(r.view.Reveals, func(v ledger.Reveal) bool { return v.Answer != r.answer })
 }
 
-// agreeing are the accounts that revealed the own answer.
+// agreeing are the accounts that revealed the own answer; where each has its own model, all that revealed one.
 func (r *round) agreeing() []ledger.Digest {
 	var all []ledger.Digest
 	for _, v := range r.view.Reveals {
-		if v.Answer == r.answer {
+		if v.Answer == r.answer || r.blended() {
 			all = append(all, v.Account)
 		}
 	}

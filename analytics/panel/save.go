@@ -67,6 +67,7 @@ func (b *book) save() ([]byte, error) {
 	}
 	absent := slices.SortedFunc(maps.Keys(b.absent), func(x, y ledger.Digest) int { return bytes.Compare(x[:], y[:]) })
 	canon.Slice(c, &absent, maxRounds, codeDigest)
+	b.blends.code(c, time.Time{})
 	return c.Bytes(), c.Err()
 }
 
@@ -231,6 +232,7 @@ func (b *book) restore(data []byte, now time.Time) error {
 	for _, account := range absent {
 		b.absent[account] = true
 	}
+	b.blends.code(c, now)
 	if err := c.Done(); err != nil {
 		return fmt.Errorf("%w: %w", errSaved, err)
 	}
