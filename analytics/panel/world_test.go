@@ -31,6 +31,8 @@ type channel struct {
 type entry struct {
 	tx  wire.Transaction
 	due []scorer.Due
+	// dueOf is what falls due at those who run another model, by its name.
+	dueOf map[string][]scorer.Due
 }
 
 // scorerNames are the members of a channel.
@@ -140,7 +142,11 @@ func (p *player) restart(saved []byte) {
 func (p *player) read(c *channel, to int) {
 	for ; p.at < to; p.at++ {
 		e := c.log[p.at]
-		p.alone = append(p.alone, p.book.apply(e.tx, e.due, p.cfg.Now())...)
+		due := e.due
+		if other, ok := e.dueOf[p.cfg.Scorer.Model.Name()]; ok {
+			due = other
+		}
+		p.alone = append(p.alone, p.book.apply(e.tx, due, p.cfg.Now())...)
 	}
 }
 
