@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
@@ -115,8 +116,8 @@ func judged(tb interface{ Fatal(...any) }, c *chain) {
 	blend := ledger.TaskAnswer{Level: ledger.Inspect, Score: 400_000}
 	c.add(scoredTx("three", wire.ScoringRecords{
 		Tasks: []ledger.ScoringTask{taskOf(52, 2, "", 1, 2)}, Commitments: committedBy(52, 1, 2), Closings: []ledger.Closing{closingOf(52, 1, 2)},
-		Reveals:     []ledger.Reveal{revealed(52, 1, ledger.TaskAnswer{Model: sealed, Score: 400_000}, "three"), revealed(52, 2, ledger.TaskAnswer{Model: "other@1", Score: 500_000}, "three")},
-		Settlements: []ledger.Settlement{{Task: account(52), By: ledger.SettledBlend, Answer: &blend, Blend: &ledger.Blend{Level: ledger.Inspect, Count: 2}, At: noon, TxID: "three"}},
+		Reveals:     []ledger.Reveal{revealed(52, 1, ledger.TaskAnswer{Model: sealed, Score: 300_000}, "three"), revealed(52, 2, ledger.TaskAnswer{Model: "other@1", Score: 500_000}, "three")},
+		Settlements: []ledger.Settlement{{Task: account(52), By: ledger.SettledBlend, Answer: &blend, Blend: &ledger.Blend{Level: ledger.Inspect, Score: 400_000, Low: 300_000, High: 500_000, Count: 2}, At: noon, TxID: "three"}},
 		Finals:      []ledger.FinalVerdict{{Shipment: pallet, Window: 2, Task: account(52), Answer: blend, By: ledger.SettledBlend, At: noon, TxID: "three"}},
 	}))
 	c.add(scoredTx("truth", wire.ScoringRecords{Inspections: []ledger.Inspection{{
@@ -223,6 +224,9 @@ func TestAFinalVerdictStandsWhereAnotherWasRecorded(t *testing.T) {
 		if v.Level != ledger.Quarantine || v.Standing != StandsFinal || v.By != ledger.SettledChallenge || v.Task != account(50) || v.TxID != "end" || v.Block != 5 {
 			t.Errorf("%+v", v)
 		}
+		if v.Position != (Position{Block: 5}) || v.Changed != (Position{Block: 5, Index: firstWord}) {
+			t.Errorf("%+v", v)
+		}
 		if v.Overruled == nil || v.Overruled.Level != ledger.Clear || v.Overruled.Scorer != "C" || v.Overruled.TxID != "alone" {
 			t.Errorf("%+v", v.Overruled)
 		}
@@ -251,7 +255,7 @@ func TestAFinalVerdictStandsWhereAnotherWasRecorded(t *testing.T) {
 			t.Errorf("%+v, %v", finals, err)
 		}
 		finals, err = s.Finals(t.Context(), "", nil, &FinalKey{Shipment: pallet, Window: 0, Model: sealed}, 9)
-		if err != nil || len(finals) != 1 || finals[0].By != ledger.SettledBlend || finals[0].Whole != nil {
+		if err != nil || len(finals) != 1 || finals[0].By != ledger.SettledBlend || finals[0].Whole != nil || finals[0].Blend == nil || finals[0].Blend.Low != 300_000 || finals[0].Blend.Count != 2 {
 			t.Errorf("%+v, %v", finals, err)
 		}
 		if _, err = s.Final(t.Context(), pallet, 1, sealed); !errors.Is(err, ErrNotFound) {
@@ -266,6 +270,135 @@ func TestAFinalVerdictStandsWhereAnotherWasRecorded(t *testing.T) {
 		}
 		if rests, err = s.Resting(t.Context(), "other@1", nil, 2); err != nil || len(rests) != 1 {
 			t.Errorf("%+v, %v", rests, err)
+		}
+	})
+}
+
+// Both words are proven: the one that was overruled, and the one that stands.
+func TestAnOverrulingVerdictIsProven(t *testing.T) {
+	key := func(k string, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	alone, final, blend := key(wire.VerdictKey(pallet, 0, sealed)), key(wire.FinalKey(pallet, 0, sealed)), key(wire.FinalKey(pallet, 2, ""))
+	c := judgedChain(t)
+	for _, b := range c.blocks { // the contract has both from the transaction
+		for i, x := range b.Transactions {
+			for _, v := range x.Verdicts {
+				b.Transactions[i].MSPID = v.Scorer
+			}
+			for _, f := range x.Scoring.Finals {
+				b.Transactions[i].At = f.At
+			}
+		}
+	}
+	eachWay(t, c, func(t *testing.T, s *Store) {
+		root := got(s.LatestRoot(t.Context()))(t)
+		p, err := s.ProofsOf(t.Context(), root.Height, []string{blend, alone, final})
+		if err != nil || len(p.Leaves) != 3 {
+			t.Fatal(err, p.Leaves)
+		}
+		levels := map[string]ledger.VerdictLevel{}
+		for _, l := range p.Leaves {
+			leaf := got(proof.ParseLeaf(l.Leaf))(t)
+			if leaf.Kind() == wire.KindVerdict {
+				levels[leaf.Key] = got(wire.Decode[ledger.Verdict](l.Content.Body, wire.MaxStoredBytes))(t).Level
+				continue
+			}
+			f := got(wire.Decode[ledger.FinalVerdict](l.Content.Body, wire.MaxStoredBytes))(t)
+			levels[leaf.Key] = f.Answer.Level
+			if leaf.MSPID != "ProducerMSP" || leaf.TxID != f.TxID || (f.Verdict != nil) != (leaf.Key == final) {
+				t.Errorf("%+v of %+v", leaf, f)
+			}
+		}
+		if levels[alone] != ledger.Clear || levels[final] != ledger.Quarantine || levels[blend] != ledger.Inspect {
+			t.Error(levels)
+		}
+		if _, err = s.ProofsOf(t.Context(), 2, []string{final}); !errors.Is(err, ErrNotYet) {
+			t.Error(err)
+		}
+		if _, err = s.ProofsOf(t.Context(), root.Height, []string{key(wire.FinalKey(pallet, 1, sealed))}); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+	})
+}
+
+// Whoever watches sees each change of whose word a verdict is, also of one that the filter no longer selects.
+func TestAVerdictComesAgainWhenItsStandingChanges(t *testing.T) {
+	c := newChain(1)
+	c.add()
+	verdict := func(window uint32, level ledger.VerdictLevel) ledger.Verdict {
+		return ledger.Verdict{Shipment: pallet, Window: window, Model: sealed, Level: level, From: noon, To: noon + 1, Trace: account(5), Inputs: account(6), Scorer: "C", At: noon, TxID: "alone"}
+	}
+	provisional := func(task byte, v ledger.Verdict) ledger.Provisional {
+		return ledger.Provisional{Task: account(task), Answer: answered(t, v), Weight: 200, Of: 300, At: noon, TxID: "p"}
+	}
+	settled := func(task byte, by ledger.SettledBy, v *ledger.Verdict) ledger.Settlement {
+		s := ledger.Settlement{Task: account(task), By: by, MSPID: "A", At: noon, TxID: "s"}
+		if v != nil {
+			answer := answered(t, *v)
+			s.Answer = &answer
+		}
+		return s
+	}
+	truth := verdict(0, ledger.Clear)
+	final := ledger.FinalVerdict{Shipment: pallet, Window: 0, Model: sealed, Task: account(51), Answer: answered(t, truth), By: ledger.SettledWindow, At: noon, TxID: "s", Verdict: &truth}
+	steps := []struct {
+		name string
+		do   wire.Transaction
+		want []Standing // of windows 0 and 1, 0 for one that is not sent
+	}{
+		{"recorded alone", wire.Transaction{Verdicts: []ledger.Verdict{verdict(0, ledger.Quarantine), verdict(1, ledger.Inspect)}}, []Standing{StandsAlone, StandsAlone}},
+		{"tasks open", wire.Transaction{Scoring: wire.ScoringRecords{Tasks: []ledger.ScoringTask{taskOf(50, 0, sealed, 1, 2, 3), taskOf(51, 0, sealed, 1, 2, 3), taskOf(52, 1, sealed, 1, 2, 3)}}}, []Standing{0, 0}},
+		{"a quorum finds it", wire.Transaction{Scoring: wire.ScoringRecords{Provisionals: []ledger.Provisional{provisional(52, verdict(1, ledger.Inspect))}}}, []Standing{0, StandsProvisional}},
+		{"a quorum finds something else", wire.Transaction{Scoring: wire.ScoringRecords{Provisionals: []ledger.Provisional{provisional(50, truth)}}}, []Standing{StandsDisputed, 0}},
+		{"that task is void", wire.Transaction{Scoring: wire.ScoringRecords{Settlements: []ledger.Settlement{settled(50, ledger.SettledOmission, nil)}}}, []Standing{StandsAlone, 0}},
+		{"it is overruled", wire.Transaction{Scoring: wire.ScoringRecords{
+			Provisionals: []ledger.Provisional{provisional(51, truth)}, Settlements: []ledger.Settlement{settled(51, ledger.SettledWindow, &truth)}, Finals: []ledger.FinalVerdict{final},
+		}}, []Standing{StandsFinal, 0}},
+		{"nothing", wire.Transaction{}, []Standing{0, 0}},
+	}
+	for _, step := range steps {
+		c.add(tx("s", step.do))
+	}
+	filters := map[string]VerdictFilter{"all": {}, "bad ones": {AtLeast: ledger.Inspect, Model: sealed, Shipment: pallet}}
+	onEach(t, func(t *testing.T, k kind) {
+		s := k.open(t)
+		after := map[string]Position{"all": {}, "bad ones": {}}
+		for i, b := range c.all() {
+			if err := s.Apply(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				continue
+			}
+			step := steps[i-1]
+			for name, filter := range filters {
+				from := after[name]
+				rows := got(s.ChangedVerdicts(t.Context(), filter, Page{Limit: 9, After: &from}))(t)
+				is := make([]Standing, 2)
+				for _, v := range rows.Rows {
+					is[v.Window] = v.Standing
+					after[name] = v.Changed
+				}
+				if !slices.Equal(is, step.want) {
+					t.Errorf("%s, %s: %v, not %v", step.name, name, is, step.want)
+				}
+			}
+		}
+		// Who begins late gets each once, as it stands.
+		rows := got(s.ChangedVerdicts(t.Context(), VerdictFilter{}, Page{Limit: 9}))(t)
+		if len(rows.Rows) != 2 || rows.Rows[0].Window != 1 || rows.Rows[1].Level != ledger.Clear || rows.Rows[1].Overruled.Level != ledger.Quarantine {
+			t.Errorf("%+v", rows.Rows)
+		}
+		atOnce := k.open(t)
+		if err := atOnce.Apply(t.Context(), c.all()...); err != nil {
+			t.Fatal(err)
+		}
+		if a, b := dumped(t, atOnce), dumped(t, s); a != b {
+			t.Errorf("how blocks come in shows:\n%s\n%s", a, b)
 		}
 	})
 }

@@ -166,8 +166,9 @@ type Final struct {
 	ledger.FinalVerdict
 
 	Block uint64
-	// Whole is the whole verdict; nil where answers of different models came to it.
+	// Whole is the whole verdict; nil where answers of different models came to it, which Blend then is.
 	Whole *Verdict
+	Blend *ledger.Blend
 }
 
 // FinalKey is the place of a final verdict among all.
@@ -237,6 +238,9 @@ func selectFinals(ctx context.Context, q querier, rest string, args ...any) ([]F
 	for i := range found {
 		f := &found[i]
 		if f.Model == "" {
+			if f.Blend, err = blendOf(ctx, q, f.Task); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		whole, _, err := selectVerdicts(ctx, q, Page{Limit: 1}, " WHERE v.shipment = ? AND v.window_no = ? AND v.model = ?", f.Shipment, int64(f.Window), f.Model)
@@ -248,6 +252,23 @@ func selectFinals(ctx context.Context, q querier, rest string, args ...any) ([]F
 		}
 	}
 	return found, nil
+}
+
+// blendOf reads what the answers to a task came to.
+func blendOf(ctx context.Context, q querier, task ledger.Digest) (*ledger.Blend, error) {
+	var value []byte
+	err := q.QueryRowContext(ctx, `SELECT value FROM task_parts WHERE task = ? AND kind = ? AND account = ''`, task.String(), int(partSettlement)).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%w: a final verdict of task %s, which has not ended", ErrCorrupt, task)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := decoded[ledger.Settlement](value)
+	if err != nil {
+		return nil, fmt.Errorf("%w: task %s: %w", ErrCorrupt, task, err)
+	}
+	return s.Blend, nil
 }
 
 // stand says whose word a verdict is, by what is final or provisional under its key.

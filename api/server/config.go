@@ -40,6 +40,7 @@ type Reader interface {
 	Segments(ctx context.Context, device string, from uint64, times readmodel.Range, limit int) ([]readmodel.Segment, error)
 	Policies(ctx context.Context, id string, all bool, after readmodel.PolicyKey, limit int) ([]ledger.Policy, error)
 	Verdicts(ctx context.Context, f readmodel.VerdictFilter, page readmodel.Page) (readmodel.Rows[readmodel.Verdict], error)
+	ChangedVerdicts(ctx context.Context, f readmodel.VerdictFilter, page readmodel.Page) (readmodel.Rows[readmodel.Verdict], error)
 	Verdict(ctx context.Context, shipment string, window uint32, model string) (readmodel.Verdict, error)
 	Shipment(ctx context.Context, id string) (readmodel.Shipment, error)
 	Shipments(ctx context.Context, f readmodel.ShipmentFilter, after string, limit int) ([]readmodel.Shipment, error)

@@ -149,10 +149,11 @@ func verdict(v readmodel.Verdict) *waybillv1.Verdict {
 		InputsDigest: digestText(v.Inputs), Scorer: v.Scorer, RecordedAt: since(v.At), TransactionId: v.TxID, Position: position(v.Position),
 		Stratum: v.Stratum, References: v.References, Tail: v.Tail, Lane: v.Lane,
 		Standing: waybillv1.VerdictStanding(v.Standing), StandingBy: settledText(v.By), Task: hexadecimal(v.Task),
+		Changed: position(v.Changed),
 	}
 	if v.Overruled != nil {
 		out.Overruled = verdict(readmodel.Verdict{Verdict: *v.Overruled})
-		out.Overruled.Position = nil
+		out.Overruled.Position, out.Overruled.Changed = nil, nil
 	}
 	for _, r := range v.Reasons {
 		out.Reasons = append(out.Reasons, &waybillv1.Reason{

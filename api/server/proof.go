@@ -101,6 +101,12 @@ func factKey(f *waybillv1.FactRef) (string, error) {
 			return "", err
 		}
 		return wire.VerdictKey(shipment, fact.Verdict.GetWindow(), fact.Verdict.GetModel())
+	case *waybillv1.FactRef_Final:
+		shipment, err := needed("the final verdict's shipment", fact.Final.GetShipment())
+		if err != nil {
+			return "", err
+		}
+		return wire.FinalKey(shipment, fact.Final.GetWindow(), fact.Final.GetModel())
 	case *waybillv1.FactRef_Finding:
 		h, err := hash(fact.Finding.GetEvent())
 		if err != nil {

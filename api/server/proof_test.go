@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
 func TestAFindingToBeProvenIsNamedByItsItemInAnySpelling(t *testing.T) {
@@ -28,4 +29,17 @@ func TestAFindingToBeProvenIsNamedByItsItemInAnySpelling(t *testing.T) {
 	_, err = key("J1")
 	st, _ := tell(err)
 	wants(t, st.Err(), codes.InvalidArgument, "WB_EPCIS_IDENTIFIER")
+}
+
+func TestWhatStandsForAWindowIsNamedWithOrWithoutItsModel(t *testing.T) {
+	for _, model := range []string{"cold@1", ""} {
+		got, err := factKey(&waybillv1.FactRef{Fact: &waybillv1.FactRef_Final{Final: &waybillv1.FinalRef{Shipment: "urn:epc:id:sscc:9521321.0000000001", Window: 3, Model: model}}})
+		want, failed := wire.FinalKey("https://id.gs1.org/00/095213210000000018", 3, model)
+		if err != nil || failed != nil || got != want {
+			t.Errorf("%q, not %q: %v", got, want, err)
+		}
+	}
+	_, err := factKey(&waybillv1.FactRef{Fact: &waybillv1.FactRef_Final{Final: &waybillv1.FinalRef{}}})
+	st, _ := tell(err)
+	wants(t, st.Err(), codes.InvalidArgument, codeArgument)
 }

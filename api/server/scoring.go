@@ -194,9 +194,7 @@ func (s *scoringService) GetTask(ctx context.Context, req *waybillv1.GetTaskRequ
 			By: e.By.String(), Answer: taskAnswer(e.Answer), Drawn: e.Drawn, Right: digestTexts(e.Right), Wrong: digestTexts(e.Wrong), Prover: hexOf(e.Prover),
 			MspId: e.MSPID, At: since(e.At), TransactionId: e.TxID,
 		}
-		if b := e.Blend; b != nil {
-			answer.Settlement.Blend = &waybillv1.TaskBlend{Level: level(b.Level), ScoreMillionths: b.Score, LowMillionths: b.Low, HighMillionths: b.High, Count: b.Count}
-		}
+		answer.Settlement.Blend = taskBlend(e.Blend)
 	}
 	if i := t.Inspection; i != nil {
 		answer.Inspection = &waybillv1.TaskInspection{EventHash: eventHash(i.Event), Spoiled: i.Spoiled, MspId: i.MSPID, At: since(i.At), TransactionId: i.TxID}
@@ -209,6 +207,13 @@ func (s *scoringService) GetTask(ctx context.Context, req *waybillv1.GetTaskRequ
 		answer.Entries = append(answer.Entries, scoringEntry(e))
 	}
 	return answer, err
+}
+
+func taskBlend(b *ledger.Blend) *waybillv1.TaskBlend {
+	if b == nil {
+		return nil
+	}
+	return &waybillv1.TaskBlend{Level: level(b.Level), ScoreMillionths: b.Score, LowMillionths: b.Low, HighMillionths: b.High, Count: b.Count}
 }
 
 // settledText names how a task was settled; "" where it was not.
@@ -317,7 +322,7 @@ func (s *scoringService) GetScorer(ctx context.Context, req *waybillv1.GetScorer
 func finalVerdict(f readmodel.Final) *waybillv1.FinalVerdict {
 	out := &waybillv1.FinalVerdict{
 		Shipment: f.Shipment, Window: f.Window, Model: f.Model, Task: f.Task.String(), By: f.By.String(), Answer: taskAnswer(&f.Answer),
-		At: since(f.At), TransactionId: f.TxID, Block: f.Block,
+		At: since(f.At), TransactionId: f.TxID, Block: f.Block, Blend: taskBlend(f.Blend),
 	}
 	if f.Whole != nil {
 		out.Verdict = verdict(*f.Whole)

@@ -56,9 +56,9 @@ func (v *verdictService) WatchVerdicts(req *waybillv1.WatchVerdictsRequest, stre
 	}
 	return watch(stream.Context(), v.Server, req, watcher[readmodel.Verdict]{
 		ask: func(ctx context.Context, page readmodel.Page) (readmodel.Rows[readmodel.Verdict], error) {
-			return v.cfg.Reader.Verdicts(ctx, filter, page)
+			return v.cfg.Reader.ChangedVerdicts(ctx, filter, page)
 		},
-		position: func(row readmodel.Verdict) readmodel.Position { return row.Position },
+		position: func(row readmodel.Verdict) readmodel.Position { return row.Changed },
 		send: func(row *readmodel.Verdict, at *waybillv1.Position) error {
 			answer := &waybillv1.WatchVerdictsResponse{Position: at}
 			if row != nil {

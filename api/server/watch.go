@@ -26,7 +26,7 @@ type watcher[T any] struct {
 // watchPage is how many rows a stream holds at a time: a slow reader costs this much and no more.
 const watchPage = 128
 
-// watch sends the rows after a position as they come, without end. Each round asks the store for
+// watch sends the rows after a position as they come, without end; a row that moves to a later position comes again. Each round asks the store for
 // what lies after the last row sent, so nothing is missed or sent twice however slow the reader is.
 func watch[T any](ctx context.Context, s *Server, req watchRequest, w watcher[T]) error {
 	var after *readmodel.Position

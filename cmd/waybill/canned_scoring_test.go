@@ -131,10 +131,19 @@ func (cannedScoring) ListFinals(_ context.Context, r *waybillv1.ListFinalsReques
 	if r.Window != nil && r.GetWindow() != 1 {
 		return &waybillv1.ListFinalsResponse{}, nil
 	}
-	return &waybillv1.ListFinalsResponse{Finals: []*waybillv1.FinalVerdict{{
+	blend := &waybillv1.FinalVerdict{
+		Shipment: cannedShipment, Window: 0, Task: cannedDigest("52"), By: "blend", Answer: &waybillv1.TaskAnswer{Level: waybillv1.VerdictLevel_VERDICT_LEVEL_INSPECT, ScoreMillionths: 400_000},
+		Blend: &waybillv1.TaskBlend{Level: waybillv1.VerdictLevel_VERDICT_LEVEL_INSPECT, ScoreMillionths: 400_000, LowMillionths: 300_000, HighMillionths: 912_345, Count: 3},
+		At:    at(34), TransactionId: cannedTx, Block: 10,
+	}
+	final := &waybillv1.FinalVerdict{
 		Shipment: cannedShipment, Window: 1, Model: "waybill@1234", Task: cannedDigest("50"), By: "challenge", Answer: cannedAnswer(waybillv1.VerdictLevel_VERDICT_LEVEL_QUARANTINE, 912_345),
 		At: at(35), TransactionId: cannedTx, Block: 11, Verdict: cannedVerdict(1),
-	}}}, nil
+	}
+	if r.Window != nil {
+		return &waybillv1.ListFinalsResponse{Finals: []*waybillv1.FinalVerdict{final}}, nil
+	}
+	return &waybillv1.ListFinalsResponse{Finals: []*waybillv1.FinalVerdict{blend, final}}, nil
 }
 
 func (cannedScoring) GetScoringPolicy(_ context.Context, r *waybillv1.GetScoringPolicyRequest) (*waybillv1.GetScoringPolicyResponse, error) {

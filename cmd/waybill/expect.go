@@ -76,13 +76,19 @@ func expected(said string) (expectation, error) {
 		if err = cmp.Or(notNumber, notID); err == nil {
 			key, err = wire.VerdictKey(shipment, uint32(window), args[2])
 		}
+	case words[0] == "final" && (len(args) == 2 || len(args) == 3):
+		window, notNumber := strconv.ParseUint(args[1], 10, 32)
+		shipment, notID := epcis.CanonicalEPC(args[0])
+		if err = cmp.Or(notNumber, notID); err == nil {
+			key, err = wire.FinalKey(shipment, uint32(window), strings.Join(args[2:], ""))
+		}
 	case words[0] == "finding" && (len(args) == 2 || len(args) == 3):
 		var n ledger.Naming
 		if n, err = expectedFinding(args); err == nil {
 			key, err = wire.NamingKey(n)
 		}
 	default:
-		return wrong("name it as `waybill prove` does: event, restatement, segment, verdict or finding")
+		return wrong("name it as `waybill prove` does: event, restatement, segment, verdict, final or finding")
 	}
 	if err != nil {
 		return wrong(err.Error())

@@ -123,6 +123,20 @@ is proven as the recorder's.`,
 			},
 		}),
 		bare(&cobra.Command{
+			Use: "final SHIPMENT WINDOW [MODEL]", Short: "Prove what stands for a window: that several organisations stand behind it", Args: cobra.RangeArgs(2, 3),
+			Long: `Prove that a verdict is final: by which task, by what, and what was found, with the whole verdict where one organisation had
+recorded another, which ` + "`waybill prove verdict`" + ` proves. Without MODEL, what answers of different models came to.`,
+			Example: "  waybill prove final urn:epc:id:sscc:9521321.0000000001 0 rules@5f2b\n  waybill prove final urn:epc:id:sscc:9521321.0000000001 0 -o final.wbproof",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				window, err := windowOf(args[1])
+				if err != nil {
+					return err
+				}
+				ref := &waybillv1.FinalRef{Shipment: args[0], Window: *window, Model: strings.Join(args[2:], "")}
+				return a.proveFacts(cmd, p, "final-"+args[1], []*waybillv1.FactRef{{Fact: &waybillv1.FactRef_Final{Final: ref}}})
+			},
+		}),
+		bare(&cobra.Command{
 			Use: "finding CODE EVENT [ITEM]", Short: "Prove that a finding is recorded", Args: cobra.RangeArgs(2, 3),
 			Long: `Prove that a finding is recorded, as it was last changed. It is named as in ` + "`waybill findings show`" + `: by its rule,
 the hash of its event and, unless it is on the event alone, its item, lot or place.`,

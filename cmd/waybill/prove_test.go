@@ -69,6 +69,24 @@ func TestAFindingIsProvenInEitherOrderOfItsName(t *testing.T) {
 	}
 }
 
+func TestWhatStandsForAWindowIsProvenWithOrWithoutItsModel(t *testing.T) {
+	for _, model := range []string{"rules@1", ""} {
+		p := &askedProofs{}
+		args := []string{"final", "urn:x:shipment", "3"}
+		if model != "" {
+			args = append(args, model)
+		}
+		p.run(t, args...)
+		if len(p.facts) != 1 || p.facts[0].GetFinal().GetShipment() != "urn:x:shipment" || p.facts[0].GetFinal().GetWindow() != 3 || p.facts[0].GetFinal().GetModel() != model {
+			t.Errorf("%v", p.facts)
+		}
+	}
+	p := &askedProofs{}
+	if code, stderr := p.run(t, "final", "urn:x:shipment", "-1"); code != exitUsage || p.facts != nil {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
 func TestEveryOtherTextOfAnEventIsProvenOnce(t *testing.T) {
 	e := cannedEvent()
 	p := &askedProofs{event: e}

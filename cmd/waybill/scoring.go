@@ -149,6 +149,14 @@ func answerText(a *waybillv1.TaskAnswer) string {
 	return fmt.Sprintf("%s, score %s", level1(a.GetLevel()), millionths(a.GetScoreMillionths()))
 }
 
+// blendText says what answers of different models came to.
+func blendText(b *waybillv1.TaskBlend) string {
+	if b == nil {
+		return ""
+	}
+	return fmt.Sprintf("median of %d from %s to %s", b.GetCount(), millionths(b.GetLowMillionths()), millionths(b.GetHighMillionths()))
+}
+
 func referenceText(r *waybillv1.TaskReference) string {
 	switch r.GetKind() {
 	case "policy":
@@ -184,7 +192,7 @@ func (a *app) printTask(cmd *cobra.Command, r *waybillv1.GetTaskResponse) error 
 	if err := facts(w, "task", k.GetId(), "phase", wordOf(k.GetPhase()), "shipment", k.GetShipment(), "window", decimal(k.GetWindow()), "model", cmp.Or(k.GetModel(), "each scorer's own"),
 		"judged", fmt.Sprintf("%d things recorded, %d times of readings", k.GetReferenceCount(), k.GetReadings()), "inputs", k.GetInputsDigest(),
 		"policy", decimal(k.GetPolicy()), "opened", stamp(k.GetOpenedAt())+" by "+k.GetOpenedBy()+" in "+k.GetTransactionId(), "commits until", stamp(k.GetCommitBy()), "closed", closed,
-		"provisional", provisional, "ended", ended, "inspection", inspected); err != nil {
+		"provisional", provisional, "ended", ended, "blend", blendText(r.GetSettlement().GetBlend()), "inspection", inspected); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
@@ -366,7 +374,8 @@ func (a *app) newScoringFinalCommand() *cobra.Command {
 		Use: "final SHIPMENT [WINDOW]", Short: "Show what stands for a shipment's windows, and by what",
 		Long: `Show the final verdicts on a shipment, or on one of its windows: those that several organisations stand behind for good. What made them so:
 unanimous (the whole panel found it), window (nobody challenged it in time), or re-execution on the ledger after a draw, a split or a challenge;
-blend is what answers of different models come to. Exit code 1 if there is none.`,
+blend is what answers of different models come to: the median, weighted by stake, with the least and highest score and how many answered.
+Exit code 1 if there is none.`,
 		Example: "  waybill scoring final urn:epc:id:sscc:9521321.0000000012\n  waybill scoring final 00/395200010000000014 3 --json", Args: cobra.RangeArgs(1, 2),
 	}
 	var l lister
@@ -392,7 +401,7 @@ blend is what answers of different models come to. Exit code 1 if there is none.
 				}
 				return r, len(r.GetFinals()), show(a, cmd.OutOrStdout(), t, r.GetFinals(), func(f *waybillv1.FinalVerdict) []string {
 					return []string{
-						decimal(f.GetWindow()), level1(f.GetAnswer().GetLevel()), millionths(f.GetAnswer().GetScoreMillionths()), f.GetBy(), stamp(f.GetAt()), f.GetTask(),
+						decimal(f.GetWindow()), level1(f.GetAnswer().GetLevel()), millionths(f.GetAnswer().GetScoreMillionths()) + ifTrue(f.GetBlend() != nil, ", "+blendText(f.GetBlend())), f.GetBy(), stamp(f.GetAt()), f.GetTask(),
 						cmp.Or(f.GetModel(), "several"), decimal(f.GetBlock()), f.GetTransactionId(),
 					}
 				})

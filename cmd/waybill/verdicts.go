@@ -117,10 +117,11 @@ final verdict is what is listed, and --json tells the other. (last) stands behin
 func (a *app) newVerdictsWatchCommand() *cobra.Command {
 	watch := &cobra.Command{
 		Use:   "watch",
-		Short: "Print verdicts as they are recorded, without gap or repetition",
+		Short: "Print verdicts as they are recorded, and again when whose word they are changes",
 		Long: `Print verdicts as they are recorded, from the beginning of the ledger, from a position, or from
-now on. A final verdict that overrules a recorded one comes as one more. When the connection breaks, watch takes up where it was. Ctrl-C ends it, with
-exit code 130; so does --timeout, with 0.`,
+now on. One comes again, as it then stands, when a task's quorum finds it or something else, when it becomes final, when a final verdict
+overrules it, and when a task that disputed it is void; one that is overruled by what the filter leaves out comes all the same. When the
+connection breaks, watch takes up where it was. Ctrl-C ends it, with exit code 130; so does --timeout, with 0.`,
 		Example: `  waybill verdicts watch --new --at-least inspect
   waybill verdicts watch --after 120:3 --json`,
 		Args: cobra.NoArgs,

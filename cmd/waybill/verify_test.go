@@ -77,6 +77,7 @@ func TestAProofIsOfWhatIsExpectedOrRefused(t *testing.T) {
 	}
 	file, roots := provenFacts(
 		t, wire.EventKey(event), wire.RestatementKey(other, ledger.Digest{1}), key(wire.SegmentKey("urn:x:logger", 7)), key(wire.VerdictKey("urn:x:shipment", 3, "rules@1")),
+		key(wire.FinalKey("urn:x:shipment", 3, "rules@1")), key(wire.FinalKey("urn:x:shipment", 4, "")),
 		key(wire.NamingKey(ledger.Naming{Event: event, Code: ledger.FindingCommissionedTwice, Item: "https://id.gs1.org/01/09521321000018/21/1001"})),
 	)
 	finding := "finding commissioned_twice " + event.String()
@@ -90,6 +91,9 @@ func TestAProofIsOfWhatIsExpectedOrRefused(t *testing.T) {
 		{[]string{"--event", "ni:///sha-256;" + event.String() + "?ver=CBV2.0"}, exitOK, ""},
 		{[]string{"--event", strings.ToUpper(event.String()), "--expect", "restatement " + other.String()}, exitOK, ""},
 		{[]string{"--expect", "segment urn:x:logger 7", "--expect", "verdict urn:x:shipment 3 rules@1"}, exitOK, ""},
+		{[]string{"--expect", "final urn:x:shipment 3 rules@1", "--expect", "final urn:x:shipment 4"}, exitOK, ""},
+		{[]string{"--expect", "final urn:x:shipment 3"}, exitRefused, codeOtherProof},
+		{[]string{"--expect", "final urn:x:shipment three"}, exitUsage, codeUsage},
 		{[]string{"--expect", finding + " urn:epc:id:sgtin:9521321.000001.1001"}, exitOK, ""},
 		{[]string{"--event", other.String()}, exitRefused, codeOtherProof}, // only its restatement is proven
 		{[]string{"--event", event.String(), "--event", other.String()}, exitRefused, codeOtherProof},

@@ -97,6 +97,7 @@ type FactRef struct {
 	//	*FactRef_Segment
 	//	*FactRef_Verdict
 	//	*FactRef_Finding
+	//	*FactRef_Final
 	Fact          isFactRef_Fact `protobuf_oneof:"fact"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -184,6 +185,15 @@ func (x *FactRef) GetFinding() *FindingRef {
 	return nil
 }
 
+func (x *FactRef) GetFinal() *FinalRef {
+	if x != nil {
+		if x, ok := x.Fact.(*FactRef_Final); ok {
+			return x.Final
+		}
+	}
+	return nil
+}
+
 type isFactRef_Fact interface {
 	isFactRef_Fact()
 }
@@ -213,6 +223,12 @@ type FactRef_Finding struct {
 	Finding *FindingRef `protobuf:"bytes,5,opt,name=finding,proto3,oneof"`
 }
 
+type FactRef_Final struct {
+	// What stands for a window: that several organisations stand behind it, and the whole verdict where that is not the one
+	// that is recorded under the same name.
+	Final *FinalRef `protobuf:"bytes,6,opt,name=final,proto3,oneof"`
+}
+
 func (*FactRef_Event) isFactRef_Fact() {}
 
 func (*FactRef_Restatement) isFactRef_Fact() {}
@@ -222,6 +238,72 @@ func (*FactRef_Segment) isFactRef_Fact() {}
 func (*FactRef_Verdict) isFactRef_Fact() {}
 
 func (*FactRef_Finding) isFactRef_Fact() {}
+
+func (*FactRef_Final) isFactRef_Fact() {}
+
+// FinalRef names a final verdict.
+type FinalRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shipment's EPC.
+	Shipment string `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// From 0.
+	Window uint32 `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	// The model, id@digest; empty: what answers of different models came to.
+	Model         string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinalRef) Reset() {
+	*x = FinalRef{}
+	mi := &file_waybill_v1_proof_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinalRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinalRef) ProtoMessage() {}
+
+func (x *FinalRef) ProtoReflect() protoreflect.Message {
+	mi := &file_waybill_v1_proof_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinalRef.ProtoReflect.Descriptor instead.
+func (*FinalRef) Descriptor() ([]byte, []int) {
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FinalRef) GetShipment() string {
+	if x != nil {
+		return x.Shipment
+	}
+	return ""
+}
+
+func (x *FinalRef) GetWindow() uint32 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
+func (x *FinalRef) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
 
 // RestatementRef names another text of an event.
 type RestatementRef struct {
@@ -236,7 +318,7 @@ type RestatementRef struct {
 
 func (x *RestatementRef) Reset() {
 	*x = RestatementRef{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[1]
+	mi := &file_waybill_v1_proof_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -248,7 +330,7 @@ func (x *RestatementRef) String() string {
 func (*RestatementRef) ProtoMessage() {}
 
 func (x *RestatementRef) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[1]
+	mi := &file_waybill_v1_proof_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -261,7 +343,7 @@ func (x *RestatementRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestatementRef.ProtoReflect.Descriptor instead.
 func (*RestatementRef) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{1}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RestatementRef) GetEvent() string {
@@ -291,7 +373,7 @@ type SegmentRef struct {
 
 func (x *SegmentRef) Reset() {
 	*x = SegmentRef{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[2]
+	mi := &file_waybill_v1_proof_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -303,7 +385,7 @@ func (x *SegmentRef) String() string {
 func (*SegmentRef) ProtoMessage() {}
 
 func (x *SegmentRef) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[2]
+	mi := &file_waybill_v1_proof_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -316,7 +398,7 @@ func (x *SegmentRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentRef.ProtoReflect.Descriptor instead.
 func (*SegmentRef) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{2}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SegmentRef) GetDevice() string {
@@ -348,7 +430,7 @@ type VerdictRef struct {
 
 func (x *VerdictRef) Reset() {
 	*x = VerdictRef{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[3]
+	mi := &file_waybill_v1_proof_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +442,7 @@ func (x *VerdictRef) String() string {
 func (*VerdictRef) ProtoMessage() {}
 
 func (x *VerdictRef) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[3]
+	mi := &file_waybill_v1_proof_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +455,7 @@ func (x *VerdictRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictRef.ProtoReflect.Descriptor instead.
 func (*VerdictRef) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{3}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *VerdictRef) GetShipment() string {
@@ -412,7 +494,7 @@ type FindingRef struct {
 
 func (x *FindingRef) Reset() {
 	*x = FindingRef{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[4]
+	mi := &file_waybill_v1_proof_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +506,7 @@ func (x *FindingRef) String() string {
 func (*FindingRef) ProtoMessage() {}
 
 func (x *FindingRef) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[4]
+	mi := &file_waybill_v1_proof_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +519,7 @@ func (x *FindingRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindingRef.ProtoReflect.Descriptor instead.
 func (*FindingRef) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{4}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FindingRef) GetEvent() string {
@@ -478,7 +560,7 @@ type ProveRequest struct {
 
 func (x *ProveRequest) Reset() {
 	*x = ProveRequest{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[5]
+	mi := &file_waybill_v1_proof_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +572,7 @@ func (x *ProveRequest) String() string {
 func (*ProveRequest) ProtoMessage() {}
 
 func (x *ProveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[5]
+	mi := &file_waybill_v1_proof_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +585,7 @@ func (x *ProveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveRequest.ProtoReflect.Descriptor instead.
 func (*ProveRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{5}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProveRequest) GetFacts() []*FactRef {
@@ -549,7 +631,7 @@ type ProveResponse struct {
 
 func (x *ProveResponse) Reset() {
 	*x = ProveResponse{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[6]
+	mi := &file_waybill_v1_proof_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +643,7 @@ func (x *ProveResponse) String() string {
 func (*ProveResponse) ProtoMessage() {}
 
 func (x *ProveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[6]
+	mi := &file_waybill_v1_proof_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +656,7 @@ func (x *ProveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveResponse.ProtoReflect.Descriptor instead.
 func (*ProveResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{6}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProveResponse) GetProof() []byte {
@@ -613,7 +695,7 @@ type ProveConsistencyRequest struct {
 
 func (x *ProveConsistencyRequest) Reset() {
 	*x = ProveConsistencyRequest{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[7]
+	mi := &file_waybill_v1_proof_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +707,7 @@ func (x *ProveConsistencyRequest) String() string {
 func (*ProveConsistencyRequest) ProtoMessage() {}
 
 func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[7]
+	mi := &file_waybill_v1_proof_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +720,7 @@ func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{7}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProveConsistencyRequest) GetFromHeight() uint64 {
@@ -677,7 +759,7 @@ type ProveConsistencyResponse struct {
 
 func (x *ProveConsistencyResponse) Reset() {
 	*x = ProveConsistencyResponse{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[8]
+	mi := &file_waybill_v1_proof_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +771,7 @@ func (x *ProveConsistencyResponse) String() string {
 func (*ProveConsistencyResponse) ProtoMessage() {}
 
 func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[8]
+	mi := &file_waybill_v1_proof_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +784,7 @@ func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{8}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProveConsistencyResponse) GetProof() []byte {
@@ -743,7 +825,7 @@ type Root struct {
 
 func (x *Root) Reset() {
 	*x = Root{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[9]
+	mi := &file_waybill_v1_proof_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +837,7 @@ func (x *Root) String() string {
 func (*Root) ProtoMessage() {}
 
 func (x *Root) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[9]
+	mi := &file_waybill_v1_proof_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +850,7 @@ func (x *Root) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Root.ProtoReflect.Descriptor instead.
 func (*Root) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{9}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Root) GetHeight() uint64 {
@@ -820,7 +902,7 @@ type AnchoredRoot struct {
 
 func (x *AnchoredRoot) Reset() {
 	*x = AnchoredRoot{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[10]
+	mi := &file_waybill_v1_proof_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +914,7 @@ func (x *AnchoredRoot) String() string {
 func (*AnchoredRoot) ProtoMessage() {}
 
 func (x *AnchoredRoot) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[10]
+	mi := &file_waybill_v1_proof_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +927,7 @@ func (x *AnchoredRoot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchoredRoot.ProtoReflect.Descriptor instead.
 func (*AnchoredRoot) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{10}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AnchoredRoot) GetOrganisation() string {
@@ -907,7 +989,7 @@ type RootHeight struct {
 
 func (x *RootHeight) Reset() {
 	*x = RootHeight{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[11]
+	mi := &file_waybill_v1_proof_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1001,7 @@ func (x *RootHeight) String() string {
 func (*RootHeight) ProtoMessage() {}
 
 func (x *RootHeight) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[11]
+	mi := &file_waybill_v1_proof_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1014,7 @@ func (x *RootHeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RootHeight.ProtoReflect.Descriptor instead.
 func (*RootHeight) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{11}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RootHeight) GetHeight() uint64 {
@@ -991,7 +1073,7 @@ type OrganisationRoots struct {
 
 func (x *OrganisationRoots) Reset() {
 	*x = OrganisationRoots{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[12]
+	mi := &file_waybill_v1_proof_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1085,7 @@ func (x *OrganisationRoots) String() string {
 func (*OrganisationRoots) ProtoMessage() {}
 
 func (x *OrganisationRoots) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[12]
+	mi := &file_waybill_v1_proof_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1098,7 @@ func (x *OrganisationRoots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganisationRoots.ProtoReflect.Descriptor instead.
 func (*OrganisationRoots) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{12}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OrganisationRoots) GetOrganisation() string {
@@ -1095,7 +1177,7 @@ type ListRootsRequest struct {
 
 func (x *ListRootsRequest) Reset() {
 	*x = ListRootsRequest{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[13]
+	mi := &file_waybill_v1_proof_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1189,7 @@ func (x *ListRootsRequest) String() string {
 func (*ListRootsRequest) ProtoMessage() {}
 
 func (x *ListRootsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[13]
+	mi := &file_waybill_v1_proof_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1202,7 @@ func (x *ListRootsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRootsRequest.ProtoReflect.Descriptor instead.
 func (*ListRootsRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{13}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRootsRequest) GetBelowHeight() uint64 {
@@ -1152,7 +1234,7 @@ type ListRootsResponse struct {
 
 func (x *ListRootsResponse) Reset() {
 	*x = ListRootsResponse{}
-	mi := &file_waybill_v1_proof_proto_msgTypes[14]
+	mi := &file_waybill_v1_proof_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1246,7 @@ func (x *ListRootsResponse) String() string {
 func (*ListRootsResponse) ProtoMessage() {}
 
 func (x *ListRootsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_proof_proto_msgTypes[14]
+	mi := &file_waybill_v1_proof_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1259,7 @@ func (x *ListRootsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRootsResponse.ProtoReflect.Descriptor instead.
 func (*ListRootsResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{14}
+	return file_waybill_v1_proof_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRootsResponse) GetOrganisations() []*OrganisationRoots {
@@ -1206,14 +1288,19 @@ var File_waybill_v1_proof_proto protoreflect.FileDescriptor
 const file_waybill_v1_proof_proto_rawDesc = "" +
 	"\n" +
 	"\x16waybill/v1/proof.proto\x12\n" +
-	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x02\n" +
+	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n" +
 	"\aFactRef\x12\x16\n" +
 	"\x05event\x18\x01 \x01(\tH\x00R\x05event\x12>\n" +
 	"\vrestatement\x18\x02 \x01(\v2\x1a.waybill.v1.RestatementRefH\x00R\vrestatement\x122\n" +
 	"\asegment\x18\x03 \x01(\v2\x16.waybill.v1.SegmentRefH\x00R\asegment\x122\n" +
 	"\averdict\x18\x04 \x01(\v2\x16.waybill.v1.VerdictRefH\x00R\averdict\x122\n" +
-	"\afinding\x18\x05 \x01(\v2\x16.waybill.v1.FindingRefH\x00R\afindingB\x06\n" +
-	"\x04fact\"G\n" +
+	"\afinding\x18\x05 \x01(\v2\x16.waybill.v1.FindingRefH\x00R\afinding\x12,\n" +
+	"\x05final\x18\x06 \x01(\v2\x14.waybill.v1.FinalRefH\x00R\x05finalB\x06\n" +
+	"\x04fact\"T\n" +
+	"\bFinalRef\x12\x1a\n" +
+	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x16\n" +
+	"\x06window\x18\x02 \x01(\rR\x06window\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\"G\n" +
 	"\x0eRestatementRef\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x1f\n" +
 	"\vbody_digest\x18\x02 \x01(\tR\n" +
@@ -1312,57 +1399,59 @@ func file_waybill_v1_proof_proto_rawDescGZIP() []byte {
 }
 
 var file_waybill_v1_proof_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_waybill_v1_proof_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_waybill_v1_proof_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_waybill_v1_proof_proto_goTypes = []any{
 	(Standing)(0),                    // 0: waybill.v1.Standing
 	(*FactRef)(nil),                  // 1: waybill.v1.FactRef
-	(*RestatementRef)(nil),           // 2: waybill.v1.RestatementRef
-	(*SegmentRef)(nil),               // 3: waybill.v1.SegmentRef
-	(*VerdictRef)(nil),               // 4: waybill.v1.VerdictRef
-	(*FindingRef)(nil),               // 5: waybill.v1.FindingRef
-	(*ProveRequest)(nil),             // 6: waybill.v1.ProveRequest
-	(*ProveResponse)(nil),            // 7: waybill.v1.ProveResponse
-	(*ProveConsistencyRequest)(nil),  // 8: waybill.v1.ProveConsistencyRequest
-	(*ProveConsistencyResponse)(nil), // 9: waybill.v1.ProveConsistencyResponse
-	(*Root)(nil),                     // 10: waybill.v1.Root
-	(*AnchoredRoot)(nil),             // 11: waybill.v1.AnchoredRoot
-	(*RootHeight)(nil),               // 12: waybill.v1.RootHeight
-	(*OrganisationRoots)(nil),        // 13: waybill.v1.OrganisationRoots
-	(*ListRootsRequest)(nil),         // 14: waybill.v1.ListRootsRequest
-	(*ListRootsResponse)(nil),        // 15: waybill.v1.ListRootsResponse
-	(*timestamppb.Timestamp)(nil),    // 16: google.protobuf.Timestamp
+	(*FinalRef)(nil),                 // 2: waybill.v1.FinalRef
+	(*RestatementRef)(nil),           // 3: waybill.v1.RestatementRef
+	(*SegmentRef)(nil),               // 4: waybill.v1.SegmentRef
+	(*VerdictRef)(nil),               // 5: waybill.v1.VerdictRef
+	(*FindingRef)(nil),               // 6: waybill.v1.FindingRef
+	(*ProveRequest)(nil),             // 7: waybill.v1.ProveRequest
+	(*ProveResponse)(nil),            // 8: waybill.v1.ProveResponse
+	(*ProveConsistencyRequest)(nil),  // 9: waybill.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 10: waybill.v1.ProveConsistencyResponse
+	(*Root)(nil),                     // 11: waybill.v1.Root
+	(*AnchoredRoot)(nil),             // 12: waybill.v1.AnchoredRoot
+	(*RootHeight)(nil),               // 13: waybill.v1.RootHeight
+	(*OrganisationRoots)(nil),        // 14: waybill.v1.OrganisationRoots
+	(*ListRootsRequest)(nil),         // 15: waybill.v1.ListRootsRequest
+	(*ListRootsResponse)(nil),        // 16: waybill.v1.ListRootsResponse
+	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
 }
 var file_waybill_v1_proof_proto_depIdxs = []int32{
-	2,  // 0: waybill.v1.FactRef.restatement:type_name -> waybill.v1.RestatementRef
-	3,  // 1: waybill.v1.FactRef.segment:type_name -> waybill.v1.SegmentRef
-	4,  // 2: waybill.v1.FactRef.verdict:type_name -> waybill.v1.VerdictRef
-	5,  // 3: waybill.v1.FactRef.finding:type_name -> waybill.v1.FindingRef
-	1,  // 4: waybill.v1.ProveRequest.facts:type_name -> waybill.v1.FactRef
-	10, // 5: waybill.v1.ProveResponse.root:type_name -> waybill.v1.Root
-	10, // 6: waybill.v1.ProveConsistencyResponse.from:type_name -> waybill.v1.Root
-	10, // 7: waybill.v1.ProveConsistencyResponse.to:type_name -> waybill.v1.Root
-	10, // 8: waybill.v1.AnchoredRoot.root:type_name -> waybill.v1.Root
-	16, // 9: waybill.v1.AnchoredRoot.signed_at:type_name -> google.protobuf.Timestamp
-	10, // 10: waybill.v1.RootHeight.own:type_name -> waybill.v1.Root
-	11, // 11: waybill.v1.RootHeight.anchors:type_name -> waybill.v1.AnchoredRoot
-	0,  // 12: waybill.v1.OrganisationRoots.standing:type_name -> waybill.v1.Standing
-	11, // 13: waybill.v1.OrganisationRoots.last:type_name -> waybill.v1.AnchoredRoot
-	11, // 14: waybill.v1.OrganisationRoots.last_false:type_name -> waybill.v1.AnchoredRoot
-	16, // 15: waybill.v1.OrganisationRoots.since:type_name -> google.protobuf.Timestamp
-	13, // 16: waybill.v1.ListRootsResponse.organisations:type_name -> waybill.v1.OrganisationRoots
-	10, // 17: waybill.v1.ListRootsResponse.agreed:type_name -> waybill.v1.Root
-	12, // 18: waybill.v1.ListRootsResponse.heights:type_name -> waybill.v1.RootHeight
-	6,  // 19: waybill.v1.ProofService.Prove:input_type -> waybill.v1.ProveRequest
-	8,  // 20: waybill.v1.ProofService.ProveConsistency:input_type -> waybill.v1.ProveConsistencyRequest
-	14, // 21: waybill.v1.ProofService.ListRoots:input_type -> waybill.v1.ListRootsRequest
-	7,  // 22: waybill.v1.ProofService.Prove:output_type -> waybill.v1.ProveResponse
-	9,  // 23: waybill.v1.ProofService.ProveConsistency:output_type -> waybill.v1.ProveConsistencyResponse
-	15, // 24: waybill.v1.ProofService.ListRoots:output_type -> waybill.v1.ListRootsResponse
-	22, // [22:25] is the sub-list for method output_type
-	19, // [19:22] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	3,  // 0: waybill.v1.FactRef.restatement:type_name -> waybill.v1.RestatementRef
+	4,  // 1: waybill.v1.FactRef.segment:type_name -> waybill.v1.SegmentRef
+	5,  // 2: waybill.v1.FactRef.verdict:type_name -> waybill.v1.VerdictRef
+	6,  // 3: waybill.v1.FactRef.finding:type_name -> waybill.v1.FindingRef
+	2,  // 4: waybill.v1.FactRef.final:type_name -> waybill.v1.FinalRef
+	1,  // 5: waybill.v1.ProveRequest.facts:type_name -> waybill.v1.FactRef
+	11, // 6: waybill.v1.ProveResponse.root:type_name -> waybill.v1.Root
+	11, // 7: waybill.v1.ProveConsistencyResponse.from:type_name -> waybill.v1.Root
+	11, // 8: waybill.v1.ProveConsistencyResponse.to:type_name -> waybill.v1.Root
+	11, // 9: waybill.v1.AnchoredRoot.root:type_name -> waybill.v1.Root
+	17, // 10: waybill.v1.AnchoredRoot.signed_at:type_name -> google.protobuf.Timestamp
+	11, // 11: waybill.v1.RootHeight.own:type_name -> waybill.v1.Root
+	12, // 12: waybill.v1.RootHeight.anchors:type_name -> waybill.v1.AnchoredRoot
+	0,  // 13: waybill.v1.OrganisationRoots.standing:type_name -> waybill.v1.Standing
+	12, // 14: waybill.v1.OrganisationRoots.last:type_name -> waybill.v1.AnchoredRoot
+	12, // 15: waybill.v1.OrganisationRoots.last_false:type_name -> waybill.v1.AnchoredRoot
+	17, // 16: waybill.v1.OrganisationRoots.since:type_name -> google.protobuf.Timestamp
+	14, // 17: waybill.v1.ListRootsResponse.organisations:type_name -> waybill.v1.OrganisationRoots
+	11, // 18: waybill.v1.ListRootsResponse.agreed:type_name -> waybill.v1.Root
+	13, // 19: waybill.v1.ListRootsResponse.heights:type_name -> waybill.v1.RootHeight
+	7,  // 20: waybill.v1.ProofService.Prove:input_type -> waybill.v1.ProveRequest
+	9,  // 21: waybill.v1.ProofService.ProveConsistency:input_type -> waybill.v1.ProveConsistencyRequest
+	15, // 22: waybill.v1.ProofService.ListRoots:input_type -> waybill.v1.ListRootsRequest
+	8,  // 23: waybill.v1.ProofService.Prove:output_type -> waybill.v1.ProveResponse
+	10, // 24: waybill.v1.ProofService.ProveConsistency:output_type -> waybill.v1.ProveConsistencyResponse
+	16, // 25: waybill.v1.ProofService.ListRoots:output_type -> waybill.v1.ListRootsResponse
+	23, // [23:26] is the sub-list for method output_type
+	20, // [20:23] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_proof_proto_init() }
@@ -1376,6 +1465,7 @@ func file_waybill_v1_proof_proto_init() {
 		(*FactRef_Segment)(nil),
 		(*FactRef_Verdict)(nil),
 		(*FactRef_Finding)(nil),
+		(*FactRef_Final)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1383,7 +1473,7 @@ func file_waybill_v1_proof_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_waybill_v1_proof_proto_rawDesc), len(file_waybill_v1_proof_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -2323,7 +2323,9 @@ type FinalVerdict struct {
 	// The block.
 	Block uint64 `protobuf:"varint,9,opt,name=block,proto3" json:"block,omitempty"`
 	// The whole verdict; absent where answers of different models came to it.
-	Verdict       *Verdict `protobuf:"bytes,10,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Verdict *Verdict `protobuf:"bytes,10,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// What answers of different models came to; absent where all answered by one model.
+	Blend         *TaskBlend `protobuf:"bytes,11,opt,name=blend,proto3" json:"blend,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2424,6 +2426,13 @@ func (x *FinalVerdict) GetBlock() uint64 {
 func (x *FinalVerdict) GetVerdict() *Verdict {
 	if x != nil {
 		return x.Verdict
+	}
+	return nil
+}
+
+func (x *FinalVerdict) GetBlend() *TaskBlend {
+	if x != nil {
+		return x.Blend
 	}
 	return nil
 }
@@ -3452,7 +3461,7 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\"s\n" +
 	"\x11GetScorerResponse\x12*\n" +
 	"\x06scorer\x18\x01 \x01(\v2\x12.waybill.v1.ScorerR\x06scorer\x122\n" +
-	"\aslashes\x18\x02 \x03(\v2\x18.waybill.v1.ScoringEntryR\aslashes\"\xc4\x02\n" +
+	"\aslashes\x18\x02 \x03(\v2\x18.waybill.v1.ScoringEntryR\aslashes\"\xf1\x02\n" +
 	"\fFinalVerdict\x12\x1a\n" +
 	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x16\n" +
 	"\x06window\x18\x02 \x01(\rR\x06window\x12\x14\n" +
@@ -3464,7 +3473,8 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\x0etransaction_id\x18\b \x01(\tR\rtransactionId\x12\x14\n" +
 	"\x05block\x18\t \x01(\x04R\x05block\x12-\n" +
 	"\averdict\x18\n" +
-	" \x01(\v2\x13.waybill.v1.VerdictR\averdict\"\x93\x01\n" +
+	" \x01(\v2\x13.waybill.v1.VerdictR\averdict\x12+\n" +
+	"\x05blend\x18\v \x01(\v2\x15.waybill.v1.TaskBlendR\x05blend\"\x93\x01\n" +
 	"\x11ListFinalsRequest\x12\x1a\n" +
 	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x1b\n" +
 	"\x06window\x18\x02 \x01(\rH\x00R\x06window\x88\x01\x01\x12\x1b\n" +
@@ -3676,41 +3686,42 @@ var file_waybill_v1_scoring_proto_depIdxs = []int32{
 	4,  // 43: waybill.v1.FinalVerdict.answer:type_name -> waybill.v1.TaskAnswer
 	39, // 44: waybill.v1.FinalVerdict.at:type_name -> google.protobuf.Timestamp
 	42, // 45: waybill.v1.FinalVerdict.verdict:type_name -> waybill.v1.Verdict
-	27, // 46: waybill.v1.ListFinalsResponse.finals:type_name -> waybill.v1.FinalVerdict
-	27, // 47: waybill.v1.GetFinalResponse.final:type_name -> waybill.v1.FinalVerdict
-	1,  // 48: waybill.v1.ScoringEntry.kind:type_name -> waybill.v1.ScoringEntryKind
-	39, // 49: waybill.v1.ScoringEntry.at:type_name -> google.protobuf.Timestamp
-	1,  // 50: waybill.v1.ListScoringEntriesRequest.kinds:type_name -> waybill.v1.ScoringEntryKind
-	32, // 51: waybill.v1.ListScoringEntriesResponse.entries:type_name -> waybill.v1.ScoringEntry
-	43, // 52: waybill.v1.ScoringPolicy.commit_for:type_name -> google.protobuf.Duration
-	43, // 53: waybill.v1.ScoringPolicy.reveal_for:type_name -> google.protobuf.Duration
-	43, // 54: waybill.v1.ScoringPolicy.challenge_for:type_name -> google.protobuf.Duration
-	43, // 55: waybill.v1.ScoringPolicy.skew:type_name -> google.protobuf.Duration
-	39, // 56: waybill.v1.ScoringPolicy.at:type_name -> google.protobuf.Timestamp
-	35, // 57: waybill.v1.GetScoringPolicyResponse.policy:type_name -> waybill.v1.ScoringPolicy
-	15, // 58: waybill.v1.ScoringService.ListTasks:input_type -> waybill.v1.ListTasksRequest
-	17, // 59: waybill.v1.ScoringService.GetTask:input_type -> waybill.v1.GetTaskRequest
-	19, // 60: waybill.v1.ScoringService.WatchTasks:input_type -> waybill.v1.WatchTasksRequest
-	23, // 61: waybill.v1.ScoringService.ListScorers:input_type -> waybill.v1.ListScorersRequest
-	25, // 62: waybill.v1.ScoringService.GetScorer:input_type -> waybill.v1.GetScorerRequest
-	28, // 63: waybill.v1.ScoringService.ListFinals:input_type -> waybill.v1.ListFinalsRequest
-	30, // 64: waybill.v1.ScoringService.GetFinal:input_type -> waybill.v1.GetFinalRequest
-	33, // 65: waybill.v1.ScoringService.ListScoringEntries:input_type -> waybill.v1.ListScoringEntriesRequest
-	36, // 66: waybill.v1.ScoringService.GetScoringPolicy:input_type -> waybill.v1.GetScoringPolicyRequest
-	16, // 67: waybill.v1.ScoringService.ListTasks:output_type -> waybill.v1.ListTasksResponse
-	18, // 68: waybill.v1.ScoringService.GetTask:output_type -> waybill.v1.GetTaskResponse
-	20, // 69: waybill.v1.ScoringService.WatchTasks:output_type -> waybill.v1.WatchTasksResponse
-	24, // 70: waybill.v1.ScoringService.ListScorers:output_type -> waybill.v1.ListScorersResponse
-	26, // 71: waybill.v1.ScoringService.GetScorer:output_type -> waybill.v1.GetScorerResponse
-	29, // 72: waybill.v1.ScoringService.ListFinals:output_type -> waybill.v1.ListFinalsResponse
-	31, // 73: waybill.v1.ScoringService.GetFinal:output_type -> waybill.v1.GetFinalResponse
-	34, // 74: waybill.v1.ScoringService.ListScoringEntries:output_type -> waybill.v1.ListScoringEntriesResponse
-	37, // 75: waybill.v1.ScoringService.GetScoringPolicy:output_type -> waybill.v1.GetScoringPolicyResponse
-	67, // [67:76] is the sub-list for method output_type
-	58, // [58:67] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	10, // 46: waybill.v1.FinalVerdict.blend:type_name -> waybill.v1.TaskBlend
+	27, // 47: waybill.v1.ListFinalsResponse.finals:type_name -> waybill.v1.FinalVerdict
+	27, // 48: waybill.v1.GetFinalResponse.final:type_name -> waybill.v1.FinalVerdict
+	1,  // 49: waybill.v1.ScoringEntry.kind:type_name -> waybill.v1.ScoringEntryKind
+	39, // 50: waybill.v1.ScoringEntry.at:type_name -> google.protobuf.Timestamp
+	1,  // 51: waybill.v1.ListScoringEntriesRequest.kinds:type_name -> waybill.v1.ScoringEntryKind
+	32, // 52: waybill.v1.ListScoringEntriesResponse.entries:type_name -> waybill.v1.ScoringEntry
+	43, // 53: waybill.v1.ScoringPolicy.commit_for:type_name -> google.protobuf.Duration
+	43, // 54: waybill.v1.ScoringPolicy.reveal_for:type_name -> google.protobuf.Duration
+	43, // 55: waybill.v1.ScoringPolicy.challenge_for:type_name -> google.protobuf.Duration
+	43, // 56: waybill.v1.ScoringPolicy.skew:type_name -> google.protobuf.Duration
+	39, // 57: waybill.v1.ScoringPolicy.at:type_name -> google.protobuf.Timestamp
+	35, // 58: waybill.v1.GetScoringPolicyResponse.policy:type_name -> waybill.v1.ScoringPolicy
+	15, // 59: waybill.v1.ScoringService.ListTasks:input_type -> waybill.v1.ListTasksRequest
+	17, // 60: waybill.v1.ScoringService.GetTask:input_type -> waybill.v1.GetTaskRequest
+	19, // 61: waybill.v1.ScoringService.WatchTasks:input_type -> waybill.v1.WatchTasksRequest
+	23, // 62: waybill.v1.ScoringService.ListScorers:input_type -> waybill.v1.ListScorersRequest
+	25, // 63: waybill.v1.ScoringService.GetScorer:input_type -> waybill.v1.GetScorerRequest
+	28, // 64: waybill.v1.ScoringService.ListFinals:input_type -> waybill.v1.ListFinalsRequest
+	30, // 65: waybill.v1.ScoringService.GetFinal:input_type -> waybill.v1.GetFinalRequest
+	33, // 66: waybill.v1.ScoringService.ListScoringEntries:input_type -> waybill.v1.ListScoringEntriesRequest
+	36, // 67: waybill.v1.ScoringService.GetScoringPolicy:input_type -> waybill.v1.GetScoringPolicyRequest
+	16, // 68: waybill.v1.ScoringService.ListTasks:output_type -> waybill.v1.ListTasksResponse
+	18, // 69: waybill.v1.ScoringService.GetTask:output_type -> waybill.v1.GetTaskResponse
+	20, // 70: waybill.v1.ScoringService.WatchTasks:output_type -> waybill.v1.WatchTasksResponse
+	24, // 71: waybill.v1.ScoringService.ListScorers:output_type -> waybill.v1.ListScorersResponse
+	26, // 72: waybill.v1.ScoringService.GetScorer:output_type -> waybill.v1.GetScorerResponse
+	29, // 73: waybill.v1.ScoringService.ListFinals:output_type -> waybill.v1.ListFinalsResponse
+	31, // 74: waybill.v1.ScoringService.GetFinal:output_type -> waybill.v1.GetFinalResponse
+	34, // 75: waybill.v1.ScoringService.ListScoringEntries:output_type -> waybill.v1.ListScoringEntriesResponse
+	37, // 76: waybill.v1.ScoringService.GetScoringPolicy:output_type -> waybill.v1.GetScoringPolicyResponse
+	68, // [68:77] is the sub-list for method output_type
+	59, // [59:68] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_scoring_proto_init() }

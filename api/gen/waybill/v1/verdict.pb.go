@@ -182,7 +182,7 @@ type Verdict struct {
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
 	// The transaction.
 	TransactionId string `protobuf:"bytes,18,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
-	// Where it stands in the ledger. One that became final where another was recorded stands behind the facts of its block.
+	// Where it stands in the ledger. One that became final where another was recorded stands where it became so.
 	Position *Position `protobuf:"bytes,19,opt,name=position,proto3" json:"position,omitempty"`
 	// The accepted shipments that the p-value compares with: "policy|lane", or "policy|*" for any
 	// lane. Empty where no p-value is stated.
@@ -201,7 +201,10 @@ type Verdict struct {
 	// The task of several organisations that found it or disputes it, hexadecimal; empty: there is none.
 	Task string `protobuf:"bytes,26,opt,name=task,proto3" json:"task,omitempty"`
 	// Where one organisation had recorded another verdict before this one became final: that one, which stands no more.
-	Overruled     *Verdict `protobuf:"bytes,27,opt,name=overruled,proto3" json:"overruled,omitempty"`
+	Overruled *Verdict `protobuf:"bytes,27,opt,name=overruled,proto3" json:"overruled,omitempty"`
+	// Where whose word it is was last changed, or may have been: behind the facts of that block; position where it was not.
+	// WatchVerdicts goes by it.
+	Changed       *Position `protobuf:"bytes,28,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,6 +424,13 @@ func (x *Verdict) GetTask() string {
 func (x *Verdict) GetOverruled() *Verdict {
 	if x != nil {
 		return x.Overruled
+	}
+	return nil
+}
+
+func (x *Verdict) GetChanged() *Position {
+	if x != nil {
+		return x.Changed
 	}
 	return nil
 }
@@ -804,9 +814,9 @@ type WatchVerdictsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which verdicts.
 	Filter *VerdictFilter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Send what stands after this position; absent: from the beginning of the ledger.
+	// Send what was recorded or changed after this position; absent: from the beginning of the ledger.
 	After *Position `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
-	// Send only what is recorded from now on; after must be absent.
+	// Send only what is recorded or changed from now on; after must be absent.
 	OnlyNew       bool `protobuf:"varint,3,opt,name=only_new,json=onlyNew,proto3" json:"only_new,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1435,7 +1445,7 @@ var File_waybill_v1_verdict_proto protoreflect.FileDescriptor
 const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"\n" +
 	"\x18waybill/v1/verdict.proto\x12\n" +
-	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16waybill/v1/types.proto\"\xdb\a\n" +
+	"waybill.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16waybill/v1/types.proto\"\x8b\b\n" +
 	"\aVerdict\x12\x1a\n" +
 	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x16\n" +
 	"\x06window\x18\x02 \x01(\rR\x06window\x12\x14\n" +
@@ -1468,7 +1478,8 @@ const file_waybill_v1_verdict_proto_rawDesc = "" +
 	"\vstanding_by\x18\x19 \x01(\tR\n" +
 	"standingBy\x12\x12\n" +
 	"\x04task\x18\x1a \x01(\tR\x04task\x121\n" +
-	"\toverruled\x18\x1b \x01(\v2\x13.waybill.v1.VerdictR\toverruled\"\x87\x02\n" +
+	"\toverruled\x18\x1b \x01(\v2\x13.waybill.v1.VerdictR\toverruled\x12.\n" +
+	"\achanged\x18\x1c \x01(\v2\x14.waybill.v1.PositionR\achanged\"\x87\x02\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x127\n" +
 	"\x17contribution_millionths\x18\x02 \x01(\x03R\x16contributionMillionths\x12.\n" +
@@ -1604,41 +1615,42 @@ var file_waybill_v1_verdict_proto_depIdxs = []int32{
 	19, // 6: waybill.v1.Verdict.position:type_name -> waybill.v1.Position
 	1,  // 7: waybill.v1.Verdict.standing:type_name -> waybill.v1.VerdictStanding
 	2,  // 8: waybill.v1.Verdict.overruled:type_name -> waybill.v1.Verdict
-	18, // 9: waybill.v1.Reason.from:type_name -> google.protobuf.Timestamp
-	18, // 10: waybill.v1.Reason.to:type_name -> google.protobuf.Timestamp
-	0,  // 11: waybill.v1.VerdictFilter.at_least:type_name -> waybill.v1.VerdictLevel
-	5,  // 12: waybill.v1.ListVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
-	2,  // 13: waybill.v1.ListVerdictsResponse.verdicts:type_name -> waybill.v1.Verdict
-	5,  // 14: waybill.v1.WatchVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
-	19, // 15: waybill.v1.WatchVerdictsRequest.after:type_name -> waybill.v1.Position
-	2,  // 16: waybill.v1.WatchVerdictsResponse.verdict:type_name -> waybill.v1.Verdict
-	19, // 17: waybill.v1.WatchVerdictsResponse.position:type_name -> waybill.v1.Position
-	2,  // 18: waybill.v1.GetVerdictResponse.verdict:type_name -> waybill.v1.Verdict
-	18, // 19: waybill.v1.Shipment.started_at:type_name -> google.protobuf.Timestamp
-	18, // 20: waybill.v1.Shipment.ended_at:type_name -> google.protobuf.Timestamp
-	13, // 21: waybill.v1.Shipment.bindings:type_name -> waybill.v1.Binding
-	2,  // 22: waybill.v1.Shipment.latest:type_name -> waybill.v1.Verdict
-	0,  // 23: waybill.v1.Shipment.worst:type_name -> waybill.v1.VerdictLevel
-	18, // 24: waybill.v1.Binding.from:type_name -> google.protobuf.Timestamp
-	18, // 25: waybill.v1.Binding.until:type_name -> google.protobuf.Timestamp
-	12, // 26: waybill.v1.GetShipmentResponse.shipment:type_name -> waybill.v1.Shipment
-	0,  // 27: waybill.v1.ListShipmentsRequest.at_least:type_name -> waybill.v1.VerdictLevel
-	12, // 28: waybill.v1.ListShipmentsResponse.shipments:type_name -> waybill.v1.Shipment
-	6,  // 29: waybill.v1.VerdictService.ListVerdicts:input_type -> waybill.v1.ListVerdictsRequest
-	8,  // 30: waybill.v1.VerdictService.WatchVerdicts:input_type -> waybill.v1.WatchVerdictsRequest
-	10, // 31: waybill.v1.VerdictService.GetVerdict:input_type -> waybill.v1.GetVerdictRequest
-	14, // 32: waybill.v1.VerdictService.GetShipment:input_type -> waybill.v1.GetShipmentRequest
-	16, // 33: waybill.v1.VerdictService.ListShipments:input_type -> waybill.v1.ListShipmentsRequest
-	7,  // 34: waybill.v1.VerdictService.ListVerdicts:output_type -> waybill.v1.ListVerdictsResponse
-	9,  // 35: waybill.v1.VerdictService.WatchVerdicts:output_type -> waybill.v1.WatchVerdictsResponse
-	11, // 36: waybill.v1.VerdictService.GetVerdict:output_type -> waybill.v1.GetVerdictResponse
-	15, // 37: waybill.v1.VerdictService.GetShipment:output_type -> waybill.v1.GetShipmentResponse
-	17, // 38: waybill.v1.VerdictService.ListShipments:output_type -> waybill.v1.ListShipmentsResponse
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	19, // 9: waybill.v1.Verdict.changed:type_name -> waybill.v1.Position
+	18, // 10: waybill.v1.Reason.from:type_name -> google.protobuf.Timestamp
+	18, // 11: waybill.v1.Reason.to:type_name -> google.protobuf.Timestamp
+	0,  // 12: waybill.v1.VerdictFilter.at_least:type_name -> waybill.v1.VerdictLevel
+	5,  // 13: waybill.v1.ListVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
+	2,  // 14: waybill.v1.ListVerdictsResponse.verdicts:type_name -> waybill.v1.Verdict
+	5,  // 15: waybill.v1.WatchVerdictsRequest.filter:type_name -> waybill.v1.VerdictFilter
+	19, // 16: waybill.v1.WatchVerdictsRequest.after:type_name -> waybill.v1.Position
+	2,  // 17: waybill.v1.WatchVerdictsResponse.verdict:type_name -> waybill.v1.Verdict
+	19, // 18: waybill.v1.WatchVerdictsResponse.position:type_name -> waybill.v1.Position
+	2,  // 19: waybill.v1.GetVerdictResponse.verdict:type_name -> waybill.v1.Verdict
+	18, // 20: waybill.v1.Shipment.started_at:type_name -> google.protobuf.Timestamp
+	18, // 21: waybill.v1.Shipment.ended_at:type_name -> google.protobuf.Timestamp
+	13, // 22: waybill.v1.Shipment.bindings:type_name -> waybill.v1.Binding
+	2,  // 23: waybill.v1.Shipment.latest:type_name -> waybill.v1.Verdict
+	0,  // 24: waybill.v1.Shipment.worst:type_name -> waybill.v1.VerdictLevel
+	18, // 25: waybill.v1.Binding.from:type_name -> google.protobuf.Timestamp
+	18, // 26: waybill.v1.Binding.until:type_name -> google.protobuf.Timestamp
+	12, // 27: waybill.v1.GetShipmentResponse.shipment:type_name -> waybill.v1.Shipment
+	0,  // 28: waybill.v1.ListShipmentsRequest.at_least:type_name -> waybill.v1.VerdictLevel
+	12, // 29: waybill.v1.ListShipmentsResponse.shipments:type_name -> waybill.v1.Shipment
+	6,  // 30: waybill.v1.VerdictService.ListVerdicts:input_type -> waybill.v1.ListVerdictsRequest
+	8,  // 31: waybill.v1.VerdictService.WatchVerdicts:input_type -> waybill.v1.WatchVerdictsRequest
+	10, // 32: waybill.v1.VerdictService.GetVerdict:input_type -> waybill.v1.GetVerdictRequest
+	14, // 33: waybill.v1.VerdictService.GetShipment:input_type -> waybill.v1.GetShipmentRequest
+	16, // 34: waybill.v1.VerdictService.ListShipments:input_type -> waybill.v1.ListShipmentsRequest
+	7,  // 35: waybill.v1.VerdictService.ListVerdicts:output_type -> waybill.v1.ListVerdictsResponse
+	9,  // 36: waybill.v1.VerdictService.WatchVerdicts:output_type -> waybill.v1.WatchVerdictsResponse
+	11, // 37: waybill.v1.VerdictService.GetVerdict:output_type -> waybill.v1.GetVerdictResponse
+	15, // 38: waybill.v1.VerdictService.GetShipment:output_type -> waybill.v1.GetShipmentResponse
+	17, // 39: waybill.v1.VerdictService.ListShipments:output_type -> waybill.v1.ListShipmentsResponse
+	35, // [35:40] is the sub-list for method output_type
+	30, // [30:35] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_verdict_proto_init() }

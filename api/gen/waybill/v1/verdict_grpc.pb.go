@@ -36,8 +36,10 @@ const (
 type VerdictServiceClient interface {
 	// ListVerdicts lists verdicts that pass a filter, in ledger order.
 	ListVerdicts(ctx context.Context, in *ListVerdictsRequest, opts ...grpc.CallOption) (*ListVerdictsResponse, error)
-	// WatchVerdicts sends verdicts as they are recorded, from a position on, without gap or
-	// repetition. A reader that falls behind is not waited for: it gets the same verdicts later.
+	// WatchVerdicts sends verdicts as they are recorded, from a position on, without gap. A verdict comes again, as it then
+	// stands, when whose word it is may have changed: when a task's quorum finds it or something else, when it becomes final,
+	// when a final verdict overrules it, and when a task that disputed it is void. One that is overruled by what the filter
+	// leaves out comes all the same. A reader that falls behind is not waited for: it gets each verdict once, with the latest.
 	WatchVerdicts(ctx context.Context, in *WatchVerdictsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchVerdictsResponse], error)
 	// GetVerdict gives one verdict.
 	GetVerdict(ctx context.Context, in *GetVerdictRequest, opts ...grpc.CallOption) (*GetVerdictResponse, error)
@@ -122,8 +124,10 @@ func (c *verdictServiceClient) ListShipments(ctx context.Context, in *ListShipme
 type VerdictServiceServer interface {
 	// ListVerdicts lists verdicts that pass a filter, in ledger order.
 	ListVerdicts(context.Context, *ListVerdictsRequest) (*ListVerdictsResponse, error)
-	// WatchVerdicts sends verdicts as they are recorded, from a position on, without gap or
-	// repetition. A reader that falls behind is not waited for: it gets the same verdicts later.
+	// WatchVerdicts sends verdicts as they are recorded, from a position on, without gap. A verdict comes again, as it then
+	// stands, when whose word it is may have changed: when a task's quorum finds it or something else, when it becomes final,
+	// when a final verdict overrules it, and when a task that disputed it is void. One that is overruled by what the filter
+	// leaves out comes all the same. A reader that falls behind is not waited for: it gets each verdict once, with the latest.
 	WatchVerdicts(*WatchVerdictsRequest, grpc.ServerStreamingServer[WatchVerdictsResponse]) error
 	// GetVerdict gives one verdict.
 	GetVerdict(context.Context, *GetVerdictRequest) (*GetVerdictResponse, error)
