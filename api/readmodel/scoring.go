@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"bytes"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ const (
 	partProvisional
 	partSettlement
 	partInspection
+	partClaim
+	partRefuted // a claim, as it is since it was refuted
 )
 
 // EntryKind is what an entry of the ledgers of stakes, rewards and reputation is.
@@ -169,6 +172,15 @@ func (p *projection) scored(t Recorded, next, word func() (int64, error)) error 
 				phase = ledger.TaskVoid
 			}
 			return scoringPart(p, pos, v.Task, partSettlement, "", phase, v)
+		})
+	}
+	if err == nil {
+		err = eachPart(next, s.Claims, func(pos int64, v ledger.Claim) error {
+			kind := partClaim
+			if !v.Open() {
+				kind = partRefuted
+			}
+			return scoringPart(p, pos, v.Task, kind, v.Account.String(), ledger.TaskClosed, v)
 		})
 	}
 	if err == nil {
@@ -368,6 +380,16 @@ func takePart(v *ledger.TaskView, kind taskPart, value []byte) (err error) {
 	case partSettlement:
 		v.Settlement, err = decoded[ledger.Settlement](value)
 	case partInspection: // no part of a view
+	case partClaim:
+		v.Claims, err = decodedAfter(v.Claims, value)
+	case partRefuted:
+		var refuted *ledger.Claim
+		if refuted, err = decoded[ledger.Claim](value); err != nil {
+			return err
+		}
+		v.Claims = slices.DeleteFunc(v.Claims, func(c ledger.Claim) bool { return c.Account == refuted.Account })
+		v.Claims = append(v.Claims, *refuted)
+		slices.SortFunc(v.Claims, func(a, b ledger.Claim) int { return bytes.Compare(a.Account[:], b.Account[:]) })
 	}
 	return err
 }
