@@ -14,6 +14,8 @@ type CreditLedger interface {
 	Outcome(task string) (*Outcome, error)
 	// CreditPolicy gives the policy in force, nil if none is.
 	CreditPolicy() (*CreditPolicy, error)
+	// ScoringPolicy gives the policy in force, nil if none is.
+	ScoringPolicy() (*ScoringPolicy, error)
 	// Supply gives the mint of a source, nil if it did not mint.
 	Supply(source []string) (*Supply, error)
 	VoteLedger

@@ -17,7 +17,7 @@ type CreditPolicy struct {
 	// MinStake is the least that may be bonded, other than nothing.
 	MinStake Credits `cbor:"4,keyasint,omitempty"`
 	// UnbondDelay is how long a stake is at risk after it was unbonded. It must outlast what a fault may
-	// take to be proven, and twice MaxSkew, since times are the submitters'.
+	// take to be proven, see ScoringPolicy.UnbondDelay, and twice MaxSkew, since times are the submitters'.
 	UnbondDelay Millis `cbor:"5,keyasint"`
 	// What follows is set by the contract.
 	Approvals []string `cbor:"6,keyasint,omitempty"` // MSP IDs, ascending
@@ -175,6 +175,14 @@ func decideCreditPolicy(p CreditPolicy, subject Digest, l CreditLedger, tx Tx) (
 	}
 	if p.Version != next {
 		return MotionDecision{}, refuse(ErrConflict, "the next version of the credit policy is %d, not %d", next, p.Version)
+	}
+	scoring, err := l.ScoringPolicy()
+	switch {
+	case err != nil:
+		return MotionDecision{}, err
+	case scoring != nil && p.UnbondDelay < scoring.UnbondDelay():
+		return MotionDecision{}, refuse(ErrStake, "version %d of the scoring policy is in force: a fault may take %d ms to be proven, a stake would be free %d after it is unbonded",
+			scoring.Version, scoring.UnbondDelay(), p.UnbondDelay)
 	}
 	tally, err := CastVote(subject, "credit policy", l, tx)
 	if err != nil {

@@ -19,7 +19,9 @@ type Scorer struct {
 type ScoringPolicy struct {
 	Version  uint32  `cbor:"1,keyasint"` // from 1 without gaps
 	MinStake Credits `cbor:"2,keyasint"` // bonded, of a scorer
-	// CommitFor is how long a task waits for commitments of all its panel; then more than half of its stake suffices.
+	// CommitFor is how long a task waits for commitments of all its panel; then more than half of its stake suffices. It is
+	// at least 2 s: who commits does so in a transaction after the one that it saw opening the task, and half of the stake that is
+	// nearer to the orderers would else close before the others came, and take their rewards from them without a lie.
 	CommitFor Millis `cbor:"3,keyasint"`
 	// RevealFor and ChallengeFor outlast what a submitter can gain by its choice of time: each is at least four times
 	// ClockSkew.
@@ -71,6 +73,8 @@ const (
 	// Times are the submitters', within the skew of the peers' clocks, so that two of them move a phase by at most
 	// twice that; half of the least phase is real.
 	phaseSkews = 4
+	// minCommit is what a block that opens a task and a block with the answers to it need.
+	minCommit = Millis(2_000)
 	// minSkew is what clocks that are kept by NTP and a proposal's way to its endorsers need.
 	minSkew  = Millis(1_000)
 	maxSkew  = Millis(MaxSkew / time.Millisecond)
@@ -116,7 +120,9 @@ func CheckScoringPolicy(p ScoringPolicy) error {
 		return refuse(ErrSchema, "a panel of at least %d organisations; there are at most %d scorers", p.MinPanel, MaxScorers)
 	case p.Skew != 0 && (p.Skew < minSkew || p.Skew > maxSkew):
 		return refuse(ErrSchema, "clocks may be from %d to %d ms apart", minSkew, maxSkew)
-	case p.CommitFor < 0 || p.CommitFor > maxPhase || min(p.RevealFor, p.ChallengeFor) < phaseSkews*p.ClockSkew() || max(p.RevealFor, p.ChallengeFor) > maxPhase:
+	case p.CommitFor < minCommit || p.CommitFor > maxPhase:
+		return refuse(ErrSchema, "a task waits for commitments from %d to %d ms", minCommit, maxPhase)
+	case min(p.RevealFor, p.ChallengeFor) < phaseSkews*p.ClockSkew() || max(p.RevealFor, p.ChallengeFor) > maxPhase:
 		return refuse(ErrSchema, "where clocks may be %d ms apart, phases to reveal and to challenge are from %d to %d ms", p.ClockSkew(), phaseSkews*p.ClockSkew(), maxPhase)
 	case p.Reward > MaxCredits/2 || p.Jackpot > MaxCredits/2:
 		return refuse(ErrSchema, "a reward and a jackpot of at most %d credits", MaxCredits/2)

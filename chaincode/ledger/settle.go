@@ -215,6 +215,10 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 	if err != nil {
 		return TaskDecision{}, err
 	}
+	parts, err := v.Task.parts(total)
+	if err != nil {
+		return TaskDecision{}, err
+	}
 	var payments []Payment
 	for _, r := range v.Reveals {
 		if r.Answer != answer {
@@ -224,12 +228,7 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 			continue
 		}
 		settlement.Right = append(settlement.Right, r.Account)
-		seat, _ := v.Task.Seat(r.Account)
-		pay, err := shareOf(total, seat.Weight, v.Task.Weight)
-		if err != nil {
-			return TaskDecision{}, err
-		}
-		if pay > 0 {
+		if pay := parts[r.Account]; pay > 0 {
 			payments = append(payments, Payment{To: r.Account, Amount: pay})
 		}
 	}

@@ -86,7 +86,7 @@ func TestWhatIsNoTaskIsRefused(t *testing.T) {
 
 func taskPolicy() ScoringPolicy {
 	return ScoringPolicy{
-		Version: 1, MinStake: 100, RevealFor: MinPhase, ChallengeFor: MinPhase, Reward: 10, Wrong: 200_000, Silent: 10_000, Bond: 10, Finder: 500_000,
+		Version: 1, MinStake: 100, CommitFor: minCommit, RevealFor: MinPhase, ChallengeFor: MinPhase, Reward: 10, Wrong: 200_000, Silent: 10_000, Bond: 10, Finder: 500_000,
 		Blend: BlendPolicy{Cap: million, Truth: 1 << 40},
 	}
 }
@@ -104,6 +104,8 @@ func TestAPolicyThatInvitesAbuseIsRefused(t *testing.T) {
 		"no stake":                         func(p *ScoringPolicy) { p.MinStake = 0 },
 		"a bond beyond the stake":          func(p *ScoringPolicy) { p.Bond = 101 },
 		"no bond":                          func(p *ScoringPolicy) { p.Bond = 0 },
+		"commitments of the nearest only":  func(p *ScoringPolicy) { p.CommitFor = minCommit - 1 },
+		"commitments without an end":       func(p *ScoringPolicy) { p.CommitFor = maxPhase + 1 },
 		"a phase that clocks may jump":     func(p *ScoringPolicy) { p.ChallengeFor = MinPhase - 1 },
 		"a reveal that clocks may jump":    func(p *ScoringPolicy) { p.RevealFor = MinPhase - 1 },
 		"clocks nearer than proposals go":  func(p *ScoringPolicy) { p.Skew = minSkew - 1 },
