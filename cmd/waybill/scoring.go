@@ -22,7 +22,8 @@ func (a *app) newScoringCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "scoring", Short: "Score with other organisations, and show how they score",
 		Long: `Show how several organisations reach final verdicts: tasks with who committed and revealed what, scorers with stakes, rewards, slashes and
-reputation, what stands for a window, and the policy that all of it goes by; vote for such a policy, join the scorers, and leave them. A task is named by 64 hexadecimal digits, as an account is.`,
+reputation, what stands for a window, and the policy that all of it goes by; vote for such a policy, join the scorers and leave them, and settle answers of
+different models by an inspection. A task is named by 64 hexadecimal digits, as an account is.`,
 		Example: "  waybill scoring scorers\n  waybill scoring tasks --phase provisional",
 		Args:    cobra.NoArgs, RunE: groupOnly,
 	}

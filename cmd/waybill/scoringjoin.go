@@ -18,7 +18,7 @@ import (
 
 // scoringSteps are what an organisation does to score with others.
 func (a *app) scoringSteps() []*cobra.Command {
-	return []*cobra.Command{a.newScoringJoinCommand(), a.newScoringLeaveCommand(), a.newScoringVoteCommand()}
+	return []*cobra.Command{a.newScoringJoinCommand(), a.newScoringLeaveCommand(), a.newScoringVoteCommand(), a.newScoringInspectCommand()}
 }
 
 // organisation has the organisation's service take steps on the ledger by itself: what scores is its key.

@@ -10,7 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/gateway/submit"
 )
 
-// Organisation is one that takes its own steps: it votes, and joins or leaves the scorers. Its
+// Organisation is one that takes its own steps: it votes, joins or leaves the scorers, and tells of inspections. Its
 // methods fail with gateway/fabric's errors; what the ledger refuses is an outcome.
 type Organisation struct {
 	seat *seat
@@ -66,6 +66,11 @@ func (o *Organisation) Bond(ctx context.Context, notes []ledger.NoteID, amount l
 // Register makes the organisation's account a scorer, or has it leave the scorers.
 func (o *Organisation) Register(ctx context.Context, leave bool) (submit.Outcome, error) {
 	return one(o.seat.submit.Tasks(ctx, []ledger.TaskOperation{{Register: &ledger.RegisterScorer{Leave: leave}}}))
+}
+
+// Inspect settles a task of several models by the event of an inspection.
+func (o *Organisation) Inspect(ctx context.Context, task, event ledger.Digest) (submit.Outcome, error) {
+	return one(o.seat.submit.Tasks(ctx, []ledger.TaskOperation{{Inspect: &ledger.InspectTask{Task: task, Event: event}}}))
 }
 
 // Vote asks for a scoring policy. The outcome's message says whose votes it waits for, if it does.

@@ -65,6 +65,9 @@ func TestAnOrganisationJoinsAndLeavesByItself(t *testing.T) {
 			}
 		}
 	}
+	if r, err := o.Inspect(t.Context(), ledger.Digest{1}, ledger.Digest{2}); err != nil || r.Code != ledger.CodeNotFound {
+		t.Errorf("a task that nobody opened was settled: %+v, %v", r, err)
+	}
 	inForce, err := o.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
