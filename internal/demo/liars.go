@@ -23,7 +23,7 @@ import (
 const catchPatience = 45 * time.Second
 
 // lies are what the assessor says that is not so, of a day: that a bad shipment is clear, that a good one is not, what
-// another committed to, and nothing.
+// another committed to, nothing, and that a right task leaves something out.
 func lies(truth []simulate.Truth) []liar.Lie {
 	var bad, good, rest []string
 	for _, t := range truth {
@@ -45,7 +45,7 @@ func lies(truth []simulate.Truth) []liar.Lie {
 	}
 	if len(rest) > 1 {
 		// The first windows that fall due: by the end of the day their time to be revealed is over.
-		all = append(all, liar.Lie{Way: liar.Copied, Shipments: rest}, liar.Lie{Way: liar.Silent, Shipments: rest})
+		all = append(all, liar.Lie{Way: liar.Copied, Shipments: rest}, liar.Lie{Way: liar.Silent, Shipments: rest}, liar.Lie{Way: liar.Denied, Shipments: rest})
 	}
 	return all
 }
@@ -262,6 +262,8 @@ func (c *court) lie(ctx context.Context, t liar.Told) (LieRow, error) {
 		}
 	case liar.Silent:
 		row.Said = "nothing"
+	case liar.Denied:
+		fault, row.Said = "claim/"+row.Task, "that event "+shortTx(t.Omitted.String())+" is left out"
 	}
 	task, err := asked(ctx, c, wire.Decode[ledger.TaskView], wire.FnGetTask, row.Task)
 	if err != nil {
@@ -291,9 +293,13 @@ func (c *court) lie(ctx context.Context, t liar.Told) (LieRow, error) {
 			row.Cost += n.Note.Amount
 		}
 	}
-	row.Caught = "shown silent"
-	if t.Lie.Way == liar.Wrong {
+	switch t.Lie.Way {
+	case liar.Wrong:
 		row.Caught = task.Settlement.By.String()
+	case liar.Denied:
+		row.Caught = refutedBy(task.Claims)
+	case liar.Copied, liar.Silent:
+		row.Caught = "shown silent"
 	}
 	status, err := c.client.Commit(ctx, slash.TxID)
 	if err != nil {
@@ -304,6 +310,16 @@ func (c *court) lie(ctx context.Context, t liar.Told) (LieRow, error) {
 		row.Why = "what stands is not the engine's answer"
 	}
 	return row, nil
+}
+
+// refutedBy tells by which root of the proof log a claim was refuted.
+func refutedBy(claims []ledger.Claim) string {
+	for _, c := range claims {
+		if c.Refuted != nil {
+			return fmt.Sprintf("refuted, root %d", c.Refuted.Height)
+		}
+	}
+	return ""
 }
 
 // unpaid tells why nothing was taken for what a lie is.

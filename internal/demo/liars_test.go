@@ -23,7 +23,7 @@ func TestADayIsLiedAboutInEveryWayThatItAllows(t *testing.T) {
 		"nothing":    {nil, ""},
 		"one clean":  {[]simulate.Truth{clean("a")}, "wrong answer"},
 		"one bad":    {[]simulate.Truth{bad}, "wrong answer"},
-		"a good day": {[]simulate.Truth{bad, odd, clean("a"), clean("b")}, "wrong answer, wrong answer, copied commitment, silence"},
+		"a good day": {[]simulate.Truth{bad, odd, clean("a"), clean("b")}, "wrong answer, wrong answer, copied commitment, silence, false claim"},
 	} {
 		all := lies(c.truth)
 		var ways []string
@@ -80,6 +80,13 @@ func TestScoringIsWellOnlyIfEveryLieWasPaidForAndNothingStands(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}
+	}
+}
+
+func TestAClaimThatWasRefutedIsSaidToBe(t *testing.T) {
+	claims := []ledger.Claim{{}, {Refuted: &ledger.Refutation{Height: 7}}}
+	if refutedBy(claims[:1]) != "" || refutedBy(claims) != "refuted, root 7" {
+		t.Error(refutedBy(claims))
 	}
 }
 

@@ -28,8 +28,10 @@ import (
 const (
 	// Assessor is the fourth scorer: a member without a peer or a server, which runs within the demo.
 	Assessor = "assessor"
-	// stake is what each scorer has at risk, in credits.
+	// stake is what each scorer has at risk, in credits. What is left of one suffices for a day of lies, which cost three
+	// fifths of it, if it is least: then a thousand remain, less than which is no stake.
 	stake = 10_000
+	least = 3_000
 	// scorers are the three organisations with a server, and the assessor.
 	scorers = 4
 )
@@ -74,7 +76,7 @@ func Convene(ctx context.Context, s *stack.Stack, folder string, progress Progre
 		profiles = append(profiles, one)
 	}
 	if p.founded, err = founding.Found(ctx, founding.Options{
-		Profiles: profiles, Policy: Policy(), Stake: stake, Say: func(line string) { progress.Say("scoring: " + line) },
+		Profiles: profiles, Policy: Policy(), Stake: stake, Least: least, Say: func(line string) { progress.Say("scoring: " + line) },
 	}); err != nil {
 		return nil, err
 	}

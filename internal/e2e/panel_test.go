@@ -94,11 +94,18 @@ func (l *lab) convene(ctx context.Context, t *testing.T, organisations ...string
 	t.Helper()
 	policy := protocolsim.DefaultPolicy()
 	policy.Skew, policy.CommitFor, policy.RevealFor, policy.ChallengeFor = 2_000, 10_000, 60_000, 8_000
-	o := founding.Options{Policy: policy, Stake: 10_000, Say: func(line string) { t.Log(line) }}
+	l.conveneUnder(ctx, t, policy, organisations...)
+}
+
+// conveneUnder is convene with a scoring policy, and gives what is in force.
+func (l *lab) conveneUnder(ctx context.Context, t *testing.T, policy ledger.ScoringPolicy, organisations ...string) founding.Result {
+	t.Helper()
+	o := founding.Options{Policy: policy, Stake: 10_000, Least: 5_000, Say: func(line string) { t.Log(line) }}
 	for _, org := range organisations {
 		o.Profiles = append(o.Profiles, l.profile(t, org))
 	}
-	if _, err := founding.Found(ctx, o); err != nil {
+	founded, err := founding.Found(ctx, o)
+	if err != nil {
 		t.Fatal(err)
 	}
 	// The other tests have the network as it was: one scorer's word.
@@ -107,6 +114,7 @@ func (l *lab) convene(ctx context.Context, t *testing.T, organisations ...string
 		defer cancel()
 		l.dissolve(leaving, t, organisations...)
 	})
+	return founded
 }
 
 // dissolve has organisations leave the scorers.

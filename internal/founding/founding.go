@@ -45,8 +45,10 @@ type Options struct {
 	Keepers []string
 	// Policy is to be in force; its version is the next, or that of an equal one in force.
 	Policy ledger.ScoringPolicy
-	// Stake is minted for, and bonded by, each scorer whose stake is less than the policy asks for.
+	// Stake is minted for, and bonded by, each scorer whose stake is less than Least.
 	Stake ledger.Credits
+	// Least is what a stake is left at; 0: what the policy asks for, less than which is none.
+	Least ledger.Credits
 	// Say hears of each step, a line each, one at a time. It may be nil.
 	Say func(line string)
 }

@@ -70,7 +70,7 @@ func (f *founding) issue(ctx context.Context) error {
 // lacks gives the mint that an organisation lacks for its stake, nil if it has the stake, or a note for it.
 func (f *founding) lacks(ctx context.Context, s *seat) (*ledger.CreditMotion, error) {
 	bonded, err := s.bonded(ctx)
-	if err != nil || bonded >= f.Policy.MinStake {
+	if err != nil || bonded >= max(f.Policy.MinStake, f.Least) {
 		return nil, err
 	}
 	for n := range maxIssues {

@@ -3,5 +3,5 @@
 // of it is changed back on its way in, so that the service knows nothing of the lies that it tells. The rules are not
 // bent: what it sends is signed and ordered as everybody's is.
 //
-// It may import analytics/panel, analytics/scorer, ledger and wire.
+// It may import analytics/panel, analytics/scorer, epcis, ledger and wire.
 package liar

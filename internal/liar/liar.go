@@ -25,6 +25,8 @@ const (
 	Wrong  Way = "wrong answer"      // commits to another answer, and reveals it
 	Copied Way = "copied commitment" // sends another scorer's as its own, and cannot reveal it
 	Silent Way = "silence"           // commits to its answer, and reveals nothing
+	// Denied: commits to nothing, and says that the task leaves out an event of the shipment that is not for it to list.
+	Denied Way = "false claim"
 )
 
 // Lie is one that is to be told once: of the first task that it fits.
@@ -57,6 +59,8 @@ type Told struct {
 	Said   *ledger.TaskAnswer
 	// Whose is the account whose commitment was copied.
 	Whose ledger.Digest
+	// Omitted is the event that is claimed to be left out.
+	Omitted ledger.Digest
 	// Revealed says that the ledger took the reveal, Refused with which code it did not.
 	Revealed bool
 	Refused  string
@@ -87,6 +91,8 @@ type Liar struct {
 	account ledger.Digest
 	due     map[ledger.Digest]ledger.Verdict
 	others  map[ledger.Digest]ledger.Commitment // one of another scorer's, by task under way
+	events  map[string][]ledger.Digest          // by shipment, those that it may be said to leave out
+	accused []accusation                        // claims to be made
 	lies    []Lie                               // not told yet
 	parts   map[ledger.Digest]*part
 	order   []ledger.Digest // of parts
@@ -99,13 +105,20 @@ type part struct {
 	nonce  ledger.Digest
 	honest ledger.Digest // the service's commitment
 	reveal ledger.RevealAnswer
+	claims []ledger.ChallengeTask // that may be made
+}
+
+// accusation is a task of which something is to be claimed, now that somebody has answered it.
+type accusation struct {
+	task   ledger.Digest
+	claims []ledger.ChallengeTask
 }
 
 // New makes a liar. It starts nothing.
 func New(cfg Config) *Liar {
 	return &Liar{
 		cfg: cfg, judge: scorer.NewTaskDocket(cfg.Model, feature.DefaultLimits()).Judge, due: map[ledger.Digest]ledger.Verdict{},
-		others: map[ledger.Digest]ledger.Commitment{}, lies: slices.Clone(cfg.Lies), parts: map[ledger.Digest]*part{},
+		others: map[ledger.Digest]ledger.Commitment{}, events: map[string][]ledger.Digest{}, lies: slices.Clone(cfg.Lies), parts: map[ledger.Digest]*part{},
 	}
 }
 
@@ -132,7 +145,13 @@ func (l *Liar) Told() []Told {
 func (l *Liar) Untold() []Lie {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.lies)
+	out := slices.Clone(l.lies)
+	for _, p := range l.parts {
+		if len(p.claims) > 0 {
+			out = append(out, p.Lie)
+		}
+	}
+	return out
 }
 
 // Account is the scorer's, zero while the block stream has not shown it.
@@ -184,6 +203,7 @@ func (e ears) Blocks(ctx context.Context, from uint64) iter.Seq2[scorer.Block, e
 		for b, err := range e.l.cfg.Source.Blocks(ctx, from) {
 			if err == nil {
 				b, err = e.l.hear(b)
+				e.l.accuse(ctx)
 			}
 			if !yield(b, err) || err != nil {
 				return
@@ -218,7 +238,9 @@ func (l *Liar) hear(b scorer.Block) (scorer.Block, error) {
 					return b, err
 				}
 				l.due[task] = due.Verdict
+				l.deny(task, due)
 			}
+			l.collect(*tx)
 		}
 		tx.Scoring.Commitments = slices.Clone(tx.Scoring.Commitments)
 		for k, c := range tx.Scoring.Commitments {
@@ -233,6 +255,7 @@ func (l *Liar) hear(b scorer.Block) (scorer.Block, error) {
 		}
 		tx.Scoring.Reveals = slices.Clone(tx.Scoring.Reveals)
 		for k, r := range tx.Scoring.Reveals {
+			l.answeredBy(r)
 			if p := l.parts[r.Task]; p != nil && r.Account == l.account {
 				tx.Scoring.Reveals[k].Answer, tx.Scoring.Reveals[k].Nonce = p.reveal.Answer, p.reveal.Nonce
 			}
@@ -293,9 +316,12 @@ func (l *Liar) say(op ledger.TaskOperation) (*ledger.TaskOperation, wire.Answer,
 func (l *Liar) commit(op ledger.TaskOperation) (*ledger.TaskOperation, wire.Answer, error) {
 	task := op.Commit.Task
 	p := l.parts[task]
+	if p != nil && p.Lie.Way == Denied {
+		return nil, wire.Answer{Status: ledger.StatusRecorded, Digest: task}, nil
+	}
 	if p == nil {
 		verdict, known := l.due[task]
-		i := slices.IndexFunc(l.lies, func(lie Lie) bool { return lie.fits(verdict) })
+		i := slices.IndexFunc(l.lies, func(lie Lie) bool { return lie.Way != Denied && lie.fits(verdict) })
 		if !known || i < 0 || l.account.IsZero() {
 			return &op, wire.Answer{}, nil
 		}
@@ -322,7 +348,7 @@ func (l *Liar) commit(op ledger.TaskOperation) (*ledger.TaskOperation, wire.Answ
 		said.Commitment = own
 	case Copied:
 		said.Commitment = p.nonce
-	case Silent:
+	case Silent, Denied:
 	}
 	return &ledger.TaskOperation{Commit: &said}, wire.Answer{}, nil
 }
@@ -347,7 +373,7 @@ func newPart(lie Lie, task ledger.Digest, verdict ledger.Verdict, other ledger.C
 		p.Said = &said
 	case Copied:
 		p.nonce, p.Whose = other.Commitment, other.Account
-	case Silent:
+	case Silent, Denied:
 	}
 	return p, nil
 }

@@ -56,8 +56,9 @@ func newChannel(t *testing.T, lies ...Lie) *channel {
 	}
 	c.liar = New(Config{Ledger: c, Source: c, Model: c.world.Model, Binding: c.world.Account("d")})
 	c.liar.Tell(lies...)
+	last := uint64(len(c.blocks) - 1)
 	c.liar.judge = func(block uint64, _ wire.Transaction) []scorer.Due {
-		if block > 0 {
+		if block != last {
 			return nil
 		}
 		var all []scorer.Due
@@ -250,6 +251,46 @@ func TestASilentScorerKeepsItsAnswerBack(t *testing.T) {
 		t.Errorf("%+v, untold %+v", reveals, c.liar.Untold())
 	}
 	c.expired(t, id, task)
+}
+
+func TestAFalseClaimIsMadeWithoutACommitmentOnceSomebodyAnswered(t *testing.T) {
+	c := newChannel(t, Lie{Way: Denied, Shipments: []string{"of no task"}}, Lie{Way: Denied})
+	task := c.world.Tasks[0]
+	id, commit, _ := c.honest("d", task)
+	if code := c.says(ledger.TaskOperation{Open: &task.Statement}, commit); code != "" || len(c.view(id).Commitments) != 0 {
+		t.Fatalf("%q, %d commitments", code, len(c.view(id).Commitments))
+	}
+	for _, who := range []string{"a", "b", "c"} {
+		_, own, _ := c.honest(who, task)
+		c.do(who, own)
+	}
+	c.world.Advance(c.world.Policy.CommitFor)
+	c.do("a", ledger.TaskOperation{Close: &id})
+	if c.heard(); len(c.liar.Told()) != 0 || len(c.liar.Untold()) != 2 {
+		t.Fatalf("%+v, untold %+v", c.liar.Told(), c.liar.Untold())
+	}
+	_, _, own := c.honest("b", task)
+	c.do("b", own)
+	c.heard()
+	told := c.liar.Told()
+	if len(told) != 1 || told[0].Task != id || told[0].Omitted.IsZero() || len(c.liar.Untold()) != 1 {
+		t.Fatalf("%+v, untold %+v", told, c.liar.Untold())
+	}
+	v := c.view(id)
+	if len(v.Claims) != 1 || !v.Claims[0].Open() || v.Claims[0].Account != c.world.Account("d") || v.Claims[0].Omitted.Digest != told[0].Omitted {
+		t.Fatalf("%+v", v.Claims)
+	}
+	if err := c.world.Anchor("A", "B"); err != nil {
+		t.Fatal(err)
+	}
+	op, err := c.world.Refutation(task.Statement, v.Claims[0])
+	if err != nil || op == nil {
+		t.Fatal("what it says cannot be refuted", err)
+	}
+	c.do("a", ledger.TaskOperation{Refute: op})
+	if c.slashed("d") != 2_000 {
+		t.Errorf("it cost %d", c.slashed("d"))
+	}
 }
 
 // expired has the others reveal, and one of them show that the liar did not.
