@@ -118,6 +118,9 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 	if _, err = recorded([]Reference{*op.Omitted}, l); err != nil {
 		return TaskDecision{}, err
 	}
+	if err = v.Task.Statement.notBefore(*op.Omitted, l); err != nil {
+		return TaskDecision{}, err
+	}
 	ruling, err := referee(inserted)
 	if err != nil {
 		return TaskDecision{}, err
@@ -190,17 +193,11 @@ func (s TaskStatement) holdsSegment(omitted Reference, at int) error {
 			return refuse(ErrSchema, "segment %d of %s does not belong before reference %d", omitted.First, omitted.ID, at)
 		}
 	}
-	if !later && !s.locates() {
-		return refuse(ErrCommitment, "the window closes with what has no place in the proof log, and nothing shows that segment %d of %s was recorded before", omitted.First, omitted.ID)
+	if !later {
+		// A logger that went on to another shipment goes on recording, and its bindings there are not of this list.
+		return refuse(ErrCommitment, "nothing shows that segment %d of %s was recorded before the window closed", omitted.First, omitted.ID)
 	}
 	return nil
-}
-
-// locates reports whether the last reference has a place in the proof log, so that a claim of what came after it can be
-// refuted.
-func (s TaskStatement) locates() bool {
-	last := s.References[len(s.References)-1].Kind
-	return last == RefEvent || last == RefSegments
 }
 
 // holdsEvent holds that an event is left out and may belong before reference at: the neighbours' times, which are their
@@ -214,7 +211,8 @@ func (s TaskStatement) holdsEvent(omitted Reference, at int, l ScoringLedger) er
 	if record == nil {
 		return refuse(ErrUnknown, "event %s", omitted.Digest)
 	}
-	if !s.locates() {
+	if last := s.References[len(s.References)-1].Kind; last != RefEvent && last != RefSegments {
+		// It would be claimed of what came after it, and nothing could refute that.
 		return refuse(ErrCommitment, "the window closes with what has no place in the proof log")
 	}
 	const apart = 2 * maxSkew // times of recording are held to that, whatever the policy
@@ -228,11 +226,32 @@ func (s TaskStatement) holdsEvent(omitted Reference, at int, l ScoringLedger) er
 		case err != nil:
 			return err
 		case !dated:
-		case i < at && record.RecordedAt+apart < recordedAt, i >= at && record.RecordedAt > recordedAt+apart,
-			!begun && (i >= at || record.RecordedAt+apart < recordedAt):
+		case i < at && record.RecordedAt+apart < recordedAt, i >= at && record.RecordedAt > recordedAt+apart, i >= at && !begun:
 			return refuse(ErrSchema, "event %s does not belong before reference %d", omitted.Digest, at)
 		default:
 			begun = true
+		}
+	}
+	return nil
+}
+
+// notBefore holds that an event is not of the journey before: what that one's last verdict rests on and names the container
+// itself is of no other. What was put into a container within may be of both.
+func (s TaskStatement) notBefore(omitted Reference, l ScoringLedger) error {
+	if s.Begins == 0 || omitted.Kind != RefEvent {
+		return nil
+	}
+	final, err := l.FinalVerdict(s.Shipment, s.Begins-1, s.Model)
+	if err != nil || final == nil {
+		return err
+	}
+	earlier, err := l.Statement(final.Task)
+	if err != nil || earlier == nil {
+		return err
+	}
+	for _, r := range earlier.References {
+		if r.Kind == RefEvent && r.Digest == omitted.Digest && len(r.Containers) == 0 {
+			return refuse(ErrCommitment, "event %s is of the journey before", omitted.Digest)
 		}
 	}
 	return nil

@@ -72,6 +72,15 @@ func (r *Repository) Task(id ledger.Digest) (ledger.TaskView, error) {
 	return v, nil
 }
 
+// Statement gives what a task asks, nil if it was not opened.
+func (r *Repository) Statement(id ledger.Digest) (*ledger.TaskStatement, error) {
+	task, err := load[ledger.ScoringTask](r, wire.TaskKey(id))
+	if err != nil || task == nil {
+		return nil, err
+	}
+	return &task.Statement, nil
+}
+
 // TaskClaim gives a task with what one scorer claims of it, and nothing else that was done to it.
 func (r *Repository) TaskClaim(id, account ledger.Digest) (ledger.TaskView, error) {
 	var v ledger.TaskView
