@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
@@ -17,8 +18,6 @@ type ScoringLedger interface {
 	Event(hash Digest) (*EventRecord, error)
 	// Finding gives the latest state of a finding, nil if it was never raised.
 	Finding(n Naming) (*Finding, error)
-	// ScoringPolicy gives the policy in force, nil if none is.
-	ScoringPolicy() (*ScoringPolicy, error)
 	// ScoringPolicyVersion gives a version, nil if it never came in force.
 	ScoringPolicyVersion(version uint32) (*ScoringPolicy, error)
 	// FinalVerdict gives what stands for a window, nil if nothing does.
@@ -333,7 +332,6 @@ func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger,
 	if err != nil {
 		return TaskDecision{}, err
 	}
-	seat, _ := v.Task.Seat(account)
 	if op.Answer != *s.Answer {
 		d.Slashes, err = wrong(v, []Digest{account}, policy, nil)
 		return d, err
@@ -342,11 +340,37 @@ func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger,
 	if err != nil {
 		return TaskDecision{}, err
 	}
-	pay, err := shareOf(total, seat.Weight, v.Task.Weight)
-	if err == nil && pay > 0 {
+	parts, err := v.Task.parts(total)
+	if pay := parts[account]; err == nil && pay > 0 {
 		d.Reward = &Reward{Task: v.Task.ID.String() + "/" + account.String(), Payments: []Payment{{To: account, Amount: pay}}}
 	}
 	return d, err
+}
+
+// parts divides an amount among the panel by weight, all of it: to each its part rounded down, and what that leaves a credit
+// each to those that were rounded down most, at equal rounding in the panel's order.
+func (t ScoringTask) parts(amount Credits) (map[Digest]Credits, error) {
+	out, rest := make(map[Digest]Credits, len(t.Panel)), make([]uint64, len(t.Panel))
+	left := amount
+	for i, seat := range t.Panel {
+		part, err := shareOf(amount, seat.Weight, t.Weight)
+		if err != nil {
+			return nil, err
+		}
+		// The remainder of the division in shareOf: less than t.Weight, so that the products' lower halves give it.
+		rest[i] = uint64(amount)*uint64(seat.Weight) - uint64(part)*uint64(t.Weight)
+		out[seat.Account] = part
+		left -= part
+	}
+	order := make([]int, len(t.Panel))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rest[b], rest[a]) })
+	for _, i := range order[:min(left, Credits(len(order)))] {
+		out[t.Panel[i].Account]++
+	}
+	return out, nil
 }
 
 // shareOf is the part of an amount that a weight has in all, rounded down.
