@@ -184,6 +184,14 @@ func (c *Context) withIgnored(names []string) *Context {
 
 // prefix gives the namespace that a prefix stands for.
 func (c *Context) prefix(p string) (string, bool) {
+	if iri, ok := c.declared(p); ok {
+		return iri, true
+	}
+	return standardPrefix(p)
+}
+
+// declared gives what a prefix stands for by the context's own terms.
+func (c *Context) declared(p string) (string, bool) {
 	for ; c != nil; c = c.outer {
 		if c.index != nil {
 			if iri, ok := c.index[p]; ok {
@@ -197,7 +205,7 @@ func (c *Context) prefix(p string) (string, bool) {
 			}
 		}
 	}
-	return standardPrefix(p)
+	return "", false
 }
 
 // name splits a field's name into namespace and local name. A CURIE splits at its

@@ -60,24 +60,6 @@ func (w *xmlWriter) fresh() string {
 	}
 }
 
-// declared gives what a prefix stands for by the context's own terms.
-func (c *Context) declared(p string) (string, bool) {
-	for ; c != nil; c = c.outer {
-		if c.index != nil {
-			if iri, ok := c.index[p]; ok {
-				return iri, true
-			}
-			continue
-		}
-		for _, t := range slices.Backward(c.terms) {
-			if t.name == p {
-				return t.iri, true
-			}
-		}
-	}
-	return "", false
-}
-
 // contextMember declares prefixes inside an extension; the names in it are resolved,
 // and XML declares the prefixes its own way.
 const contextMember = "@context"
