@@ -132,26 +132,13 @@ const (
 
 // Kind tells which of the five the datum is; empty if it is none or several.
 func (m MasterDatum) Kind() MasterKind {
-	kind, n := MasterKind(""), 0
-	for _, k := range [...]struct {
-		set  bool
-		kind MasterKind
-	}{
+	return sole([]alternative[MasterKind]{
 		{m.Prefix != nil, MasterPrefix},
 		{m.Place != nil, MasterPlace},
 		{m.Product != nil, MasterProduct},
 		{m.Lane != nil, MasterLane},
 		{m.Rules != nil, MasterRules},
-	} {
-		if k.set {
-			kind = k.kind
-			n++
-		}
-	}
-	if n != 1 {
-		return ""
-	}
-	return kind
+	})
 }
 
 // ID names what the datum describes among those of its kind: one part, or two for a lane (from and to).

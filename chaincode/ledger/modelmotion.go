@@ -55,27 +55,14 @@ const (
 
 // Kind tells which of the six the motion is, empty if it is none or several.
 func (m ModelMotion) Kind() ModelMotionKind {
-	kind, n := ModelMotionKind(""), 0
-	for _, k := range [...]struct {
-		set  bool
-		kind ModelMotionKind
-	}{
+	return sole([]alternative[ModelMotionKind]{
 		{m.Policy != nil, MotionModelPolicy},
 		{m.Approve != nil, MotionApprove},
 		{m.Promote != nil, MotionPromote},
 		{m.Rollback != nil, MotionRollback},
 		{m.Deprecate != nil, MotionDeprecate},
 		{m.Revoke != nil, MotionRevoke},
-	} {
-		if k.set {
-			kind = k.kind
-			n++
-		}
-	}
-	if n != 1 {
-		return ""
-	}
-	return kind
+	})
 }
 
 // Stated drops what the contract sets and a revocation's reason, so that those who ask for the same vote
