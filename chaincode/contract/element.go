@@ -36,17 +36,8 @@ func (c *MasterData) RecordElements(ctx contractapi.TransactionContextInterface,
 			return nil, coded(err)
 		}
 	}
-	if len(r.kept) > 0 {
-		// As of events: the argument is the pack when all of it was recorded.
-		pack := batch
-		if len(r.kept) < len(entries) {
-			if pack, err = wire.EncodePlainPack(r.kept); err != nil {
-				return nil, coded(err)
-			}
-		}
-		if err = t.repository.CreatePack(t.ID, pack); err != nil {
-			return nil, coded(err)
-		}
+	if err = t.keepPack(batch, len(entries), r.kept); err != nil {
+		return nil, coded(err)
 	}
 	answers, err := t.end()
 	return answers, coded(err)
@@ -60,21 +51,13 @@ type elementInput struct {
 }
 
 func readElements(entries []wire.EventEntry) []elementInput {
-	type reading struct {
-		context *epcis.Context
-		err     error
-	}
-	contexts := map[string]reading{}
+	contexts := contexts{}
 	inputs := make([]elementInput, len(entries))
 	for i, entry := range entries {
-		c, ok := contexts[string(entry.Context)]
-		if !ok {
-			c.context, c.err = epcis.ParseContext(entry.Context)
-			contexts[string(entry.Context)] = c
-		}
-		in := elementInput{entry: entry, err: c.err}
-		if in.err == nil {
-			in.element, in.err = ledger.ReadElement(c.context, entry.Context, entry.Body)
+		in := elementInput{entry: entry}
+		var context *epcis.Context
+		if context, in.err = contexts.of(entry); in.err == nil {
+			in.element, in.err = ledger.ReadElement(context, entry.Context, entry.Body)
 		}
 		inputs[i] = in
 	}

@@ -57,19 +57,8 @@ func (c *Traceability) RecordEvents(ctx contractapi.TransactionContextInterface,
 	if err = r.settle(); err != nil {
 		return nil, coded(err)
 	}
-	if len(r.kept) > 0 {
-		// The argument is the pack when all of it was recorded: it is the same for every endorser.
-		// What remains of another is packed without compression, so that no endorser's version of a
-		// compressor shapes the write set.
-		pack := batch
-		if len(r.kept) < len(entries) {
-			if pack, err = wire.EncodePlainPack(r.kept); err != nil {
-				return nil, coded(err)
-			}
-		}
-		if err = t.repository.CreatePack(t.ID, pack); err != nil {
-			return nil, coded(err)
-		}
+	if err = t.keepPack(batch, len(entries), r.kept); err != nil {
+		return nil, coded(err)
 	}
 	answers, err := t.end()
 	return answers, coded(err)
@@ -87,25 +76,17 @@ type eventInput struct {
 
 // readEvents parses every entry of an organisation; those of one context share its reading.
 func readEvents(entries []wire.EventEntry, mspID string) []eventInput {
-	type reading struct {
-		context *epcis.Context
-		err     error
-	}
-	contexts := map[string]reading{}
+	contexts := contexts{}
 	inputs := make([]eventInput, len(entries))
 	items := 0
 	for i, entry := range entries {
 		in := &inputs[i]
 		in.entry = entry
-		c, ok := contexts[string(entry.Context)]
-		if !ok {
-			c.context, c.err = epcis.ParseContext(entry.Context)
-			contexts[string(entry.Context)] = c
-		}
-		if in.err = c.err; in.err != nil {
+		var context *epcis.Context
+		if context, in.err = contexts.of(entry); in.err != nil {
 			continue
 		}
-		if in.event, in.err = ledger.ReadEvent(c.context, entry.Context, entry.Body); in.err != nil {
+		if in.event, in.err = ledger.ReadEvent(context, entry.Context, entry.Body); in.err != nil {
 			continue
 		}
 		weight := in.event.Weight()
