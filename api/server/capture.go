@@ -536,23 +536,17 @@ func (c *captureService) ListEvents(ctx context.Context, req *waybillv1.ListEven
 	if err != nil {
 		return nil, err
 	}
-	page, scope, err := positionPage(req)
+	rows, next, err := listed(ctx, req, req.GetNewestFirst(), listing[readmodel.Event, *waybillv1.Event]{
+		ask: func(ctx context.Context, page readmodel.Page) (readmodel.Rows[readmodel.Event], error) {
+			return c.cfg.Reader.Events(ctx, filter, page)
+		},
+		position: func(e readmodel.Event) readmodel.Position { return e.Position },
+		message:  event,
+	})
 	if err != nil {
 		return nil, err
 	}
-	page.Newest = req.GetNewestFirst()
-	found, err := c.cfg.Reader.Events(ctx, filter, page)
-	if err != nil {
-		return nil, err
-	}
-	answer := &waybillv1.ListEventsResponse{}
-	for _, e := range found.Rows {
-		answer.Events = append(answer.Events, event(e))
-	}
-	if found.More {
-		answer.NextPageToken = positionToken(scope, found.Rows[len(found.Rows)-1].Position)
-	}
-	return answer, nil
+	return &waybillv1.ListEventsResponse{Events: rows, NextPageToken: next}, nil
 }
 
 func (c *captureService) WatchEvents(req *waybillv1.WatchEventsRequest, stream grpc.ServerStreamingServer[waybillv1.WatchEventsResponse]) error {

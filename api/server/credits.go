@@ -290,12 +290,8 @@ func creditReceipt(r readmodel.Receipt) *waybillv1.CreditReceipt {
 }
 
 func (s *creditService) ListReceipts(ctx context.Context, req *waybillv1.ListReceiptsRequest) (*waybillv1.ListReceiptsResponse, error) {
-	page, scope, err := positionPage(req)
-	if err != nil {
-		return nil, err
-	}
-	page.Newest = req.GetNewest()
 	f := readmodel.ReceiptFilter{}
+	var err error
 	if f.Account, err = optionalDigest("account", req.GetAccount()); err != nil {
 		return nil, err
 	}
@@ -309,18 +305,17 @@ func (s *creditService) ListReceipts(ctx context.Context, req *waybillv1.ListRec
 			return nil, refuse(codes.InvalidArgument, codeArgument, "there are no receipts of kind %.40q", req.GetKind())
 		}
 	}
-	found, err := s.cfg.Books.Receipts(ctx, f, page)
+	rows, next, err := listed(ctx, req, req.GetNewest(), listing[readmodel.Receipt, *waybillv1.CreditReceipt]{
+		ask: func(ctx context.Context, page readmodel.Page) (readmodel.Rows[readmodel.Receipt], error) {
+			return s.cfg.Books.Receipts(ctx, f, page)
+		},
+		position: func(r readmodel.Receipt) readmodel.Position { return r.Position },
+		message:  creditReceipt,
+	})
 	if err != nil {
 		return nil, err
 	}
-	answer := &waybillv1.ListReceiptsResponse{}
-	for _, r := range found.Rows {
-		answer.Receipts = append(answer.Receipts, creditReceipt(r))
-	}
-	if found.More {
-		answer.NextPageToken = positionToken(scope, found.Rows[len(found.Rows)-1].Position)
-	}
-	return answer, nil
+	return &waybillv1.ListReceiptsResponse{Receipts: rows, NextPageToken: next}, nil
 }
 
 func (s *creditService) GetCreditSums(ctx context.Context, _ *waybillv1.GetCreditSumsRequest) (*waybillv1.GetCreditSumsResponse, error) {

@@ -44,9 +44,13 @@ func ledgerFindings(found []ledger.Finding) []*waybillv1.Finding {
 func findings(found []readmodel.Finding) []*waybillv1.Finding {
 	out := make([]*waybillv1.Finding, len(found))
 	for i, f := range found {
-		out[i] = finding(f.Finding, f.Block, f.TxID)
+		out[i] = recordedFinding(f)
 	}
 	return out
+}
+
+func recordedFinding(f readmodel.Finding) *waybillv1.Finding {
+	return finding(f.Finding, f.Block, f.TxID)
 }
 
 func findingCode(text string) (ledger.FindingCode, error) {
@@ -84,20 +88,17 @@ func (s *findingService) ListFindings(ctx context.Context, req *waybillv1.ListFi
 	default:
 		return nil, refuse(codes.InvalidArgument, codeArgument, "there is no severity %d", least)
 	}
-	page, scope, err := positionPage(req)
+	rows, next, err := listed(ctx, req, req.GetNewestFirst(), listing[readmodel.Finding, *waybillv1.Finding]{
+		ask: func(ctx context.Context, page readmodel.Page) (readmodel.Rows[readmodel.Finding], error) {
+			return s.cfg.Reader.Findings(ctx, filter, page)
+		},
+		position: func(f readmodel.Finding) readmodel.Position { return f.Position },
+		message:  recordedFinding,
+	})
 	if err != nil {
 		return nil, err
 	}
-	page.Newest = req.GetNewestFirst()
-	found, err := s.cfg.Reader.Findings(ctx, filter, page)
-	if err != nil {
-		return nil, err
-	}
-	answer := &waybillv1.ListFindingsResponse{Findings: findings(found.Rows)}
-	if found.More {
-		answer.NextPageToken = positionToken(scope, found.Rows[len(found.Rows)-1].Position)
-	}
-	return answer, nil
+	return &waybillv1.ListFindingsResponse{Findings: rows, NextPageToken: next}, nil
 }
 
 func (s *findingService) GetFinding(ctx context.Context, req *waybillv1.GetFindingRequest) (*waybillv1.GetFindingResponse, error) {

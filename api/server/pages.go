@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -100,6 +101,33 @@ func positionPage(req listRequest) (readmodel.Page, scope, error) {
 		p.After = &readmodel.Position{Block: binary.BigEndian.Uint64(place), Index: binary.BigEndian.Uint32(place[8:])}
 	}
 	return p, s, nil
+}
+
+// listing asks for a page of rows in ledger order and tells each.
+type listing[R, M any] struct {
+	ask      func(ctx context.Context, page readmodel.Page) (readmodel.Rows[R], error)
+	position func(R) readmodel.Position
+	message  func(R) M
+}
+
+// listed gives the page that a request asks for and the token of the page after it, empty on the last.
+func listed[R, M any](ctx context.Context, req listRequest, newest bool, l listing[R, M]) (messages []M, next string, err error) {
+	page, scope, err := positionPage(req)
+	if err != nil {
+		return nil, "", err
+	}
+	page.Newest = newest
+	found, err := l.ask(ctx, page)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, row := range found.Rows {
+		messages = append(messages, l.message(row))
+	}
+	if found.More {
+		next = positionToken(scope, l.position(found.Rows[len(found.Rows)-1]))
+	}
+	return messages, next, nil
 }
 
 // numberPage reads the number that the page before ended with; 0 for the first page.

@@ -82,23 +82,17 @@ func (s *scoringService) ListTasks(ctx context.Context, req *waybillv1.ListTasks
 	if err != nil {
 		return nil, err
 	}
-	page, scope, err := positionPage(req)
+	rows, next, err := listed(ctx, req, req.GetNewestFirst(), listing[readmodel.Task, *waybillv1.ScoringTask]{
+		ask: func(ctx context.Context, page readmodel.Page) (readmodel.Rows[readmodel.Task], error) {
+			return s.cfg.Tasks.Tasks(ctx, filter, page)
+		},
+		position: func(t readmodel.Task) readmodel.Position { return t.Opened },
+		message:  scoringTask,
+	})
 	if err != nil {
 		return nil, err
 	}
-	page.Newest = req.GetNewestFirst()
-	found, err := s.cfg.Tasks.Tasks(ctx, filter, page)
-	if err != nil {
-		return nil, err
-	}
-	answer := &waybillv1.ListTasksResponse{}
-	for _, t := range found.Rows {
-		answer.Tasks = append(answer.Tasks, scoringTask(t))
-	}
-	if found.More {
-		answer.NextPageToken = positionToken(scope, found.Rows[len(found.Rows)-1].Opened)
-	}
-	return answer, nil
+	return &waybillv1.ListTasksResponse{Tasks: rows, NextPageToken: next}, nil
 }
 
 func (s *scoringService) WatchTasks(req *waybillv1.WatchTasksRequest, stream grpc.ServerStreamingServer[waybillv1.WatchTasksResponse]) error {

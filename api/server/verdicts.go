@@ -30,23 +30,17 @@ func (v *verdictService) ListVerdicts(ctx context.Context, req *waybillv1.ListVe
 	if err != nil {
 		return nil, err
 	}
-	page, scope, err := positionPage(req)
+	rows, next, err := listed(ctx, req, req.GetNewestFirst(), listing[readmodel.Verdict, *waybillv1.Verdict]{
+		ask: func(ctx context.Context, page readmodel.Page) (readmodel.Rows[readmodel.Verdict], error) {
+			return v.cfg.Reader.Verdicts(ctx, filter, page)
+		},
+		position: func(row readmodel.Verdict) readmodel.Position { return row.Position },
+		message:  verdict,
+	})
 	if err != nil {
 		return nil, err
 	}
-	page.Newest = req.GetNewestFirst()
-	found, err := v.cfg.Reader.Verdicts(ctx, filter, page)
-	if err != nil {
-		return nil, err
-	}
-	answer := &waybillv1.ListVerdictsResponse{}
-	for _, row := range found.Rows {
-		answer.Verdicts = append(answer.Verdicts, verdict(row))
-	}
-	if found.More {
-		answer.NextPageToken = positionToken(scope, found.Rows[len(found.Rows)-1].Position)
-	}
-	return answer, nil
+	return &waybillv1.ListVerdictsResponse{Verdicts: rows, NextPageToken: next}, nil
 }
 
 func (v *verdictService) WatchVerdicts(req *waybillv1.WatchVerdictsRequest, stream grpc.ServerStreamingServer[waybillv1.WatchVerdictsResponse]) error {
