@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // queue holds the verdicts that are judged and not yet on the ledger, in the order they were
@@ -203,7 +204,7 @@ func (q *queue) take(ctx context.Context, limit int) ([]ledger.Verdict, error) {
 		q.mu.Unlock()
 
 		if ready > 0 {
-			if err := sleep(ctx, gather); err != nil {
+			if err := idle.For(ctx, gather); err != nil {
 				return nil, err
 			}
 			gathered = true

@@ -1,7 +1,7 @@
 // Package scorer is the service loop of judgement: blocks in, verdicts out. It owns the order in
 // which recorded things reach the scoring engine, the checkpoint and the verdicts that are judged
 // but not yet confirmed. What is judged, and how, is decided by analytics/feature and
-// analytics/score. It may import those, ledger and wire; the block stream and the ledger reach it
+// analytics/score. It may import those, ledger, wire and internal/idle; the block stream and the ledger reach it
 // through the small interfaces below.
 package scorer
 

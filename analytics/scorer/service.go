@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // ErrConfig says that a configuration cannot work.
@@ -276,7 +277,7 @@ func (s *Service) retry(ctx context.Context, what string, do func() (progress bo
 			return fmt.Errorf("scorer: %s: %w", what, err)
 		}
 		s.log.Warn("trying again", "what", what, "error", err, "pause", pause)
-		if err := sleep(ctx, pause); err != nil {
+		if err := idle.For(ctx, pause); err != nil {
 			return err
 		}
 		pause = min(2*pause, retryMost)
@@ -285,17 +286,6 @@ func (s *Service) retry(ctx context.Context, what string, do func() (progress bo
 
 // permanent tells what no second try will mend.
 func permanent(err error) bool { return errors.Is(err, ledger.ErrUnauthorised) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
 
 // read applies blocks until the context is done or the source fails for good.
 func (s *Service) read(ctx context.Context, st *state, height uint64, saver *saver) error {

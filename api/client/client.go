@@ -1,11 +1,10 @@
 // Package client reaches the API of an organisation: it dials with the organisation's certificates
 // and sends events and segments so that each is answered once, through servers that are killed and
-// started again. It may import api/gen, chaincode/ledger and gateway/profile, and neither the server
+// started again. It may import api/gen, chaincode/ledger, gateway/profile and internal/idle, and neither the server
 // nor Fabric.
 package client
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -121,15 +120,4 @@ func Passing(err error) bool {
 		return Code(err) != ledger.CodeTooLarge
 	}
 	return false
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // Config bounds a sender. A zero field means the default.
@@ -271,7 +272,7 @@ func send[T any](ctx context.Context, c Config, source iter.Seq2[T, error], size
 		if c.OnRetry != nil {
 			c.OnRetry(err)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := idle.For(ctx, wait); err != nil {
 			return err
 		}
 		wait = min(2*wait, lastWait)

@@ -7,6 +7,6 @@
 // captured and where events are kept is behind the interfaces Capturer, Events,
 // Queries and Subscriptions, which it declares and the caller provides; TLS,
 // client certificates and who may do what are the caller's, by way of
-// Config.Authorize. It may import epcis and api/query, and no store, no ledger and
+// Config.Authorize. It may import epcis, api/query and internal/idle, and no store, no ledger and
 // no gateway.
 package rest

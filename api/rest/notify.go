@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/api/query"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // notifier delivers the results of subscriptions to their webhooks. Each has a
@@ -172,14 +173,7 @@ func (n *notifier) serve(ctx context.Context, sub Subscription) error {
 		// come back in step.
 		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
 		wait, attempt = min(2*wait, n.s.cfg.Delivery.MaxBackoff), attempt+1
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
-			return nil
-		}
+		return idle.For(ctx, pause)
 	}
 	f.save = func(ctx context.Context, p Progress) error {
 		return n.s.cfg.Subscriptions.SaveProgress(ctx, sub.Query, sub.ID, p)

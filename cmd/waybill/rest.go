@@ -24,6 +24,7 @@ import (
 	"github.com/waybill-dev/waybill/api/servicestate"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/epcis"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // restConfig is what the REST binding is told by flags.
@@ -229,7 +230,7 @@ func (l leader) lead(ctx context.Context) (context.Context, context.CancelFunc, 
 		if mine, err := l.state.Lease(ctx, deliverLease); err == nil && mine {
 			break
 		}
-		if err := sleep(ctx, min(every, time.Second)); err != nil {
+		if err := idle.For(ctx, min(every, time.Second)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -239,7 +240,7 @@ func (l leader) lead(ctx context.Context) (context.Context, context.CancelFunc, 
 		defer close(ended)
 		defer cancel()
 		held := time.Now()
-		for sleep(leading, every) == nil {
+		for idle.For(leading, every) == nil {
 			asked := time.Now() // the lease lasts from then
 			limited, done := context.WithTimeout(leading, every)
 			mine, err := l.state.Lease(limited, deliverLease)
@@ -261,17 +262,6 @@ func (l leader) lead(ctx context.Context) (context.Context, context.CancelFunc, 
 		defer done()
 		_ = l.state.Release(last, deliverLease) // or it ends by itself
 	}, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // run serves the binding until the context is done, delivers subscriptions and does capture jobs.

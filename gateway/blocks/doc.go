@@ -8,5 +8,5 @@
 // writes; a peer that lies in both is found by comparing with others, as the anchored roots of the
 // proof log do. So a client reads from its own organisation's peers first.
 //
-// Of Waybill it may import gateway/fabric and gateway/profile, and the wire package for the event's name.
+// Of Waybill it may import gateway/fabric, gateway/profile and internal/idle, and the wire package for the event's name.
 package blocks

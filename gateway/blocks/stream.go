@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gateway/fabric"
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // Source is what the stream needs of a peer; *fabric.Source is one.
@@ -183,7 +183,7 @@ func (r *reader) run(ctx context.Context) error {
 			continue
 		}
 		next := r.fit(r.source + 1)
-		if next <= r.source && sleep(ctx, pause) != nil {
+		if next <= r.source && idle.About(ctx, pause) != nil {
 			return context.Cause(ctx)
 		}
 		r.source = next
@@ -401,15 +401,4 @@ func tampered(number uint64, src Source, err error) error {
 		return err
 	}
 	return &TamperedError{Block: number, Peer: src.Name(), What: err.Error()}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d/2 + rand.N(d)) //nolint:gosec // spreads retries, no secret
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

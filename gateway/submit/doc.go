@@ -3,5 +3,5 @@
 // has two transactions in flight that touch the same key, retries what the network lets pass, and
 // resolves an unknown outcome by its transaction id before anything is sent again.
 //
-// Of Waybill it may import chaincode/ledger, chaincode/wire, epcis and gateway/fabric.
+// Of Waybill it may import chaincode/ledger, chaincode/wire, epcis, gateway/fabric and internal/idle.
 package submit

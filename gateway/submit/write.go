@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -12,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/gateway/fabric"
+	"github.com/waybill-dev/waybill/internal/idle"
 )
 
 // Pauses between two tries.
@@ -78,7 +78,7 @@ func (l *lane[T]) transact(ctx context.Context, batch []*item[T]) step {
 		if l.cfg.Hooks.Retry != nil {
 			l.cfg.Hooks.Retry(l.kind.name, len(t.batch), err)
 		}
-		if sleep(ctx, pause) != nil {
+		if idle.About(ctx, pause) != nil {
 			l.fail(t.batch, "", errors.Join(ErrClosed, err))
 			return finished
 		}
@@ -247,7 +247,7 @@ func (l *lane[T]) order(ctx context.Context, tx *fabric.Endorsed) (fabric.Status
 		if notYet != nil {
 			err = notYet
 		}
-		if time.Now().After(until) || sleep(ctx, pause) != nil {
+		if time.Now().After(until) || idle.About(ctx, pause) != nil {
 			return fabric.Status{}, fmt.Errorf("%w: transaction %s: %w", fabric.ErrUnknownOutcome, tx.ID, errors.Join(err, ctx.Err()))
 		}
 		if l.cfg.Hooks.Retry != nil {
@@ -344,17 +344,5 @@ func (l *lane[T]) adapt(r Transaction) {
 		slower(0.5)
 	case errors.Is(r.Err, fabric.ErrTooMany), errors.Is(r.Err, fabric.ErrUnavailable):
 		slower(0.5)
-	}
-}
-
-// sleep waits for d, give or take half, or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d/2 + rand.N(d)) //nolint:gosec // spreads retries, no secret
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
