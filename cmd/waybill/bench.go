@@ -91,10 +91,7 @@ func (a *app) newBenchKind(f *benchFlags, kind bench.Kind, what string, measure 
 		if err := f.check(cmd); err != nil {
 			return err
 		}
-		ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
-		if a.timeout > 0 {
-			ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		}
+		ctx, cancel := a.within(cmd.Context())
 		defer cancel()
 		result, err := a.bench(ctx, cmd, f, kind, measure)
 		if err != nil {

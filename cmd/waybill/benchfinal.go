@@ -68,10 +68,7 @@ func (a *app) newBenchFinal(f *benchFlags) *cobra.Command {
 		if cfg.Offered < 0 || cfg.Offered > 10_000 {
 			return usage("--offered: %g is not from 0 to 10000", cfg.Offered)
 		}
-		ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
-		if a.timeout > 0 {
-			ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		}
+		ctx, cancel := a.within(cmd.Context())
 		defer cancel()
 		return a.benchFinal(ctx, cmd, f, cfg)
 	}

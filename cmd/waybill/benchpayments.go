@@ -45,10 +45,7 @@ func (a *app) newBenchPayments(f *benchFlags) *cobra.Command {
 		if err := cfg.Check(); err != nil {
 			return usage("%w", err)
 		}
-		ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
-		if a.timeout > 0 {
-			ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		}
+		ctx, cancel := a.within(cmd.Context())
 		defer cancel()
 		return a.benchPayments(ctx, cmd, f, cfg)
 	}

@@ -82,12 +82,8 @@ func (a *app) capture(cmd *cobra.Command, api waybillv1.CaptureServiceClient, fi
 	for i := range outcomes {
 		outcomes[i] = make(chan captured, 1)
 	}
-	ctx := cmd.Context()
-	if a.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-	}
+	ctx, cancel := a.within(cmd.Context())
+	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel + 1) // and the one that starts them
 	group.Go(func() error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"google.golang.org/grpc"
 
 	"github.com/waybill-dev/waybill/api/client"
@@ -23,4 +25,12 @@ func (a *app) connect(identity string) (*grpc.ClientConn, error) {
 		return nil, err
 	}
 	return client.Dial(p, identity)
+}
+
+// within bounds a command's work by --timeout, if it is given.
+func (a *app) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if a.timeout > 0 {
+		return context.WithTimeout(ctx, a.timeout)
+	}
+	return context.WithCancel(ctx)
 }

@@ -74,12 +74,8 @@ func (a *app) newEvaluateCommand() *cobra.Command {
 		if !(e.threshold > 0 && e.threshold <= 1) {
 			return usage("--threshold %v: above 0, at most 1", e.threshold)
 		}
-		ctx := cmd.Context()
-		if a.timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, a.timeout)
-			defer cancel()
-		}
+		ctx, cancel := a.within(cmd.Context())
+		defer cancel()
 		e.app, e.cmd, e.read = a, cmd, &f
 		switch {
 		case e.simulated:

@@ -187,13 +187,5 @@ func (a *app) auditing(cmd *cobra.Command) (p audit.Program, finish func(), err 
 	}, nil
 }
 
-// within bounds a command's work by --timeout, if it is given.
-func (a *app) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.timeout > 0 {
-		return context.WithTimeout(ctx, a.timeout)
-	}
-	return context.WithCancel(ctx)
-}
-
 // stampOf is a time of the ledger for people.
 func stampOf(at ledger.Millis) string { return time.UnixMilli(int64(at)).UTC().Format(time.RFC3339) }

@@ -116,12 +116,8 @@ func (a *app) draw(cmd *cobra.Command, c *plot.Chart, name string, format plot.F
 }
 
 func (a *app) plotFile(cmd *cobra.Command, f *plotFlags, file string) error {
-	ctx := cmd.Context()
-	if a.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-	}
+	ctx, cancel := a.within(cmd.Context())
+	defer cancel()
 	name, format, err := pictureName(f.out, file)
 	if err != nil {
 		return err

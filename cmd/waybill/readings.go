@@ -143,12 +143,8 @@ func (a *app) pushReadings(cmd *cobra.Command, p pushFlags, file string) error {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is under way any more
-	ctx := cmd.Context()
-	if a.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-	}
+	ctx, cancel := a.within(cmd.Context())
+	defer cancel()
 	chain := &ingest.Chain{Signer: signer}
 	if err = standing(ctx, conn, chain, p.device); err != nil {
 		return err

@@ -19,12 +19,8 @@ import (
 )
 
 func (a *app) scoreFile(cmd *cobra.Command, f *scoreFlags, file string) (err error) {
-	ctx := cmd.Context()
-	if a.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-	}
+	ctx, cancel := a.within(cmd.Context())
+	defer cancel()
 	in, err := openInput(file, cmd.InOrStdin())
 	if err != nil {
 		return err

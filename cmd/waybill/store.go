@@ -200,6 +200,20 @@ func (a *app) comparing(w io.Writer, differences *int64) (watch func(rows int64)
 	}, p.finish
 }
 
+// onStore does a command's work on the store at a location, and tells which peers' blocks did not verify.
+func (a *app) onStore(cmd *cobra.Command, location string, do func(*cobra.Command, storeWork) error) error {
+	w, err := a.openStoreWork(cmd, location)
+	if err != nil {
+		return err
+	}
+	defer w.release()
+	err = do(cmd, w)
+	if told := a.sayTampered(cmd.OutOrStdout(), w.tampered); err == nil {
+		err = told
+	}
+	return err
+}
+
 func (a *app) newStoreCheckCommand() *cobra.Command {
 	var location string
 	cmd := &cobra.Command{
@@ -217,18 +231,7 @@ blocks are then read from another organisation's peer.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&location, "store", "", storeHelp)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		w, err := a.openStoreWork(cmd, location)
-		if err != nil {
-			return err
-		}
-		defer w.release()
-		err = a.checkStore(cmd, w)
-		if told := a.sayTampered(cmd.OutOrStdout(), w.tampered); err == nil {
-			err = told
-		}
-		return err
-	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.onStore(cmd, location, a.checkStore) }
 	return cmd
 }
 
@@ -336,18 +339,7 @@ may go on, and only this state folder's role readmodel must rest.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&location, "store", "", storeHelp)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		w, err := a.openStoreWork(cmd, location)
-		if err != nil {
-			return err
-		}
-		defer w.release()
-		err = a.rebuildStore(cmd, w)
-		if told := a.sayTampered(cmd.OutOrStdout(), w.tampered); err == nil {
-			err = told
-		}
-		return err
-	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.onStore(cmd, location, a.rebuildStore) }
 	return cmd
 }
 

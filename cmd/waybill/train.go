@@ -91,12 +91,8 @@ func (a *app) newTrainCommand() *cobra.Command {
 		panic(err) // the flag is defined above
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx := cmd.Context()
-		if a.timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, a.timeout)
-			defer cancel()
-		}
+		ctx, cancel := a.within(cmd.Context())
+		defer cancel()
 		return a.train(ctx, cmd, &f, args)
 	}
 	return cmd

@@ -147,12 +147,8 @@ connection breaks, watch takes up where it was. Ctrl-C ends it, with exit code 1
 			return err
 		}
 		defer conn.Close() //nolint:errcheck // nothing is under way any more
-		ctx := cmd.Context()
-		if a.timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, a.timeout)
-			defer cancel()
-		}
+		ctx, cancel := a.within(cmd.Context())
+		defer cancel()
 		w := &watcher{app: a, out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), api: waybillv1.NewVerdictServiceClient(conn), request: request, left: *most}
 		return w.run(ctx)
 	}
