@@ -1,7 +1,6 @@
 package readmodel
 
 import (
-	"bytes"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -23,8 +22,6 @@ const (
 	partProvisional
 	partSettlement
 	partInspection
-	partClaim
-	partRefuted // a claim, as it is since it was refuted
 )
 
 // EntryKind is what an entry of the ledgers of stakes, rewards and reputation is.
@@ -78,7 +75,12 @@ type scoring struct {
 	sumOrder   []string
 	overruling []overruling
 	words      []wordChange
+	claims     map[claimKey][]any // rows
+	claimOrder []claimKey
 }
+
+// claimKey names a claim that a task leaves something out.
+type claimKey struct{ task, account ledger.Digest }
 
 // scoringSums are sums of entries; outcomes are by EntryKind from EntryRight.
 type scoringSums struct {
@@ -87,7 +89,7 @@ type scoringSums struct {
 }
 
 func newScoring() scoring {
-	return scoring{tasks: map[ledger.Digest]*taskChange{}, sums: map[string]*scoringSums{}}
+	return scoring{tasks: map[ledger.Digest]*taskChange{}, sums: map[string]*scoringSums{}, claims: map[claimKey][]any{}}
 }
 
 func (s *scoring) sumsOf(account string) *scoringSums {
@@ -175,13 +177,7 @@ func (p *projection) scored(t Recorded, next, word func() (int64, error)) error 
 		})
 	}
 	if err == nil {
-		err = eachPart(next, s.Claims, func(pos int64, v ledger.Claim) error {
-			kind := partClaim
-			if !v.Open() {
-				kind = partRefuted
-			}
-			return scoringPart(p, pos, v.Task, kind, v.Account.String(), ledger.TaskClosed, v)
-		})
+		err = eachPart(next, s.Claims, p.claim)
 	}
 	if err == nil {
 		err = eachPart(next, s.Inspections, func(pos int64, v ledger.Inspection) error { return p.inspection(pos, v) })
@@ -198,6 +194,21 @@ func (p *projection) scored(t Recorded, next, word func() (int64, error)) error 
 		err = changed(s.Settlements[i].Task)
 	}
 	return err
+}
+
+// claim takes in a claim that was made or refuted.
+func (p *projection) claim(pos int64, v ledger.Claim) error {
+	value, err := wire.Encode(v)
+	if err != nil {
+		return fmt.Errorf("claim on task %s: %w", v.Task, err)
+	}
+	key := claimKey{v.Task, v.Account}
+	if p.scoring.claims[key] == nil {
+		p.scoring.claimOrder = append(p.scoring.claimOrder, key)
+	}
+	p.scoring.claims[key] = []any{v.Task.String(), v.Account.String(), pos, flag(!v.Open()), value}
+	p.scoring.touch(v.Task, ledger.TaskClosed, pos)
+	return nil
 }
 
 func (p *projection) task(pos int64, v ledger.ScoringTask) error {
@@ -322,6 +333,9 @@ func (p *projection) staked(pos int64, t Recorded, r ledger.Receipt) {
 
 // foldTasks adds the tasks that are new and gives the changes of the others.
 func (p *projection) foldTasks() (updates [][]any) {
+	for _, key := range p.scoring.claimOrder {
+		p.add(tTaskClaims, p.scoring.claims[key]...)
+	}
 	for _, id := range p.scoring.order {
 		c := p.scoring.tasks[id]
 		if c.opened != nil {
@@ -380,16 +394,6 @@ func takePart(v *ledger.TaskView, kind taskPart, value []byte) (err error) {
 	case partSettlement:
 		v.Settlement, err = decoded[ledger.Settlement](value)
 	case partInspection: // no part of a view
-	case partClaim:
-		v.Claims, err = decodedAfter(v.Claims, value)
-	case partRefuted:
-		var refuted *ledger.Claim
-		if refuted, err = decoded[ledger.Claim](value); err != nil {
-			return err
-		}
-		v.Claims = slices.DeleteFunc(v.Claims, func(c ledger.Claim) bool { return c.Account == refuted.Account })
-		v.Claims = append(v.Claims, *refuted)
-		slices.SortFunc(v.Claims, func(a, b ledger.Claim) int { return bytes.Compare(a.Account[:], b.Account[:]) })
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -213,6 +214,38 @@ func TestTasksAreFoundByEachOfTheirSides(t *testing.T) {
 		}
 		if changed, err = s.ChangedTasks(t.Context(), TaskFilter{}, Page{Limit: 9, After: &changed.Rows[0].Changed}); err != nil || len(changed.Rows) != 2 {
 			t.Errorf("%+v, %v", changed, err)
+		}
+	})
+}
+
+// A claim is one row, whether it and its refutation come in together or apart.
+func TestClaimsAreKeptUntilTheyAreRefuted(t *testing.T) {
+	claim := func(task, by byte, refuted *ledger.Refutation) ledger.Claim {
+		return ledger.Claim{
+			Task: account(task), Account: account(by), Omitted: ledger.Reference{Kind: ledger.RefEvent, Digest: account(9)}, Before: 1, RefuteBy: noon + 60_000, At: noon, TxID: "claim", Refuted: refuted,
+		}
+	}
+	refutation := &ledger.Refutation{Account: account(1), Reference: 1, Height: 3, At: noon + 1, TxID: "refute"}
+	c := newChain(1)
+	c.add()
+	c.add(scoredTx("open", wire.ScoringRecords{Tasks: []ledger.ScoringTask{taskOf(60, 0, sealed, 1, 2, 3), taskOf(61, 1, sealed, 1, 2, 3)}, Closings: []ledger.Closing{closingOf(60, 1, 2, 3), closingOf(61, 1, 2, 3)}}),
+		scoredTx("claim", wire.ScoringRecords{Claims: []ledger.Claim{claim(60, 3, nil), claim(61, 2, nil), claim(61, 3, nil)}}))
+	c.add(scoredTx("refute", wire.ScoringRecords{Claims: []ledger.Claim{claim(60, 3, refutation), claim(61, 2, refutation)}}))
+	c.add(scoredTx("end", wire.ScoringRecords{Settlements: []ledger.Settlement{{Task: account(61), By: ledger.SettledOmission, Prover: &ledger.Digest{3}, MSPID: "A", At: noon + 60_000, TxID: "end"}}}))
+	eachWay(t, c, func(t *testing.T, s *Store) {
+		one, two := got(s.Task(t.Context(), account(60)))(t), got(s.Task(t.Context(), account(61)))(t)
+		if len(one.Claims) != 1 || !reflect.DeepEqual(one.Claims[0], claim(60, 3, refutation)) || one.Phase() != ledger.TaskClosed || one.Changed.Block != 2 {
+			t.Errorf("%+v", one)
+		}
+		if !reflect.DeepEqual(two.Claims, []ledger.Claim{claim(61, 2, refutation), claim(61, 3, nil)}) || two.Phase() != ledger.TaskVoid {
+			t.Errorf("%+v", two)
+		}
+		found := got(s.Tasks(t.Context(), TaskFilter{Claimed: true}, Page{Limit: 9}))(t)
+		if len(found.Rows) != 1 || found.Rows[0].Task.ID != account(61) {
+			t.Errorf("%+v", found.Rows)
+		}
+		if found = got(s.Tasks(t.Context(), TaskFilter{Claimed: true, Phase: ledger.TaskClosed}, Page{Limit: 9}))(t); len(found.Rows) != 0 {
+			t.Errorf("%+v", found.Rows)
 		}
 	})
 }

@@ -38,6 +38,7 @@ type TaskFilter struct {
 	Window   *uint32
 	Phase    ledger.TaskPhase
 	Scorer   *ledger.Digest // on the panel
+	Claimed  bool           // somebody claims that it leaves something out, which nobody has refuted
 }
 
 // Tasks gives a page of tasks in the order in which they opened.
@@ -75,6 +76,9 @@ func (s *Store) tasks(ctx context.Context, f TaskFilter, order string, page Page
 		}
 		if f.Phase != 0 {
 			w.add("k.phase = ?", int(f.Phase))
+		}
+		if f.Claimed {
+			w.add("EXISTS (SELECT 1 FROM task_claims c WHERE c.task = k.id AND c.refuted = 0)")
 		}
 		rest := w.page(column, page)
 		found.Rows, found.More, err = selectTasks(ctx, tx, page, from+w.String()+rest, append(w.args, page.Limit+1)...)
@@ -142,7 +146,8 @@ func addParts(ctx context.Context, q querier, tasks []Task) error {
 		id := tasks[i].Task.ID.String()
 		places[id], args[i] = &tasks[i], id
 	}
-	return each(ctx, q, func(rows *sql.Rows) error {
+	among := ` WHERE task IN (?` + strings.Repeat(", ?", len(tasks)-1) + `) ORDER BY task, `
+	err := each(ctx, q, func(rows *sql.Rows) error {
 		var id string
 		var kind taskPart
 		var value []byte
@@ -158,7 +163,22 @@ func addParts(ctx context.Context, q querier, tasks []Task) error {
 			return fmt.Errorf("%w: task %s: %w", ErrCorrupt, id, err)
 		}
 		return nil
-	}, `SELECT task, kind, value FROM task_parts WHERE task IN (?`+strings.Repeat(", ?", len(tasks)-1)+`) ORDER BY task, kind, account`, args...)
+	}, `SELECT task, kind, value FROM task_parts`+among+`kind, account`, args...)
+	if err != nil {
+		return err
+	}
+	return each(ctx, q, func(rows *sql.Rows) error {
+		var id string
+		var value []byte
+		err := rows.Scan(&id, &value)
+		if err == nil {
+			places[id].Claims, err = decodedAfter(places[id].Claims, value)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: a claim on task %s: %w", ErrCorrupt, id, err)
+		}
+		return nil
+	}, `SELECT task, value FROM task_claims`+among+`account`, args...)
 }
 
 // Final is what stands for a window, with the block that made it final.

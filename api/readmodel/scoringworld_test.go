@@ -96,7 +96,7 @@ func TestScoringIsReadAsTheContractHasIt(t *testing.T) {
 		if err != nil || read != sums {
 			t.Errorf("%+v, not %+v: %v", read, sums, err)
 		}
-		overruled := 0
+		overruled, refuted := 0, 0
 		for i, v := range views {
 			task := got(s.Task(t.Context(), v.Task.ID))(t)
 			if !reflect.DeepEqual(task.TaskView, v) {
@@ -106,6 +106,17 @@ func TestScoringIsReadAsTheContractHasIt(t *testing.T) {
 				t.Fatalf("task %d has not ended", i)
 			}
 			seen[v.Settlement.By] = true
+			for _, c := range task.Claims {
+				if c.Refuted == nil {
+					continue
+				}
+				refuted++
+				cost := got(s.ScoringEntries(t.Context(), EntryFilter{Account: &c.Account, Task: &c.Task, Kinds: []EntryKind{EntrySlashed}}, nil, true, 9))(t)
+				paid := got(s.ScoringEntries(t.Context(), EntryFilter{Account: &c.Refuted.Account, Task: &c.Task, Kinds: []EntryKind{EntryFound}}, nil, true, 9))(t)
+				if len(cost) != 1 || cost[0].Cause != "claim" || cost[0].Amount == 0 || len(paid) == 0 || paid[0].Cause != "claim" {
+					t.Errorf("a false claim cost %+v and paid %+v", cost, paid)
+				}
+			}
 			statement := v.Task.Statement
 			final, err := w.Final(statement)
 			if err != nil {
@@ -124,6 +135,9 @@ func TestScoringIsReadAsTheContractHasIt(t *testing.T) {
 			if f.Whole.Overruled != nil {
 				overruled++
 			}
+		}
+		if refuted == 0 {
+			t.Error("no claim was refuted")
 		}
 		if overruled < 2 {
 			t.Errorf("%d verdicts were overruled", overruled)

@@ -50,6 +50,7 @@ const (
 	tTasks
 	tTaskSeats
 	tTaskParts
+	tTaskClaims
 	tFinals
 	tBlended
 	tOverruled
@@ -118,8 +119,9 @@ func tables() [tableCount]table {
 	define(tReceiptAccounts, "receipt_accounts", "account pos", 2, "")
 	define(tTasks, "tasks", "id pos shipment window_no model phase changed task", 1, "")
 	define(tTaskSeats, "task_seats", "account pos", 2, "")
-	// A claim that is made and refuted in one transaction is told twice, both times as it is then.
-	define(tTaskParts, "task_parts", "task kind account pos value", 3, "(task, kind, account) DO NOTHING")
+	define(tTaskParts, "task_parts", "task kind account pos value", 3, "")
+	define(tTaskClaims, "task_claims", "task account pos refuted value", 2,
+		"(task, account) DO UPDATE SET pos = excluded.pos, refuted = excluded.refuted, value = excluded.value")
 	define(tFinals, "finals", "shipment window_no model pos msp_id value", 3, "")
 	define(tBlended, "blended", "model pos shipment window_no", 2, "(model, pos) DO NOTHING")
 	define(tOverruled, "overruled", "pos shipment window_no model final level verdict", 1, "")

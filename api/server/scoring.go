@@ -41,7 +41,7 @@ func taskFilter(f *waybillv1.TaskFilter) (out readmodel.TaskFilter, err error) {
 	}
 	out.Phase = ledger.TaskPhase(f.GetPhase()) //nolint:gosec // one of those that there are
 	if f != nil {
-		out.Window = f.Window
+		out.Window, out.Claimed = f.Window, f.Claimed
 	}
 	out.Scorer, err = optionalDigest("the filter's scorer", f.GetScorer())
 	return out, err
@@ -67,6 +67,12 @@ func scoringTask(t readmodel.Task) *waybillv1.ScoringTask {
 	}
 	for _, seat := range k.Panel {
 		out.Panel = append(out.Panel, &waybillv1.Seat{Account: seat.Account.String(), MspId: seat.MSPID, Weight: uint64(seat.Weight)})
+	}
+	for _, c := range t.Claims {
+		out.Claims++
+		if c.Open() {
+			out.OpenClaims++
+		}
 	}
 	if t.Provisional != nil {
 		out.Answer = taskAnswer(&t.Provisional.Answer)
@@ -196,11 +202,26 @@ func (s *scoringService) GetTask(ctx context.Context, req *waybillv1.GetTaskRequ
 			answer.Inspection.Losses = append(answer.Inspection.Losses, &waybillv1.InspectionLoss{Account: l.Account.String(), BrierMillionths: l.Brier})
 		}
 	}
+	for _, c := range t.Claims {
+		answer.Claims = append(answer.Claims, taskClaim(c))
+	}
 	entries, err := s.cfg.Tasks.ScoringEntries(ctx, readmodel.EntryFilter{Task: &id}, nil, false, maxTaskEntries)
 	for _, e := range entries {
 		answer.Entries = append(answer.Entries, scoringEntry(e))
 	}
 	return answer, err
+}
+
+func taskClaim(c ledger.Claim) *waybillv1.TaskClaim {
+	out := &waybillv1.TaskClaim{
+		Account: c.Account.String(), Omitted: taskReference(c.Omitted), Before: c.Before, Segment: c.Segment, RefuteBy: since(c.RefuteBy), At: since(c.At), TransactionId: c.TxID,
+	}
+	if r := c.Refuted; r != nil {
+		out.Refutation = &waybillv1.ClaimRefutation{
+			Account: r.Account.String(), Reference: r.Reference, Segment: r.Segment, Height: r.Height, At: since(r.At), TransactionId: r.TxID,
+		}
+	}
+	return out
 }
 
 func taskBlend(b *ledger.Blend) *waybillv1.TaskBlend {

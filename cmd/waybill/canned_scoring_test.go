@@ -35,7 +35,7 @@ func cannedTask() *waybillv1.ScoringTask {
 		},
 		Weight: 30_000, Readings: 40, ReferenceCount: 4, CommitBy: at(32), OpenedBy: cannedDigest("a1"), OpenedAt: at(31), TransactionId: cannedTx, Committed: 3, Revealed: 2,
 		Answer: cannedAnswer(waybillv1.VerdictLevel_VERDICT_LEVEL_QUARANTINE, 912_345), SettledBy: "challenge",
-		Opened: &waybillv1.Position{Block: 9}, Changed: &waybillv1.Position{Block: 11, Index: 2},
+		Opened: &waybillv1.Position{Block: 9}, Changed: &waybillv1.Position{Block: 11, Index: 2}, Claims: 2, OpenClaims: 1,
 	}
 }
 
@@ -45,6 +45,7 @@ func cannedEntries() []*waybillv1.ScoringEntry {
 	}
 	return []*waybillv1.ScoringEntry{
 		entry(waybillv1.ScoringEntryKind_SCORING_ENTRY_KIND_SLASHED, "a2", "CarrierMSP", 2_000, "wrong"),
+		entry(waybillv1.ScoringEntryKind_SCORING_ENTRY_KIND_SLASHED, "a2", "CarrierMSP", 1_600, "claim"),
 		entry(waybillv1.ScoringEntryKind_SCORING_ENTRY_KIND_REWARDED, "a1", "ProducerMSP", 16, ""),
 		entry(waybillv1.ScoringEntryKind_SCORING_ENTRY_KIND_FOUND, "a1", "ProducerMSP", 1_000, "wrong"),
 		entry(waybillv1.ScoringEntryKind_SCORING_ENTRY_KIND_RIGHT, "a1", "ProducerMSP", 0, "challenge"),
@@ -56,6 +57,7 @@ func cannedEntries() []*waybillv1.ScoringEntry {
 func (cannedScoring) ListTasks(_ context.Context, r *waybillv1.ListTasksRequest) (*waybillv1.ListTasksResponse, error) {
 	open := cannedTask()
 	open.Id, open.Phase, open.Answer, open.SettledBy, open.Window, open.Committed, open.Revealed = cannedDigest("51"), waybillv1.TaskPhase_TASK_PHASE_OPEN, nil, "", 2, 1, 0
+	open.Claims, open.OpenClaims = 0, 0
 	switch r.GetFilter().GetPhase() {
 	case waybillv1.TaskPhase_TASK_PHASE_OPEN:
 		return &waybillv1.ListTasksResponse{Tasks: []*waybillv1.ScoringTask{open}}, nil
@@ -85,6 +87,13 @@ func (cannedScoring) GetTask(_ context.Context, r *waybillv1.GetTaskRequest) (*w
 		},
 		Settlement: &waybillv1.TaskSettlement{
 			By: "challenge", Answer: right, Right: []string{cannedDigest("a1")}, Wrong: []string{cannedDigest("a2")}, Prover: cannedDigest("a1"), MspId: "ProducerMSP", At: at(35), TransactionId: cannedTx,
+		},
+		Claims: []*waybillv1.TaskClaim{
+			{
+				Account: cannedDigest("a2"), Omitted: &waybillv1.TaskReference{Kind: "event", Digest: cannedDigest("e7")}, Before: 2, Segment: 4, RefuteBy: at(40), At: at(33), TransactionId: cannedTx,
+				Refutation: &waybillv1.ClaimRefutation{Account: cannedDigest("a1"), Reference: 2, Segment: 5, Height: 9, At: at(34), TransactionId: cannedTx},
+			},
+			{Account: cannedDigest("a3"), Omitted: &waybillv1.TaskReference{Kind: "segments", Id: "https://id.gs1.org/8004/9521321logger7", First: 2, Last: 2, Digest: cannedDigest("e8")}, Before: 2, RefuteBy: at(40), At: at(36), TransactionId: cannedTx},
 		},
 		Entries: cannedEntries(),
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
+	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/gateway/profile"
 )
 
@@ -90,6 +91,7 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 	window := cmd.Flags().String("window", "", "only of this window")
 	phase := cmd.Flags().String("phase", "", "only open, closed, provisional, final or void ones")
 	cmd.Flags().StringVar(&f.Scorer, "scorer", "", "only with this account on the panel")
+	cmd.Flags().BoolVar(&f.Claimed, "claimed", false, "only with a claim that something is left out, which nobody has refuted")
 	newest := cmd.Flags().Bool("newest", false, "the latest on the ledger first")
 	var l lister
 	l.flags(cmd, "tasks")
@@ -104,7 +106,7 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 			}
 		}
 		return a.askScoring(cmd, func(ctx context.Context, api waybillv1.ScoringServiceClient) error {
-			t := a.newTable(cmd, "TASK", "PHASE", "SHIPMENT", "WINDOW", "COMMITTED", "REVEALED", "LEVEL", "SCORE", "ENDED BY", "OPENED")
+			t := a.newTable(cmd, "TASK", "PHASE", "SHIPMENT", "WINDOW", "COMMITTED", "REVEALED", "CLAIMS", "LEVEL", "SCORE", "ENDED BY", "OPENED")
 			return listed(a, cmd, l.limit, t, func(size uint32, token string) (*waybillv1.ListTasksResponse, int, error) {
 				r, err := api.ListTasks(ctx, &waybillv1.ListTasksRequest{Filter: f, PageSize: size, PageToken: token, NewestFirst: *newest})
 				if err != nil {
@@ -113,7 +115,7 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 				return r, len(r.GetTasks()), show(a, cmd.OutOrStdout(), t, r.GetTasks(), func(k *waybillv1.ScoringTask) []string {
 					of := fmt.Sprintf(" of %d", len(k.GetPanel()))
 					return []string{
-						k.GetId(), wordOf(k.GetPhase()), k.GetShipment(), decimal(k.GetWindow()), decimal(k.GetCommitted()) + of, decimal(k.GetRevealed()) + of,
+						k.GetId(), wordOf(k.GetPhase()), k.GetShipment(), decimal(k.GetWindow()), decimal(k.GetCommitted()) + of, decimal(k.GetRevealed()) + of, claimsText(k),
 						level1(k.GetAnswer().GetLevel()), ifTrue(k.GetAnswer() != nil, millionths(k.GetAnswer().GetScoreMillionths())), k.GetSettledBy(), stamp(k.GetOpenedAt()),
 					}
 				})
@@ -123,9 +125,24 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 	return cmd
 }
 
+// claimsText says how many claims were made of a task.
+func claimsText(k *waybillv1.ScoringTask) string {
+	switch {
+	case k.GetClaims() == 0:
+		return ""
+	case k.GetOpenClaims() == 0:
+		return decimal(k.GetClaims()) + " refuted"
+	default:
+		return fmt.Sprintf("%d, %d not refuted", k.GetClaims(), k.GetOpenClaims())
+	}
+}
+
 func (a *app) newScoringTaskCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "task TASK", Short: "Show a task: what is judged, who answered what, how it ended, and what that paid and cost",
+		Long: `Show a task: what is judged, in ledger order; who answered what; who claims that something recorded is left out, and before which of what
+is judged it belongs; how the task ended, and what all that paid and cost. A claim that nobody refutes with the proof log in time voids the
+task; one that is refuted costs the claimant, also after the task has ended.`,
 		Example: "  waybill scoring task 5f2b…c1\n  waybill scoring task --json 5f2b…c1 | jq .references", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.askScoring(cmd, func(ctx context.Context, api waybillv1.ScoringServiceClient) error {
@@ -205,11 +222,46 @@ func (a *app) printTask(cmd *cobra.Command, r *waybillv1.GetTaskResponse) error 
 		return err
 	}
 	fmt.Fprintln(w)
-	t = a.newTable(cmd, "KIND", "JUDGED")
-	for _, ref := range r.GetReferences() {
-		t.row(ref.GetKind(), referenceText(ref))
+	if len(r.GetClaims()) > 0 {
+		t = a.newTable(cmd, "CLAIMED BY", "LEFT OUT", "BELONGS BEFORE", "CLAIM", "SHOWN BY", "COST")
+		for _, c := range r.GetClaims() {
+			t.row(claimRow(r, c)...)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	t = a.newTable(cmd, "NO", "KIND", "JUDGED")
+	for i, ref := range r.GetReferences() {
+		t.row(strconv.Itoa(i), ref.GetKind(), referenceText(ref))
 	}
 	return t.flush()
+}
+
+// claimRow says who claims that what is left out, what became of that, and what it cost.
+func claimRow(r *waybillv1.GetTaskResponse, c *waybillv1.TaskClaim) []string {
+	place := func(reference uint32, segment uint64) string {
+		return decimal(reference) + ifTrue(segment > 0, fmt.Sprintf(", segment %d", segment))
+	}
+	state, by := "may be refuted until "+stamp(c.GetRefuteBy()), ""
+	s := r.GetSettlement()
+	switch f := c.GetRefutation(); {
+	case f != nil:
+		state = "refuted " + stamp(f.GetAt()) + " in " + f.GetTransactionId()
+		by = fmt.Sprintf("%s with no %s, under the root at height %d", f.GetAccount(), place(f.GetReference(), f.GetSegment()), f.GetHeight())
+	case s.GetBy() == ledger.SettledOmission.String() && s.GetProver() == c.GetAccount():
+		state = "voided the task"
+	case s != nil:
+		state = "not refuted"
+	}
+	var cost uint64
+	for _, e := range r.GetEntries() {
+		if e.GetKind() == waybillv1.ScoringEntryKind_SCORING_ENTRY_KIND_SLASHED && e.GetAccount() == c.GetAccount() && e.GetCause() == "claim" {
+			cost += e.GetAmount()
+		}
+	}
+	return []string{c.GetAccount(), c.GetOmitted().GetKind() + " " + referenceText(c.GetOmitted()), place(c.GetBefore(), c.GetSegment()), state, by, ifTrue(cost > 0, decimal(cost))}
 }
 
 // seatRow says what a scorer did in a task and what that paid and cost.

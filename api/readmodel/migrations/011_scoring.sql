@@ -24,7 +24,7 @@ CREATE TABLE task_seats (
     PRIMARY KEY (account, pos)
 ) /*clustered*/;
 
--- Commitments, closings, reveals, provisional answers, settlements, inspections, claims and claims refuted; account is empty where there is one of a task.
+-- Commitments, closings, reveals, provisional answers, settlements and inspections; account is empty where there is one of a task.
 CREATE TABLE task_parts (
     task    TEXT NOT NULL,
     kind    SMALLINT NOT NULL,

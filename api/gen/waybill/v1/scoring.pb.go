@@ -1172,7 +1172,11 @@ type ScoringTask struct {
 	// The place of its opening among what was done with tasks.
 	Opened *Position `protobuf:"bytes,21,opt,name=opened,proto3" json:"opened,omitempty"`
 	// The place of what was done to it last.
-	Changed       *Position `protobuf:"bytes,22,opt,name=changed,proto3" json:"changed,omitempty"`
+	Changed *Position `protobuf:"bytes,22,opt,name=changed,proto3" json:"changed,omitempty"`
+	// How many scorers claimed that it leaves something out.
+	Claims uint32 `protobuf:"varint,23,opt,name=claims,proto3" json:"claims,omitempty"`
+	// How many of these claims nobody has refuted: it is void when the first of them can no longer be.
+	OpenClaims    uint32 `protobuf:"varint,24,opt,name=open_claims,json=openClaims,proto3" json:"open_claims,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1361,6 +1365,220 @@ func (x *ScoringTask) GetChanged() *Position {
 	return nil
 }
 
+func (x *ScoringTask) GetClaims() uint32 {
+	if x != nil {
+		return x.Claims
+	}
+	return 0
+}
+
+func (x *ScoringTask) GetOpenClaims() uint32 {
+	if x != nil {
+		return x.OpenClaims
+	}
+	return 0
+}
+
+// TaskClaim is a scorer's word that a task leaves out what is recorded.
+type TaskClaim struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The claimant's account, hexadecimal.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// What is said to be left out: an event, or one segment.
+	Omitted *TaskReference `protobuf:"bytes,2,opt,name=omitted,proto3" json:"omitted,omitempty"`
+	// The number, from 0, of the reference that it is said to belong before.
+	Before uint32 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"`
+	// Of a span of segments: before which of them; 0: before all.
+	Segment uint64 `protobuf:"varint,4,opt,name=segment,proto3" json:"segment,omitempty"`
+	// The task is void then, unless the claim is refuted.
+	RefuteBy *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=refute_by,json=refuteBy,proto3" json:"refute_by,omitempty"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	// The transaction.
+	TransactionId string `protobuf:"bytes,7,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
+	// By what it was proven false; absent: by nothing.
+	Refutation    *ClaimRefutation `protobuf:"bytes,8,opt,name=refutation,proto3" json:"refutation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskClaim) Reset() {
+	*x = TaskClaim{}
+	mi := &file_waybill_v1_scoring_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskClaim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskClaim) ProtoMessage() {}
+
+func (x *TaskClaim) ProtoReflect() protoreflect.Message {
+	mi := &file_waybill_v1_scoring_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskClaim.ProtoReflect.Descriptor instead.
+func (*TaskClaim) Descriptor() ([]byte, []int) {
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TaskClaim) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *TaskClaim) GetOmitted() *TaskReference {
+	if x != nil {
+		return x.Omitted
+	}
+	return nil
+}
+
+func (x *TaskClaim) GetBefore() uint32 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *TaskClaim) GetSegment() uint64 {
+	if x != nil {
+		return x.Segment
+	}
+	return 0
+}
+
+func (x *TaskClaim) GetRefuteBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RefuteBy
+	}
+	return nil
+}
+
+func (x *TaskClaim) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *TaskClaim) GetTransactionId() string {
+	if x != nil {
+		return x.TransactionId
+	}
+	return ""
+}
+
+func (x *TaskClaim) GetRefutation() *ClaimRefutation {
+	if x != nil {
+		return x.Refutation
+	}
+	return nil
+}
+
+// ClaimRefutation is how the proof log showed that a claim is false.
+type ClaimRefutation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whoever showed it, hexadecimal.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The number, from 0, of the reference that stands on the other side of what is said to be left out.
+	Reference uint32 `protobuf:"varint,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Of a span of segments: which of them.
+	Segment uint64 `protobuf:"varint,3,opt,name=segment,proto3" json:"segment,omitempty"`
+	// The height of the root that shows it.
+	Height uint64 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	// The transaction.
+	TransactionId string `protobuf:"bytes,6,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimRefutation) Reset() {
+	*x = ClaimRefutation{}
+	mi := &file_waybill_v1_scoring_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimRefutation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimRefutation) ProtoMessage() {}
+
+func (x *ClaimRefutation) ProtoReflect() protoreflect.Message {
+	mi := &file_waybill_v1_scoring_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimRefutation.ProtoReflect.Descriptor instead.
+func (*ClaimRefutation) Descriptor() ([]byte, []int) {
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ClaimRefutation) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ClaimRefutation) GetReference() uint32 {
+	if x != nil {
+		return x.Reference
+	}
+	return 0
+}
+
+func (x *ClaimRefutation) GetSegment() uint64 {
+	if x != nil {
+		return x.Segment
+	}
+	return 0
+}
+
+func (x *ClaimRefutation) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ClaimRefutation) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ClaimRefutation) GetTransactionId() string {
+	if x != nil {
+		return x.TransactionId
+	}
+	return ""
+}
+
 // TaskFilter selects tasks; each field that is set must hold.
 type TaskFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1371,14 +1589,16 @@ type TaskFilter struct {
 	// Where it is.
 	Phase TaskPhase `protobuf:"varint,3,opt,name=phase,proto3,enum=waybill.v1.TaskPhase" json:"phase,omitempty"`
 	// With this account on the panel, hexadecimal.
-	Scorer        string `protobuf:"bytes,4,opt,name=scorer,proto3" json:"scorer,omitempty"`
+	Scorer string `protobuf:"bytes,4,opt,name=scorer,proto3" json:"scorer,omitempty"`
+	// Only with a claim that something is left out, which nobody has refuted.
+	Claimed       bool `protobuf:"varint,5,opt,name=claimed,proto3" json:"claimed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TaskFilter) Reset() {
 	*x = TaskFilter{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[12]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1610,7 @@ func (x *TaskFilter) String() string {
 func (*TaskFilter) ProtoMessage() {}
 
 func (x *TaskFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[12]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1623,7 @@ func (x *TaskFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFilter.ProtoReflect.Descriptor instead.
 func (*TaskFilter) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{12}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TaskFilter) GetShipment() string {
@@ -1434,6 +1654,13 @@ func (x *TaskFilter) GetScorer() string {
 	return ""
 }
 
+func (x *TaskFilter) GetClaimed() bool {
+	if x != nil {
+		return x.Claimed
+	}
+	return false
+}
+
 // ListTasksRequest asks for a page of tasks.
 type ListTasksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1451,7 +1678,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[13]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1463,7 +1690,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[13]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1703,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{13}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListTasksRequest) GetFilter() *TaskFilter {
@@ -1520,7 +1747,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[14]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1759,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[14]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1772,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{14}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListTasksResponse) GetTasks() []*ScoringTask {
@@ -1573,7 +1800,7 @@ type GetTaskRequest struct {
 
 func (x *GetTaskRequest) Reset() {
 	*x = GetTaskRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[15]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1812,7 @@ func (x *GetTaskRequest) String() string {
 func (*GetTaskRequest) ProtoMessage() {}
 
 func (x *GetTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[15]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1825,7 @@ func (x *GetTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTaskRequest.ProtoReflect.Descriptor instead.
 func (*GetTaskRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{15}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetTaskRequest) GetId() string {
@@ -1628,14 +1855,16 @@ type GetTaskResponse struct {
 	// Absent: no inspection said what was so.
 	Inspection *TaskInspection `protobuf:"bytes,8,opt,name=inspection,proto3" json:"inspection,omitempty"`
 	// What it paid and cost, in ledger order, at most 1,000.
-	Entries       []*ScoringEntry `protobuf:"bytes,9,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*ScoringEntry `protobuf:"bytes,9,rep,name=entries,proto3" json:"entries,omitempty"`
+	// By account.
+	Claims        []*TaskClaim `protobuf:"bytes,10,rep,name=claims,proto3" json:"claims,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetTaskResponse) Reset() {
 	*x = GetTaskResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[16]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1876,7 @@ func (x *GetTaskResponse) String() string {
 func (*GetTaskResponse) ProtoMessage() {}
 
 func (x *GetTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[16]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +1889,7 @@ func (x *GetTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTaskResponse.ProtoReflect.Descriptor instead.
 func (*GetTaskResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{16}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetTaskResponse) GetTask() *ScoringTask {
@@ -1726,6 +1955,13 @@ func (x *GetTaskResponse) GetEntries() []*ScoringEntry {
 	return nil
 }
 
+func (x *GetTaskResponse) GetClaims() []*TaskClaim {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
 // WatchTasksRequest opens a stream of tasks.
 type WatchTasksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1741,7 +1977,7 @@ type WatchTasksRequest struct {
 
 func (x *WatchTasksRequest) Reset() {
 	*x = WatchTasksRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[17]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +1989,7 @@ func (x *WatchTasksRequest) String() string {
 func (*WatchTasksRequest) ProtoMessage() {}
 
 func (x *WatchTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[17]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +2002,7 @@ func (x *WatchTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTasksRequest.ProtoReflect.Descriptor instead.
 func (*WatchTasksRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{17}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchTasksRequest) GetFilter() *TaskFilter {
@@ -1803,7 +2039,7 @@ type WatchTasksResponse struct {
 
 func (x *WatchTasksResponse) Reset() {
 	*x = WatchTasksResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[18]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2051,7 @@ func (x *WatchTasksResponse) String() string {
 func (*WatchTasksResponse) ProtoMessage() {}
 
 func (x *WatchTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[18]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2064,7 @@ func (x *WatchTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTasksResponse.ProtoReflect.Descriptor instead.
 func (*WatchTasksResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{18}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchTasksResponse) GetTask() *ScoringTask {
@@ -1868,7 +2104,7 @@ type Reputation struct {
 
 func (x *Reputation) Reset() {
 	*x = Reputation{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[19]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2116,7 @@ func (x *Reputation) String() string {
 func (*Reputation) ProtoMessage() {}
 
 func (x *Reputation) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[19]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +2129,7 @@ func (x *Reputation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reputation.ProtoReflect.Descriptor instead.
 func (*Reputation) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{19}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reputation) GetRight() uint64 {
@@ -1976,7 +2212,7 @@ type Scorer struct {
 
 func (x *Scorer) Reset() {
 	*x = Scorer{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[20]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2224,7 @@ func (x *Scorer) String() string {
 func (*Scorer) ProtoMessage() {}
 
 func (x *Scorer) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[20]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2237,7 @@ func (x *Scorer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scorer.ProtoReflect.Descriptor instead.
 func (*Scorer) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{20}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Scorer) GetAccount() string {
@@ -2096,7 +2332,7 @@ type ListScorersRequest struct {
 
 func (x *ListScorersRequest) Reset() {
 	*x = ListScorersRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[21]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2344,7 @@ func (x *ListScorersRequest) String() string {
 func (*ListScorersRequest) ProtoMessage() {}
 
 func (x *ListScorersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[21]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2357,7 @@ func (x *ListScorersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScorersRequest.ProtoReflect.Descriptor instead.
 func (*ListScorersRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{21}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListScorersRequest) GetMspId() string {
@@ -2158,7 +2394,7 @@ type ListScorersResponse struct {
 
 func (x *ListScorersResponse) Reset() {
 	*x = ListScorersResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[22]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2406,7 @@ func (x *ListScorersResponse) String() string {
 func (*ListScorersResponse) ProtoMessage() {}
 
 func (x *ListScorersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[22]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2419,7 @@ func (x *ListScorersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScorersResponse.ProtoReflect.Descriptor instead.
 func (*ListScorersResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{22}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListScorersResponse) GetScorers() []*Scorer {
@@ -2211,7 +2447,7 @@ type GetScorerRequest struct {
 
 func (x *GetScorerRequest) Reset() {
 	*x = GetScorerRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[23]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2459,7 @@ func (x *GetScorerRequest) String() string {
 func (*GetScorerRequest) ProtoMessage() {}
 
 func (x *GetScorerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[23]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2472,7 @@ func (x *GetScorerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScorerRequest.ProtoReflect.Descriptor instead.
 func (*GetScorerRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{23}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetScorerRequest) GetAccount() string {
@@ -2259,7 +2495,7 @@ type GetScorerResponse struct {
 
 func (x *GetScorerResponse) Reset() {
 	*x = GetScorerResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[24]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2507,7 @@ func (x *GetScorerResponse) String() string {
 func (*GetScorerResponse) ProtoMessage() {}
 
 func (x *GetScorerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[24]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2520,7 @@ func (x *GetScorerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScorerResponse.ProtoReflect.Descriptor instead.
 func (*GetScorerResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{24}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetScorerResponse) GetScorer() *Scorer {
@@ -2332,7 +2568,7 @@ type FinalVerdict struct {
 
 func (x *FinalVerdict) Reset() {
 	*x = FinalVerdict{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[25]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2344,7 +2580,7 @@ func (x *FinalVerdict) String() string {
 func (*FinalVerdict) ProtoMessage() {}
 
 func (x *FinalVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[25]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2357,7 +2593,7 @@ func (x *FinalVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinalVerdict.ProtoReflect.Descriptor instead.
 func (*FinalVerdict) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{25}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FinalVerdict) GetShipment() string {
@@ -2454,7 +2690,7 @@ type ListFinalsRequest struct {
 
 func (x *ListFinalsRequest) Reset() {
 	*x = ListFinalsRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[26]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2702,7 @@ func (x *ListFinalsRequest) String() string {
 func (*ListFinalsRequest) ProtoMessage() {}
 
 func (x *ListFinalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[26]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2715,7 @@ func (x *ListFinalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFinalsRequest.ProtoReflect.Descriptor instead.
 func (*ListFinalsRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{26}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListFinalsRequest) GetShipment() string {
@@ -2523,7 +2759,7 @@ type ListFinalsResponse struct {
 
 func (x *ListFinalsResponse) Reset() {
 	*x = ListFinalsResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[27]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2771,7 @@ func (x *ListFinalsResponse) String() string {
 func (*ListFinalsResponse) ProtoMessage() {}
 
 func (x *ListFinalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[27]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2784,7 @@ func (x *ListFinalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFinalsResponse.ProtoReflect.Descriptor instead.
 func (*ListFinalsResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{27}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListFinalsResponse) GetFinals() []*FinalVerdict {
@@ -2580,7 +2816,7 @@ type GetFinalRequest struct {
 
 func (x *GetFinalRequest) Reset() {
 	*x = GetFinalRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[28]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2828,7 @@ func (x *GetFinalRequest) String() string {
 func (*GetFinalRequest) ProtoMessage() {}
 
 func (x *GetFinalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[28]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2841,7 @@ func (x *GetFinalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFinalRequest.ProtoReflect.Descriptor instead.
 func (*GetFinalRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{28}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetFinalRequest) GetShipment() string {
@@ -2640,7 +2876,7 @@ type GetFinalResponse struct {
 
 func (x *GetFinalResponse) Reset() {
 	*x = GetFinalResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[29]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2888,7 @@ func (x *GetFinalResponse) String() string {
 func (*GetFinalResponse) ProtoMessage() {}
 
 func (x *GetFinalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[29]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2901,7 @@ func (x *GetFinalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFinalResponse.ProtoReflect.Descriptor instead.
 func (*GetFinalResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{29}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetFinalResponse) GetFinal() *FinalVerdict {
@@ -2690,7 +2926,7 @@ type ScoringEntry struct {
 	Bonded uint64 `protobuf:"varint,5,opt,name=bonded,proto3" json:"bonded,omitempty"`
 	// The task, hexadecimal; empty: it concerns none.
 	Task string `protobuf:"bytes,6,opt,name=task,proto3" json:"task,omitempty"`
-	// Of a slash and of what finding it paid: wrong, silent, equivocation or challenge. Of an outcome how the task ended. Of a reward
+	// Of a slash and of what finding it paid: wrong, silent, equivocation, challenge or claim. Of an outcome how the task ended. Of a reward
 	// truth where an inspection paid it.
 	Cause string `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	// Of an inspection: the square of the distance from what was so, millionths.
@@ -2707,7 +2943,7 @@ type ScoringEntry struct {
 
 func (x *ScoringEntry) Reset() {
 	*x = ScoringEntry{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[30]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2955,7 @@ func (x *ScoringEntry) String() string {
 func (*ScoringEntry) ProtoMessage() {}
 
 func (x *ScoringEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[30]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2968,7 @@ func (x *ScoringEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoringEntry.ProtoReflect.Descriptor instead.
 func (*ScoringEntry) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{30}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ScoringEntry) GetKind() ScoringEntryKind {
@@ -2833,7 +3069,7 @@ type ListScoringEntriesRequest struct {
 
 func (x *ListScoringEntriesRequest) Reset() {
 	*x = ListScoringEntriesRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[31]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2845,7 +3081,7 @@ func (x *ListScoringEntriesRequest) String() string {
 func (*ListScoringEntriesRequest) ProtoMessage() {}
 
 func (x *ListScoringEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[31]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2858,7 +3094,7 @@ func (x *ListScoringEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScoringEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListScoringEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{31}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListScoringEntriesRequest) GetAccount() string {
@@ -2916,7 +3152,7 @@ type ListScoringEntriesResponse struct {
 
 func (x *ListScoringEntriesResponse) Reset() {
 	*x = ListScoringEntriesResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[32]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2928,7 +3164,7 @@ func (x *ListScoringEntriesResponse) String() string {
 func (*ListScoringEntriesResponse) ProtoMessage() {}
 
 func (x *ListScoringEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[32]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2941,7 +3177,7 @@ func (x *ListScoringEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScoringEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListScoringEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{32}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListScoringEntriesResponse) GetEntries() []*ScoringEntry {
@@ -3009,7 +3245,7 @@ type ScoringPolicy struct {
 
 func (x *ScoringPolicy) Reset() {
 	*x = ScoringPolicy{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[33]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3021,7 +3257,7 @@ func (x *ScoringPolicy) String() string {
 func (*ScoringPolicy) ProtoMessage() {}
 
 func (x *ScoringPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[33]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3034,7 +3270,7 @@ func (x *ScoringPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoringPolicy.ProtoReflect.Descriptor instead.
 func (*ScoringPolicy) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{33}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ScoringPolicy) GetVersion() uint32 {
@@ -3195,7 +3431,7 @@ type GetScoringPolicyRequest struct {
 
 func (x *GetScoringPolicyRequest) Reset() {
 	*x = GetScoringPolicyRequest{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[34]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3443,7 @@ func (x *GetScoringPolicyRequest) String() string {
 func (*GetScoringPolicyRequest) ProtoMessage() {}
 
 func (x *GetScoringPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[34]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3456,7 @@ func (x *GetScoringPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScoringPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetScoringPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{34}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetScoringPolicyRequest) GetVersion() uint32 {
@@ -3241,7 +3477,7 @@ type GetScoringPolicyResponse struct {
 
 func (x *GetScoringPolicyResponse) Reset() {
 	*x = GetScoringPolicyResponse{}
-	mi := &file_waybill_v1_scoring_proto_msgTypes[35]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +3489,7 @@ func (x *GetScoringPolicyResponse) String() string {
 func (*GetScoringPolicyResponse) ProtoMessage() {}
 
 func (x *GetScoringPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_waybill_v1_scoring_proto_msgTypes[35]
+	mi := &file_waybill_v1_scoring_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3266,7 +3502,7 @@ func (x *GetScoringPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScoringPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetScoringPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{35}
+	return file_waybill_v1_scoring_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetScoringPolicyResponse) GetPolicy() *ScoringPolicy {
@@ -3358,7 +3594,7 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\x0etransaction_id\x18\x06 \x01(\tR\rtransactionId\"U\n" +
 	"\x0eInspectionLoss\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12)\n" +
-	"\x10brier_millionths\x18\x02 \x01(\x03R\x0fbrierMillionths\"\x8b\x06\n" +
+	"\x10brier_millionths\x18\x02 \x01(\x03R\x0fbrierMillionths\"\xc4\x06\n" +
 	"\vScoringTask\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12+\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x15.waybill.v1.TaskPhaseR\x05phase\x12\x1a\n" +
@@ -3383,13 +3619,35 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\n" +
 	"settled_by\x18\x14 \x01(\tR\tsettledBy\x12,\n" +
 	"\x06opened\x18\x15 \x01(\v2\x14.waybill.v1.PositionR\x06opened\x12.\n" +
-	"\achanged\x18\x16 \x01(\v2\x14.waybill.v1.PositionR\achanged\"\x95\x01\n" +
+	"\achanged\x18\x16 \x01(\v2\x14.waybill.v1.PositionR\achanged\x12\x16\n" +
+	"\x06claims\x18\x17 \x01(\rR\x06claims\x12\x1f\n" +
+	"\vopen_claims\x18\x18 \x01(\rR\n" +
+	"openClaims\"\xd5\x02\n" +
+	"\tTaskClaim\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x123\n" +
+	"\aomitted\x18\x02 \x01(\v2\x19.waybill.v1.TaskReferenceR\aomitted\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\rR\x06before\x12\x18\n" +
+	"\asegment\x18\x04 \x01(\x04R\asegment\x127\n" +
+	"\trefute_by\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\brefuteBy\x12*\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
+	"\x0etransaction_id\x18\a \x01(\tR\rtransactionId\x12;\n" +
+	"\n" +
+	"refutation\x18\b \x01(\v2\x1b.waybill.v1.ClaimRefutationR\n" +
+	"refutation\"\xce\x01\n" +
+	"\x0fClaimRefutation\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\rR\treference\x12\x18\n" +
+	"\asegment\x18\x03 \x01(\x04R\asegment\x12\x16\n" +
+	"\x06height\x18\x04 \x01(\x04R\x06height\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
+	"\x0etransaction_id\x18\x06 \x01(\tR\rtransactionId\"\xaf\x01\n" +
 	"\n" +
 	"TaskFilter\x12\x1a\n" +
 	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x1b\n" +
 	"\x06window\x18\x02 \x01(\rH\x00R\x06window\x88\x01\x01\x12+\n" +
 	"\x05phase\x18\x03 \x01(\x0e2\x15.waybill.v1.TaskPhaseR\x05phase\x12\x16\n" +
-	"\x06scorer\x18\x04 \x01(\tR\x06scorerB\t\n" +
+	"\x06scorer\x18\x04 \x01(\tR\x06scorer\x12\x18\n" +
+	"\aclaimed\x18\x05 \x01(\bR\aclaimedB\t\n" +
 	"\a_window\"\xa1\x01\n" +
 	"\x10ListTasksRequest\x12.\n" +
 	"\x06filter\x18\x01 \x01(\v2\x16.waybill.v1.TaskFilterR\x06filter\x12\x1b\n" +
@@ -3401,7 +3659,7 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\x05tasks\x18\x01 \x03(\v2\x17.waybill.v1.ScoringTaskR\x05tasks\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\" \n" +
 	"\x0eGetTaskRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\x87\x04\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xb6\x04\n" +
 	"\x0fGetTaskResponse\x12+\n" +
 	"\x04task\x18\x01 \x01(\v2\x17.waybill.v1.ScoringTaskR\x04task\x129\n" +
 	"\n" +
@@ -3417,7 +3675,9 @@ const file_waybill_v1_scoring_proto_rawDesc = "" +
 	"\n" +
 	"inspection\x18\b \x01(\v2\x1a.waybill.v1.TaskInspectionR\n" +
 	"inspection\x122\n" +
-	"\aentries\x18\t \x03(\v2\x18.waybill.v1.ScoringEntryR\aentries\"\x8a\x01\n" +
+	"\aentries\x18\t \x03(\v2\x18.waybill.v1.ScoringEntryR\aentries\x12-\n" +
+	"\x06claims\x18\n" +
+	" \x03(\v2\x15.waybill.v1.TaskClaimR\x06claims\"\x8a\x01\n" +
 	"\x11WatchTasksRequest\x12.\n" +
 	"\x06filter\x18\x01 \x01(\v2\x16.waybill.v1.TaskFilterR\x06filter\x12*\n" +
 	"\x05after\x18\x02 \x01(\v2\x14.waybill.v1.PositionR\x05after\x12\x19\n" +
@@ -3592,7 +3852,7 @@ func file_waybill_v1_scoring_proto_rawDescGZIP() []byte {
 }
 
 var file_waybill_v1_scoring_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_waybill_v1_scoring_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_waybill_v1_scoring_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_waybill_v1_scoring_proto_goTypes = []any{
 	(TaskPhase)(0),                     // 0: waybill.v1.TaskPhase
 	(ScoringEntryKind)(0),              // 1: waybill.v1.ScoringEntryKind
@@ -3608,120 +3868,128 @@ var file_waybill_v1_scoring_proto_goTypes = []any{
 	(*TaskInspection)(nil),             // 11: waybill.v1.TaskInspection
 	(*InspectionLoss)(nil),             // 12: waybill.v1.InspectionLoss
 	(*ScoringTask)(nil),                // 13: waybill.v1.ScoringTask
-	(*TaskFilter)(nil),                 // 14: waybill.v1.TaskFilter
-	(*ListTasksRequest)(nil),           // 15: waybill.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),          // 16: waybill.v1.ListTasksResponse
-	(*GetTaskRequest)(nil),             // 17: waybill.v1.GetTaskRequest
-	(*GetTaskResponse)(nil),            // 18: waybill.v1.GetTaskResponse
-	(*WatchTasksRequest)(nil),          // 19: waybill.v1.WatchTasksRequest
-	(*WatchTasksResponse)(nil),         // 20: waybill.v1.WatchTasksResponse
-	(*Reputation)(nil),                 // 21: waybill.v1.Reputation
-	(*Scorer)(nil),                     // 22: waybill.v1.Scorer
-	(*ListScorersRequest)(nil),         // 23: waybill.v1.ListScorersRequest
-	(*ListScorersResponse)(nil),        // 24: waybill.v1.ListScorersResponse
-	(*GetScorerRequest)(nil),           // 25: waybill.v1.GetScorerRequest
-	(*GetScorerResponse)(nil),          // 26: waybill.v1.GetScorerResponse
-	(*FinalVerdict)(nil),               // 27: waybill.v1.FinalVerdict
-	(*ListFinalsRequest)(nil),          // 28: waybill.v1.ListFinalsRequest
-	(*ListFinalsResponse)(nil),         // 29: waybill.v1.ListFinalsResponse
-	(*GetFinalRequest)(nil),            // 30: waybill.v1.GetFinalRequest
-	(*GetFinalResponse)(nil),           // 31: waybill.v1.GetFinalResponse
-	(*ScoringEntry)(nil),               // 32: waybill.v1.ScoringEntry
-	(*ListScoringEntriesRequest)(nil),  // 33: waybill.v1.ListScoringEntriesRequest
-	(*ListScoringEntriesResponse)(nil), // 34: waybill.v1.ListScoringEntriesResponse
-	(*ScoringPolicy)(nil),              // 35: waybill.v1.ScoringPolicy
-	(*GetScoringPolicyRequest)(nil),    // 36: waybill.v1.GetScoringPolicyRequest
-	(*GetScoringPolicyResponse)(nil),   // 37: waybill.v1.GetScoringPolicyResponse
-	(VerdictLevel)(0),                  // 38: waybill.v1.VerdictLevel
-	(*timestamppb.Timestamp)(nil),      // 39: google.protobuf.Timestamp
-	(*Position)(nil),                   // 40: waybill.v1.Position
-	(*Stake)(nil),                      // 41: waybill.v1.Stake
-	(*Verdict)(nil),                    // 42: waybill.v1.Verdict
-	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
+	(*TaskClaim)(nil),                  // 14: waybill.v1.TaskClaim
+	(*ClaimRefutation)(nil),            // 15: waybill.v1.ClaimRefutation
+	(*TaskFilter)(nil),                 // 16: waybill.v1.TaskFilter
+	(*ListTasksRequest)(nil),           // 17: waybill.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),          // 18: waybill.v1.ListTasksResponse
+	(*GetTaskRequest)(nil),             // 19: waybill.v1.GetTaskRequest
+	(*GetTaskResponse)(nil),            // 20: waybill.v1.GetTaskResponse
+	(*WatchTasksRequest)(nil),          // 21: waybill.v1.WatchTasksRequest
+	(*WatchTasksResponse)(nil),         // 22: waybill.v1.WatchTasksResponse
+	(*Reputation)(nil),                 // 23: waybill.v1.Reputation
+	(*Scorer)(nil),                     // 24: waybill.v1.Scorer
+	(*ListScorersRequest)(nil),         // 25: waybill.v1.ListScorersRequest
+	(*ListScorersResponse)(nil),        // 26: waybill.v1.ListScorersResponse
+	(*GetScorerRequest)(nil),           // 27: waybill.v1.GetScorerRequest
+	(*GetScorerResponse)(nil),          // 28: waybill.v1.GetScorerResponse
+	(*FinalVerdict)(nil),               // 29: waybill.v1.FinalVerdict
+	(*ListFinalsRequest)(nil),          // 30: waybill.v1.ListFinalsRequest
+	(*ListFinalsResponse)(nil),         // 31: waybill.v1.ListFinalsResponse
+	(*GetFinalRequest)(nil),            // 32: waybill.v1.GetFinalRequest
+	(*GetFinalResponse)(nil),           // 33: waybill.v1.GetFinalResponse
+	(*ScoringEntry)(nil),               // 34: waybill.v1.ScoringEntry
+	(*ListScoringEntriesRequest)(nil),  // 35: waybill.v1.ListScoringEntriesRequest
+	(*ListScoringEntriesResponse)(nil), // 36: waybill.v1.ListScoringEntriesResponse
+	(*ScoringPolicy)(nil),              // 37: waybill.v1.ScoringPolicy
+	(*GetScoringPolicyRequest)(nil),    // 38: waybill.v1.GetScoringPolicyRequest
+	(*GetScoringPolicyResponse)(nil),   // 39: waybill.v1.GetScoringPolicyResponse
+	(VerdictLevel)(0),                  // 40: waybill.v1.VerdictLevel
+	(*timestamppb.Timestamp)(nil),      // 41: google.protobuf.Timestamp
+	(*Position)(nil),                   // 42: waybill.v1.Position
+	(*Stake)(nil),                      // 43: waybill.v1.Stake
+	(*Verdict)(nil),                    // 44: waybill.v1.Verdict
+	(*durationpb.Duration)(nil),        // 45: google.protobuf.Duration
 }
 var file_waybill_v1_scoring_proto_depIdxs = []int32{
-	38, // 0: waybill.v1.TaskAnswer.level:type_name -> waybill.v1.VerdictLevel
-	39, // 1: waybill.v1.TaskCommitment.at:type_name -> google.protobuf.Timestamp
-	39, // 2: waybill.v1.TaskClosing.reveal_by:type_name -> google.protobuf.Timestamp
-	39, // 3: waybill.v1.TaskClosing.at:type_name -> google.protobuf.Timestamp
+	40, // 0: waybill.v1.TaskAnswer.level:type_name -> waybill.v1.VerdictLevel
+	41, // 1: waybill.v1.TaskCommitment.at:type_name -> google.protobuf.Timestamp
+	41, // 2: waybill.v1.TaskClosing.reveal_by:type_name -> google.protobuf.Timestamp
+	41, // 3: waybill.v1.TaskClosing.at:type_name -> google.protobuf.Timestamp
 	4,  // 4: waybill.v1.TaskReveal.answer:type_name -> waybill.v1.TaskAnswer
-	39, // 5: waybill.v1.TaskReveal.at:type_name -> google.protobuf.Timestamp
+	41, // 5: waybill.v1.TaskReveal.at:type_name -> google.protobuf.Timestamp
 	4,  // 6: waybill.v1.TaskProvisional.answer:type_name -> waybill.v1.TaskAnswer
-	39, // 7: waybill.v1.TaskProvisional.at:type_name -> google.protobuf.Timestamp
+	41, // 7: waybill.v1.TaskProvisional.at:type_name -> google.protobuf.Timestamp
 	4,  // 8: waybill.v1.TaskSettlement.answer:type_name -> waybill.v1.TaskAnswer
 	10, // 9: waybill.v1.TaskSettlement.blend:type_name -> waybill.v1.TaskBlend
-	39, // 10: waybill.v1.TaskSettlement.at:type_name -> google.protobuf.Timestamp
-	38, // 11: waybill.v1.TaskBlend.level:type_name -> waybill.v1.VerdictLevel
+	41, // 10: waybill.v1.TaskSettlement.at:type_name -> google.protobuf.Timestamp
+	40, // 11: waybill.v1.TaskBlend.level:type_name -> waybill.v1.VerdictLevel
 	12, // 12: waybill.v1.TaskInspection.losses:type_name -> waybill.v1.InspectionLoss
-	39, // 13: waybill.v1.TaskInspection.at:type_name -> google.protobuf.Timestamp
+	41, // 13: waybill.v1.TaskInspection.at:type_name -> google.protobuf.Timestamp
 	0,  // 14: waybill.v1.ScoringTask.phase:type_name -> waybill.v1.TaskPhase
 	2,  // 15: waybill.v1.ScoringTask.panel:type_name -> waybill.v1.Seat
-	39, // 16: waybill.v1.ScoringTask.commit_by:type_name -> google.protobuf.Timestamp
-	39, // 17: waybill.v1.ScoringTask.opened_at:type_name -> google.protobuf.Timestamp
+	41, // 16: waybill.v1.ScoringTask.commit_by:type_name -> google.protobuf.Timestamp
+	41, // 17: waybill.v1.ScoringTask.opened_at:type_name -> google.protobuf.Timestamp
 	4,  // 18: waybill.v1.ScoringTask.answer:type_name -> waybill.v1.TaskAnswer
-	40, // 19: waybill.v1.ScoringTask.opened:type_name -> waybill.v1.Position
-	40, // 20: waybill.v1.ScoringTask.changed:type_name -> waybill.v1.Position
-	0,  // 21: waybill.v1.TaskFilter.phase:type_name -> waybill.v1.TaskPhase
-	14, // 22: waybill.v1.ListTasksRequest.filter:type_name -> waybill.v1.TaskFilter
-	13, // 23: waybill.v1.ListTasksResponse.tasks:type_name -> waybill.v1.ScoringTask
-	13, // 24: waybill.v1.GetTaskResponse.task:type_name -> waybill.v1.ScoringTask
-	3,  // 25: waybill.v1.GetTaskResponse.references:type_name -> waybill.v1.TaskReference
-	5,  // 26: waybill.v1.GetTaskResponse.commitments:type_name -> waybill.v1.TaskCommitment
-	6,  // 27: waybill.v1.GetTaskResponse.closing:type_name -> waybill.v1.TaskClosing
-	7,  // 28: waybill.v1.GetTaskResponse.reveals:type_name -> waybill.v1.TaskReveal
-	8,  // 29: waybill.v1.GetTaskResponse.provisional:type_name -> waybill.v1.TaskProvisional
-	9,  // 30: waybill.v1.GetTaskResponse.settlement:type_name -> waybill.v1.TaskSettlement
-	11, // 31: waybill.v1.GetTaskResponse.inspection:type_name -> waybill.v1.TaskInspection
-	32, // 32: waybill.v1.GetTaskResponse.entries:type_name -> waybill.v1.ScoringEntry
-	14, // 33: waybill.v1.WatchTasksRequest.filter:type_name -> waybill.v1.TaskFilter
-	40, // 34: waybill.v1.WatchTasksRequest.after:type_name -> waybill.v1.Position
-	13, // 35: waybill.v1.WatchTasksResponse.task:type_name -> waybill.v1.ScoringTask
-	40, // 36: waybill.v1.WatchTasksResponse.position:type_name -> waybill.v1.Position
-	39, // 37: waybill.v1.Scorer.since:type_name -> google.protobuf.Timestamp
-	41, // 38: waybill.v1.Scorer.stake:type_name -> waybill.v1.Stake
-	21, // 39: waybill.v1.Scorer.reputation:type_name -> waybill.v1.Reputation
-	22, // 40: waybill.v1.ListScorersResponse.scorers:type_name -> waybill.v1.Scorer
-	22, // 41: waybill.v1.GetScorerResponse.scorer:type_name -> waybill.v1.Scorer
-	32, // 42: waybill.v1.GetScorerResponse.slashes:type_name -> waybill.v1.ScoringEntry
-	4,  // 43: waybill.v1.FinalVerdict.answer:type_name -> waybill.v1.TaskAnswer
-	39, // 44: waybill.v1.FinalVerdict.at:type_name -> google.protobuf.Timestamp
-	42, // 45: waybill.v1.FinalVerdict.verdict:type_name -> waybill.v1.Verdict
-	10, // 46: waybill.v1.FinalVerdict.blend:type_name -> waybill.v1.TaskBlend
-	27, // 47: waybill.v1.ListFinalsResponse.finals:type_name -> waybill.v1.FinalVerdict
-	27, // 48: waybill.v1.GetFinalResponse.final:type_name -> waybill.v1.FinalVerdict
-	1,  // 49: waybill.v1.ScoringEntry.kind:type_name -> waybill.v1.ScoringEntryKind
-	39, // 50: waybill.v1.ScoringEntry.at:type_name -> google.protobuf.Timestamp
-	1,  // 51: waybill.v1.ListScoringEntriesRequest.kinds:type_name -> waybill.v1.ScoringEntryKind
-	32, // 52: waybill.v1.ListScoringEntriesResponse.entries:type_name -> waybill.v1.ScoringEntry
-	43, // 53: waybill.v1.ScoringPolicy.commit_for:type_name -> google.protobuf.Duration
-	43, // 54: waybill.v1.ScoringPolicy.reveal_for:type_name -> google.protobuf.Duration
-	43, // 55: waybill.v1.ScoringPolicy.challenge_for:type_name -> google.protobuf.Duration
-	43, // 56: waybill.v1.ScoringPolicy.skew:type_name -> google.protobuf.Duration
-	39, // 57: waybill.v1.ScoringPolicy.at:type_name -> google.protobuf.Timestamp
-	35, // 58: waybill.v1.GetScoringPolicyResponse.policy:type_name -> waybill.v1.ScoringPolicy
-	15, // 59: waybill.v1.ScoringService.ListTasks:input_type -> waybill.v1.ListTasksRequest
-	17, // 60: waybill.v1.ScoringService.GetTask:input_type -> waybill.v1.GetTaskRequest
-	19, // 61: waybill.v1.ScoringService.WatchTasks:input_type -> waybill.v1.WatchTasksRequest
-	23, // 62: waybill.v1.ScoringService.ListScorers:input_type -> waybill.v1.ListScorersRequest
-	25, // 63: waybill.v1.ScoringService.GetScorer:input_type -> waybill.v1.GetScorerRequest
-	28, // 64: waybill.v1.ScoringService.ListFinals:input_type -> waybill.v1.ListFinalsRequest
-	30, // 65: waybill.v1.ScoringService.GetFinal:input_type -> waybill.v1.GetFinalRequest
-	33, // 66: waybill.v1.ScoringService.ListScoringEntries:input_type -> waybill.v1.ListScoringEntriesRequest
-	36, // 67: waybill.v1.ScoringService.GetScoringPolicy:input_type -> waybill.v1.GetScoringPolicyRequest
-	16, // 68: waybill.v1.ScoringService.ListTasks:output_type -> waybill.v1.ListTasksResponse
-	18, // 69: waybill.v1.ScoringService.GetTask:output_type -> waybill.v1.GetTaskResponse
-	20, // 70: waybill.v1.ScoringService.WatchTasks:output_type -> waybill.v1.WatchTasksResponse
-	24, // 71: waybill.v1.ScoringService.ListScorers:output_type -> waybill.v1.ListScorersResponse
-	26, // 72: waybill.v1.ScoringService.GetScorer:output_type -> waybill.v1.GetScorerResponse
-	29, // 73: waybill.v1.ScoringService.ListFinals:output_type -> waybill.v1.ListFinalsResponse
-	31, // 74: waybill.v1.ScoringService.GetFinal:output_type -> waybill.v1.GetFinalResponse
-	34, // 75: waybill.v1.ScoringService.ListScoringEntries:output_type -> waybill.v1.ListScoringEntriesResponse
-	37, // 76: waybill.v1.ScoringService.GetScoringPolicy:output_type -> waybill.v1.GetScoringPolicyResponse
-	68, // [68:77] is the sub-list for method output_type
-	59, // [59:68] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	42, // 19: waybill.v1.ScoringTask.opened:type_name -> waybill.v1.Position
+	42, // 20: waybill.v1.ScoringTask.changed:type_name -> waybill.v1.Position
+	3,  // 21: waybill.v1.TaskClaim.omitted:type_name -> waybill.v1.TaskReference
+	41, // 22: waybill.v1.TaskClaim.refute_by:type_name -> google.protobuf.Timestamp
+	41, // 23: waybill.v1.TaskClaim.at:type_name -> google.protobuf.Timestamp
+	15, // 24: waybill.v1.TaskClaim.refutation:type_name -> waybill.v1.ClaimRefutation
+	41, // 25: waybill.v1.ClaimRefutation.at:type_name -> google.protobuf.Timestamp
+	0,  // 26: waybill.v1.TaskFilter.phase:type_name -> waybill.v1.TaskPhase
+	16, // 27: waybill.v1.ListTasksRequest.filter:type_name -> waybill.v1.TaskFilter
+	13, // 28: waybill.v1.ListTasksResponse.tasks:type_name -> waybill.v1.ScoringTask
+	13, // 29: waybill.v1.GetTaskResponse.task:type_name -> waybill.v1.ScoringTask
+	3,  // 30: waybill.v1.GetTaskResponse.references:type_name -> waybill.v1.TaskReference
+	5,  // 31: waybill.v1.GetTaskResponse.commitments:type_name -> waybill.v1.TaskCommitment
+	6,  // 32: waybill.v1.GetTaskResponse.closing:type_name -> waybill.v1.TaskClosing
+	7,  // 33: waybill.v1.GetTaskResponse.reveals:type_name -> waybill.v1.TaskReveal
+	8,  // 34: waybill.v1.GetTaskResponse.provisional:type_name -> waybill.v1.TaskProvisional
+	9,  // 35: waybill.v1.GetTaskResponse.settlement:type_name -> waybill.v1.TaskSettlement
+	11, // 36: waybill.v1.GetTaskResponse.inspection:type_name -> waybill.v1.TaskInspection
+	34, // 37: waybill.v1.GetTaskResponse.entries:type_name -> waybill.v1.ScoringEntry
+	14, // 38: waybill.v1.GetTaskResponse.claims:type_name -> waybill.v1.TaskClaim
+	16, // 39: waybill.v1.WatchTasksRequest.filter:type_name -> waybill.v1.TaskFilter
+	42, // 40: waybill.v1.WatchTasksRequest.after:type_name -> waybill.v1.Position
+	13, // 41: waybill.v1.WatchTasksResponse.task:type_name -> waybill.v1.ScoringTask
+	42, // 42: waybill.v1.WatchTasksResponse.position:type_name -> waybill.v1.Position
+	41, // 43: waybill.v1.Scorer.since:type_name -> google.protobuf.Timestamp
+	43, // 44: waybill.v1.Scorer.stake:type_name -> waybill.v1.Stake
+	23, // 45: waybill.v1.Scorer.reputation:type_name -> waybill.v1.Reputation
+	24, // 46: waybill.v1.ListScorersResponse.scorers:type_name -> waybill.v1.Scorer
+	24, // 47: waybill.v1.GetScorerResponse.scorer:type_name -> waybill.v1.Scorer
+	34, // 48: waybill.v1.GetScorerResponse.slashes:type_name -> waybill.v1.ScoringEntry
+	4,  // 49: waybill.v1.FinalVerdict.answer:type_name -> waybill.v1.TaskAnswer
+	41, // 50: waybill.v1.FinalVerdict.at:type_name -> google.protobuf.Timestamp
+	44, // 51: waybill.v1.FinalVerdict.verdict:type_name -> waybill.v1.Verdict
+	10, // 52: waybill.v1.FinalVerdict.blend:type_name -> waybill.v1.TaskBlend
+	29, // 53: waybill.v1.ListFinalsResponse.finals:type_name -> waybill.v1.FinalVerdict
+	29, // 54: waybill.v1.GetFinalResponse.final:type_name -> waybill.v1.FinalVerdict
+	1,  // 55: waybill.v1.ScoringEntry.kind:type_name -> waybill.v1.ScoringEntryKind
+	41, // 56: waybill.v1.ScoringEntry.at:type_name -> google.protobuf.Timestamp
+	1,  // 57: waybill.v1.ListScoringEntriesRequest.kinds:type_name -> waybill.v1.ScoringEntryKind
+	34, // 58: waybill.v1.ListScoringEntriesResponse.entries:type_name -> waybill.v1.ScoringEntry
+	45, // 59: waybill.v1.ScoringPolicy.commit_for:type_name -> google.protobuf.Duration
+	45, // 60: waybill.v1.ScoringPolicy.reveal_for:type_name -> google.protobuf.Duration
+	45, // 61: waybill.v1.ScoringPolicy.challenge_for:type_name -> google.protobuf.Duration
+	45, // 62: waybill.v1.ScoringPolicy.skew:type_name -> google.protobuf.Duration
+	41, // 63: waybill.v1.ScoringPolicy.at:type_name -> google.protobuf.Timestamp
+	37, // 64: waybill.v1.GetScoringPolicyResponse.policy:type_name -> waybill.v1.ScoringPolicy
+	17, // 65: waybill.v1.ScoringService.ListTasks:input_type -> waybill.v1.ListTasksRequest
+	19, // 66: waybill.v1.ScoringService.GetTask:input_type -> waybill.v1.GetTaskRequest
+	21, // 67: waybill.v1.ScoringService.WatchTasks:input_type -> waybill.v1.WatchTasksRequest
+	25, // 68: waybill.v1.ScoringService.ListScorers:input_type -> waybill.v1.ListScorersRequest
+	27, // 69: waybill.v1.ScoringService.GetScorer:input_type -> waybill.v1.GetScorerRequest
+	30, // 70: waybill.v1.ScoringService.ListFinals:input_type -> waybill.v1.ListFinalsRequest
+	32, // 71: waybill.v1.ScoringService.GetFinal:input_type -> waybill.v1.GetFinalRequest
+	35, // 72: waybill.v1.ScoringService.ListScoringEntries:input_type -> waybill.v1.ListScoringEntriesRequest
+	38, // 73: waybill.v1.ScoringService.GetScoringPolicy:input_type -> waybill.v1.GetScoringPolicyRequest
+	18, // 74: waybill.v1.ScoringService.ListTasks:output_type -> waybill.v1.ListTasksResponse
+	20, // 75: waybill.v1.ScoringService.GetTask:output_type -> waybill.v1.GetTaskResponse
+	22, // 76: waybill.v1.ScoringService.WatchTasks:output_type -> waybill.v1.WatchTasksResponse
+	26, // 77: waybill.v1.ScoringService.ListScorers:output_type -> waybill.v1.ListScorersResponse
+	28, // 78: waybill.v1.ScoringService.GetScorer:output_type -> waybill.v1.GetScorerResponse
+	31, // 79: waybill.v1.ScoringService.ListFinals:output_type -> waybill.v1.ListFinalsResponse
+	33, // 80: waybill.v1.ScoringService.GetFinal:output_type -> waybill.v1.GetFinalResponse
+	36, // 81: waybill.v1.ScoringService.ListScoringEntries:output_type -> waybill.v1.ListScoringEntriesResponse
+	39, // 82: waybill.v1.ScoringService.GetScoringPolicy:output_type -> waybill.v1.GetScoringPolicyResponse
+	74, // [74:83] is the sub-list for method output_type
+	65, // [65:74] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_waybill_v1_scoring_proto_init() }
@@ -3732,15 +4000,15 @@ func file_waybill_v1_scoring_proto_init() {
 	file_waybill_v1_credit_proto_init()
 	file_waybill_v1_types_proto_init()
 	file_waybill_v1_verdict_proto_init()
-	file_waybill_v1_scoring_proto_msgTypes[12].OneofWrappers = []any{}
-	file_waybill_v1_scoring_proto_msgTypes[26].OneofWrappers = []any{}
+	file_waybill_v1_scoring_proto_msgTypes[14].OneofWrappers = []any{}
+	file_waybill_v1_scoring_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_waybill_v1_scoring_proto_rawDesc), len(file_waybill_v1_scoring_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
