@@ -29,8 +29,7 @@ func lockState(dir, role, holder string) (release func(), err error) {
 			if who == "" {
 				who = "another process"
 			}
-			return nil, fail(exitRefused, "WB_STATE_LOCKED", "wait for its end or stop it, or give this one a state folder of its own with --dir",
-				"%s holds the role %s in %s", who, role, dir)
+			return nil, fail(exitRefused, "WB_STATE_LOCKED", lockedHint(role), "%s holds the role %s in %s", who, role, dir)
 		}
 		return nil, fail(exitInternal, codeInternal, "", "locking %s: %w", path, err)
 	}
@@ -42,4 +41,14 @@ func lockState(dir, role, holder string) (release func(), err error) {
 		_ = f.Truncate(0)
 		_ = f.Close()
 	}, nil
+}
+
+// lockedHint says what to do where another process has a role. A scorer's is never another folder alone: that has another
+// scorer.secret, and what the one commits to the other cannot reveal.
+func lockedHint(role string) string {
+	if role == roleScorer {
+		return "wait for its end or stop it; a second scorer of one identity must not begin with another --dir, for its other scorer.secret cannot reveal what " +
+			"the first committed to, which costs stake. To move, take the whole state folder along; to share the work, give each its part by --partition"
+	}
+	return "wait for its end or stop it, or give this one a state folder of its own with --dir"
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -74,7 +75,7 @@ func (a *app) newRootCommand() *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("waybill {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagFailure(err) })
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "dir", defaultDir, "state folder: networks, profiles, read models")
 	flags.StringVar(&a.org, "org", "producer", "organisation to act for")
@@ -98,6 +99,23 @@ func (a *app) newRootCommand() *cobra.Command {
 	add("local", a.newConvertCommand(), a.newHashCommand(), a.newScoreCommand(), a.newTrainCommand(), a.newEvaluateCommand(), a.newPlotCommand(), a.newSimulateCommand(), a.newValidateCommand(), a.newVerifyCommand(), a.newVersionCommand())
 	a.markStart(root)
 	return root
+}
+
+// negative finds an argument that is a number below zero, which the flags' parser takes for a flag.
+var negative = regexp.MustCompile(`^unknown shorthand flag: '[0-9.]' in (-[0-9.]+.*)$`)
+
+// negativeFlag finds one that a flag was given, which takes none.
+var negativeFlag = regexp.MustCompile(`^invalid argument "(-[0-9]+)" for "([^"]+)" flag: strconv\.ParseUint`)
+
+// flagFailure is the failure of a command line whose flags cannot be read.
+func flagFailure(err error) *failure {
+	if m := negative.FindStringSubmatch(err.Error()); m != nil {
+		return usage("%s is below zero: amounts and counts are whole numbers from 0 on", m[1])
+	}
+	if m := negativeFlag.FindStringSubmatch(err.Error()); m != nil {
+		return usage("%s %s is below zero: it takes whole numbers from 0 on", m[2], m[1])
+	}
+	return usage("%w", err)
 }
 
 // markStart notes, for each command that runs, the moment its own code begins.

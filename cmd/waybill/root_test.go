@@ -173,3 +173,40 @@ func TestFoldersAndPatternsStandForTheirDocuments(t *testing.T) {
 		}
 	}
 }
+
+func TestANumberBelowZeroIsNamedAsSuch(t *testing.T) {
+	for _, args := range [][]string{
+		{"credits", "burn", "-1"},
+		{"credits", "bond", "-10000"},
+		{"credits", "unbond", "-.5"},
+		{"scoring", "scorer", "-7"},
+		{"scoring", "join", "--stake -5", "--stake", "-5"},
+	} {
+		named := args[2]
+		if len(args) > 3 {
+			args = append(args[:2], args[3:]...)
+		}
+		code, _, stderr := command(t, args...)
+		if code != exitUsage || !strings.HasPrefix(stderr, "waybill: "+codeUsage+": "+named+" is below zero") {
+			t.Errorf("%q: %d, %s", args, code, stderr)
+		}
+	}
+	if code, _, stderr := command(t, "credits", "burn", "-x"); code != exitUsage || !strings.Contains(stderr, "unknown shorthand flag") {
+		t.Errorf("a flag that is none: %d, %s", code, stderr)
+	}
+}
+
+func TestASecondScorerIsNotSentToAnotherFolder(t *testing.T) {
+	for role, want := range map[string]string{roleScorer: "must not begin with another --dir", roleAPI: "a state folder of its own with --dir"} {
+		dir := t.TempDir()
+		release, err := lockState(dir, role, "waybill serve")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		_, err = lockState(dir, role, "waybill serve")
+		if failed, ok := errors.AsType[*failure](err); !ok || failed.code != "WB_STATE_LOCKED" || !strings.Contains(failed.hint, want) {
+			t.Errorf("%s: %v", role, err)
+		}
+	}
+}
