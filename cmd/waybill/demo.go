@@ -25,8 +25,8 @@ companies and IoT gateways would send it. Some shipments carry a planted fault. 
 table: what was planted, what the verdict says and why, and where it is on the ledger.
 
 Four scorers judge, each with a stake: the companies and the assessor, which lies. It gives wrong answers, sends
-another's commitment for its own, and keeps silent. A second table says how each lie was proven and what it cost;
-the verdicts are those of an honest engine all the same.
+another's commitment for its own, keeps silent, and says of a right task that it leaves an event out. A second
+table says how each lie was proven and what it cost; the verdicts are those of an honest engine all the same.
 
 The simulation is seeded and is a simulation; everything else is what runs in earnest.
 
@@ -96,12 +96,8 @@ func (a *app) newDemoDownCommand() *cobra.Command {
 
 func (a *app) demo(cmd *cobra.Command, f *demoFlags) (err error) {
 	begun := time.Now()
-	ctx := cmd.Context()
-	if a.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-	}
+	ctx, cancel := a.within(cmd.Context())
+	defer cancel()
 	progress := demoProgress(cmd.ErrOrStderr(), a.quiet, begun)
 	own := len(f.input.Paths) > 0
 	var files demo.Files
