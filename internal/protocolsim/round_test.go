@@ -78,7 +78,7 @@ func TestOneHonestChallengerKeepsEveryVerdictRight(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	right, claims, refuted, vain := 0, 0, 0, 0
 	ended, without := map[ledger.SettledBy]int{}, map[string]int{}
-	n := rounds(t, 600)
+	n := rounds(t, 400)
 	for i := range n {
 		w := base.Clone()
 		honest := r.IntN(len(players))

@@ -111,7 +111,7 @@ func TestOneHonestChallengerSufficesWhereClocksAgree(t *testing.T) {
 	base, players := ruled(t, punctual(), 4, 4)
 	r := rand.New(rand.NewPCG(9, 10))
 	right := 0
-	for i := range rounds(t, 200) {
+	for i := range rounds(t, 120) {
 		w := base.Clone()
 		out, err := w.Attack(base.Tasks[r.IntN(len(base.Tasks))], players, r.IntN(len(players)), r)
 		if err != nil || out.Wrong {
