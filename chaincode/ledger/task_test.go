@@ -76,10 +76,23 @@ func TestWhatIsNoTaskIsRefused(t *testing.T) {
 		"many omitted":   {Challenge: &ChallengeTask{Task: id, Omitted: &taskStatement().References[2]}},
 		"containers":     {Challenge: &ChallengeTask{Task: id, Omitted: &Reference{Kind: RefEvent, Digest: id, Containers: []Contained{{Item: "a", Container: "b"}}}}},
 		"a policy":       {Challenge: &ChallengeTask{Task: id, Omitted: &taskStatement().References[0]}},
+		"two complaints": {Challenge: &ChallengeTask{Task: id, Omitted: &Reference{Kind: RefEvent, Digest: id}, Order: &Misplaced{Proof: []byte{1}}}},
+		"no claimant":    {Refute: &RefuteClaim{Task: id, Proof: []byte{1}}},
+		"no claim":       {Refute: &RefuteClaim{Account: id, Proof: []byte{1}}},
 		"no verdict":     {Settle: &SettleTask{Task: id, Verdict: &Verdict{}}},
 	} {
 		if err := CheckTaskOperation(op); !errors.Is(err, ErrSchema) {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, n := range []int{0, MaxProofBytes + 1} {
+		for _, op := range []TaskOperation{
+			{Refute: &RefuteClaim{Task: id, Account: id, Proof: make([]byte, n)}},
+			{Challenge: &ChallengeTask{Task: id, Order: &Misplaced{Proof: make([]byte, n)}}},
+		} {
+			if err := CheckTaskOperation(op); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("a proof of %d bytes: %v", n, err)
+			}
 		}
 	}
 }

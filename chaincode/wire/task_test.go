@@ -32,6 +32,9 @@ func taskOperations() []ledger.TaskOperation {
 		{Expire: &id},
 		{Expose: &ledger.SignedCommitment{Task: id, Account: id, Commitment: id, PublicKey: []byte{1}, Signature: []byte{2}}},
 		{Inspect: &ledger.InspectTask{Task: id, Event: id}},
+		{Challenge: &ledger.ChallengeTask{Task: id, Omitted: &segments, At: 1, Segment: 2}},
+		{Challenge: &ledger.ChallengeTask{Task: id, Order: &ledger.Misplaced{First: 1, FirstSegment: 2, Second: 3, SecondSegment: 4, Proof: []byte{5}}}},
+		{Refute: &ledger.RefuteClaim{Task: id, Account: digest(1), Reference: 2, Segment: 3, Proof: []byte{4}}},
 	}
 }
 
