@@ -112,7 +112,7 @@ type listing[R, M any] struct {
 
 // listed gives the page that a request asks for and the token of the page after it, empty on the last.
 func listed[R, M any](ctx context.Context, req listRequest, newest bool, l listing[R, M]) (messages []M, next string, err error) {
-	page, scope, err := positionPage(req)
+	page, question, err := positionPage(req)
 	if err != nil {
 		return nil, "", err
 	}
@@ -125,7 +125,7 @@ func listed[R, M any](ctx context.Context, req listRequest, newest bool, l listi
 		messages = append(messages, l.message(row))
 	}
 	if found.More {
-		next = positionToken(scope, l.position(found.Rows[len(found.Rows)-1]))
+		next = positionToken(question, l.position(found.Rows[len(found.Rows)-1]))
 	}
 	return messages, next, nil
 }

@@ -51,12 +51,12 @@ type elementInput struct {
 }
 
 func readElements(entries []wire.EventEntry) []elementInput {
-	contexts := contexts{}
+	told := contexts{}
 	inputs := make([]elementInput, len(entries))
 	for i, entry := range entries {
 		in := elementInput{entry: entry}
 		var context *epcis.Context
-		if context, in.err = contexts.of(entry); in.err == nil {
+		if context, in.err = told.of(entry); in.err == nil {
 			in.element, in.err = ledger.ReadElement(context, entry.Context, entry.Body)
 		}
 		inputs[i] = in

@@ -76,14 +76,14 @@ type eventInput struct {
 
 // readEvents parses every entry of an organisation; those of one context share its reading.
 func readEvents(entries []wire.EventEntry, mspID string) []eventInput {
-	contexts := contexts{}
+	told := contexts{}
 	inputs := make([]eventInput, len(entries))
 	items := 0
 	for i, entry := range entries {
 		in := &inputs[i]
 		in.entry = entry
 		var context *epcis.Context
-		if context, in.err = contexts.of(entry); in.err != nil {
+		if context, in.err = told.of(entry); in.err != nil {
 			continue
 		}
 		if in.event, in.err = ledger.ReadEvent(context, entry.Context, entry.Body); in.err != nil {
