@@ -117,6 +117,8 @@ func credits() kind[ledger.CreditOperation] {
 			}
 			return keys
 		},
+		// A note that is not there may have been made just before, as the account may.
+		early: by[ledger.CreditOperation](ledger.CodeNoteSpent, ledger.CodeNoAccount, ledger.CodeNoCreditPolicy, ledger.CodeStake),
 		size: func(op ledger.CreditOperation) int {
 			n := 4*entryBytes + len(op.Memo) + noteBytes*len(op.Inputs())
 			if op.Transfer != nil {
@@ -142,7 +144,8 @@ func creditMotions() kind[ledger.CreditMotion] {
 		encode: func(batch []ledger.CreditMotion) ([]byte, error) {
 			return wire.Encode(wire.MotionBatch{Motions: batch})
 		},
-		keys: func(ledger.CreditMotion) []string { return []string{"credits"} },
+		keys:  func(ledger.CreditMotion) []string { return []string{"credits"} },
+		early: by[ledger.CreditMotion](ledger.CodeKeepers, ledger.CodeNoCreditPolicy, ledger.CodeNoAccount, ledger.CodeAllowance, ledger.CodeConflict),
 		size: func(m ledger.CreditMotion) int {
 			n := 4 * entryBytes
 			if m.Mint != nil {
@@ -197,7 +200,8 @@ func models() kind[ledger.ModelVersion] {
 		encode: func(batch []ledger.ModelVersion) ([]byte, error) {
 			return wire.Encode(wire.ModelBatch{Models: batch})
 		},
-		keys: func(m ledger.ModelVersion) []string { return []string{m.ID, m.Artefact.String()} },
+		keys:  func(m ledger.ModelVersion) []string { return []string{m.ID, m.Artefact.String()} },
+		early: by[ledger.ModelVersion](ledger.CodeConflict, ledger.CodeArtefact),
 		size: func(m ledger.ModelVersion) int {
 			return 8*entryBytes + len(m.IntendedUse) + len(m.Limitations) + len(m.Code.Command) +
 				entryBytes*(len(m.Chunks)+len(m.Products)) + 2*entryBytes*(len(m.Training)+len(m.Thresholds)) + 4*entryBytes*(len(m.Code.Sums)+len(m.Parameters))
@@ -213,6 +217,7 @@ func evaluations() kind[ledger.Evaluation] {
 			return wire.Encode(wire.EvaluationBatch{Evaluations: batch})
 		},
 		keys:  func(ledger.Evaluation) []string { return []string{"evaluations"} },
+		early: by[ledger.Evaluation](ledger.CodeModelState),
 		size:  func(e ledger.Evaluation) int { return 4*entryBytes + 2*entryBytes*len(e.Metrics) },
 		check: ledger.CheckEvaluation,
 	}
@@ -225,6 +230,8 @@ func modelMotions() kind[ledger.ModelMotion] {
 			return wire.Encode(wire.ModelMotionBatch{Motions: batch})
 		},
 		keys: func(ledger.ModelMotion) []string { return []string{"models"} },
+		// Not CodeApproval: who has approved already, or is the submitter, is so for good.
+		early: by[ledger.ModelMotion](ledger.CodeKeepers, ledger.CodeModelState, ledger.CodeModelGate, ledger.CodeConflict),
 		size: func(m ledger.ModelMotion) int {
 			n := 8 * entryBytes
 			if m.Policy != nil {

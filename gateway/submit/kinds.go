@@ -26,8 +26,16 @@ type kind[T any] struct {
 	maxWeight int
 	// prompt kinds are held to clocks so near that a proposal which waited for its endorsers may be late: it is made anew.
 	prompt bool
+	// early reports whether a peer that is some blocks behind may refuse an input by that code, which the others take: what
+	// it rests on was approved, voted for or bonded just before.
+	early func(T, string) bool
 	// check refuses what would make the contract refuse the whole batch.
 	check func(T) error
+}
+
+// by is an early for whatever input.
+func by[T any](codes ...string) func(T, string) bool {
+	return func(_ T, code string) bool { return slices.Contains(codes, code) }
 }
 
 func events(maxItems int) kind[Event] {
@@ -165,6 +173,7 @@ func verdicts() kind[ledger.Verdict] {
 	return kind[ledger.Verdict]{
 		name: KindVerdict, function: wire.FnRecordVerdicts, maxBatch: ledger.MaxBatchVerdicts,
 		encode: func(batch []ledger.Verdict) ([]byte, error) { return wire.Encode(wire.VerdictBatch{Verdicts: batch}) },
+		early:  by[ledger.Verdict](ledger.CodeModelBlocked),
 		keys: func(v ledger.Verdict) []string {
 			return []string{fmt.Sprintf("%s %d %s", v.Shipment, v.Window, v.Model)}
 		},
@@ -183,6 +192,7 @@ func masterData() kind[ledger.MasterDatum] {
 	return kind[ledger.MasterDatum]{
 		name: KindMaster, function: wire.FnRegisterMaster, maxBatch: ledger.MaxBatchMaster,
 		encode: func(batch []ledger.MasterDatum) ([]byte, error) { return wire.Encode(wire.MasterBatch{Data: batch}) },
+		early:  by[ledger.MasterDatum](ledger.CodeKeepers),
 		keys:   func(ledger.MasterDatum) []string { return []string{"masterdata"} },
 		size: func(m ledger.MasterDatum) int {
 			n := 256

@@ -3,6 +3,7 @@ package submit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
@@ -41,6 +42,10 @@ func tasks() kind[ledger.TaskOperation] {
 				return nil // the contract refuses it and touches nothing
 			}
 			return []string{task.String()}
+		},
+		// What scorers do on tasks they do again by themselves when it was too early; who registers is told.
+		early: func(op ledger.TaskOperation, code string) bool {
+			return op.Register != nil && slices.Contains([]string{ledger.CodeStake, ledger.CodeScorer, ledger.CodeNoAccount, ledger.CodeNoScoringPolicy}, code)
 		},
 		size:      taskSize,
 		weight:    func(op ledger.TaskOperation, _ []string) int { return taskReads(op) },
@@ -103,6 +108,8 @@ func scoringPolicies() kind[ledger.ScoringPolicy] {
 			return wire.Encode(wire.ScoringPolicyBatch{Policies: batch})
 		},
 		keys: func(ledger.ScoringPolicy) []string { return []string{"policy"} },
-		size: func(ledger.ScoringPolicy) int { return 4 * entryBytes },
+		// What the credit policy does not allow, it may since its last version.
+		early: by[ledger.ScoringPolicy](ledger.CodeKeepers, ledger.CodeConflict, ledger.CodeNoCreditPolicy, ledger.CodeStake, ledger.CodeAllowance),
+		size:  func(ledger.ScoringPolicy) int { return 4 * entryBytes },
 	}
 }

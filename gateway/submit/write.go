@@ -123,7 +123,7 @@ func (l *lane[T]) attempt(ctx context.Context, t *try[T], argument []byte) (step
 		l.fail(t.batch, "", err)
 		return finished, err
 	}
-	if settled(answers.Answers) {
+	if l.settled(t.batch, answers.Answers) {
 		l.answer(t.batch, answers.Answers, "", 0)
 		return finished, nil
 	}
@@ -207,15 +207,19 @@ func (l *lane[T]) whole(batch []*item[T], err error) step {
 }
 
 // settled reports whether a transaction need not be ordered: it would write nothing, and every
-// answer stays true. A refusal for what is not there yet may be that of a peer which lags behind;
-// ordered, such a transaction is invalidated, and the batch tried again.
-func settled(answers []wire.Answer) bool {
-	for _, a := range answers {
+// answer stays true. A refusal for what is not there yet, or does not stand as it should, may be that of
+// a peer which lags behind; ordered, such a transaction is invalidated, and the batch tried again, for
+// RetryFor at most.
+func (l *lane[T]) settled(batch []*item[T], answers []wire.Answer) bool {
+	for i, a := range answers {
 		if a.Wrote() {
 			return false
 		}
 		switch a.Code {
 		case ledger.CodeSegmentGap, ledger.CodeUnknownDevice, ledger.CodeNotFound, ledger.CodeUnauthorised:
+			return false
+		}
+		if a.Status == ledger.StatusRefused && l.kind.early != nil && l.kind.early(batch[i].payload, a.Code) {
 			return false
 		}
 	}
