@@ -28,9 +28,12 @@ func (s *service) openScorer() error {
 	}
 	settled := settledMetrics(s.registry)
 	words := judging.Words{Submit: s.submit}
-	var prove panel.Prove
+	prove := panel.Prove(nil)
 	if s.anchor != nil {
 		prove = judging.FromLog(s.anchor)
+	} else {
+		s.late = s.lateLog()
+		prove = s.late.Prove
 	}
 	s.scorers = newScorers(s.model, s.dir, s.client, s.log.With("part", roleScorer))
 	s.scorers.run = s.runScorer

@@ -51,6 +51,7 @@ type service struct {
 	submit   *submit.Submitter
 	anchor   *anchor.Service
 	store    *readmodel.Store
+	late     *lateLog // of a scorer whose organisation's read model is another process's
 	scorers  *scorers
 	api      *server.Server
 	review   *review.Service
@@ -165,6 +166,9 @@ func (s *service) close() error {
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	if s.late != nil {
+		errs = append(errs, s.late.Close())
 	}
 	if s.client != nil {
 		errs = append(errs, s.client.Close())
