@@ -83,7 +83,7 @@ func listed(t *rapid.T, l logged) (s TaskStatement, others []Reference) {
 			s.References = append(s.References, r)
 		}
 	}
-	s.Begins = uint32(rapid.IntRange(0, 1).Draw(t, "begins")) //nolint:gosec // 0 or 1
+	s.Begins = uint32(rapid.IntRange(0, 1).Draw(t, "begins"))
 	return s, others
 }
 
@@ -98,10 +98,10 @@ func (s TaskStatement) spots() (out []spot) {
 	for i, r := range s.References {
 		switch r.Kind {
 		case RefEvent:
-			out = append(out, spot{at: uint32(i)}) //nolint:gosec // a few
+			out = append(out, spot{at: uint32(i)})
 		case RefSegments:
 			for seq := r.First; seq <= r.Last; seq++ {
-				out = append(out, spot{uint32(i), seq}) //nolint:gosec // a few
+				out = append(out, spot{uint32(i), seq})
 			}
 		case RefPolicy, RefFinding, RefClosed, RefWithdrawn:
 		}

@@ -73,8 +73,8 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	if err != nil || over {
 		return v.void(SettledSuperseded, nil, nil, tx), err
 	}
-	if d, done, err := settleClaims(v, tx); done || err != nil {
-		return d, err
+	if d, done, waits := settleClaims(v, tx); done {
+		return d, waits
 	}
 	if v.Task.Statement.Model == "" {
 		return settleBlend(v, policy, tx)
