@@ -153,7 +153,9 @@ func (c *court) calls(who string) map[string]ledger.TaskOperation {
 		return ledger.TaskOperation{Refute: &op}
 	}
 	damaged := slices.Clone(c.shown)
-	damaged[len(damaged)-1] ^= 1
+	if n := len(damaged); n > 0 {
+		damaged[n-1] ^= 1
+	}
 	order := ledger.Misplaced{First: c.held.At - 1, Second: c.held.At, SecondSegment: span.First, Proof: c.order}
 	return map[string]ledger.TaskOperation{
 		"claim":                 {Challenge: &ledger.ChallengeTask{Task: c.id, Omitted: &c.held.Event, At: c.held.At}},
@@ -235,33 +237,33 @@ func (c *court) states() (names []string, reach map[string]func(*court)) {
 	claimed := func(c *court) { claimable(c); c.must("s2", "claim") }
 	lapsed := func(c *court) { claimed(c); c.w.Advance(c.w.Policy.ChallengeFor) }
 	return []string{
-			"claimable", "claimed", "claimed when provisional", "claim refuted", "claim lapsed", "void by claim", "refuted when void",
-			"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
-			"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
-		}, map[string]func(*court){
-			"claimable": claimable, "claimed": claimed, "claim lapsed": lapsed,
-			"claimed when provisional": func(c *court) { claimable(c); c.must("s0", "settle"); c.must("s2", "claim") },
-			"claim refuted":            func(c *court) { claimed(c); c.must("s0", "refute") },
-			"void by claim":            func(c *court) { lapsed(c); c.must("s0", "settle") },
-			"refuted when void":        func(c *court) { lapsed(c); c.must("s0", "settle"); c.must("bonded", "refute") },
-			"absent":                   func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
-			"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
-			"commit time over": func(c *court) {
-				open(c)
-				c.must("s0", "commit")
-				c.must("s1", "commit")
-				c.w.Advance(c.w.Policy.CommitFor)
-			},
-			"split":               split,
-			"reveal time over":    silent,
-			"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
-			"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
-			"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
-			"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
-			"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
-			"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
-			"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
-		}
+		"claimable", "claimed", "claimed when provisional", "claim refuted", "claim lapsed", "void by claim", "refuted when void",
+		"absent", "open", "committed", "too few committed", "commit time over", "closed", "one revealed", "revealed", "one lies", "split", "reveal time over", "silence over",
+		"provisional", "challenge time over", "ruled", "final", "final by challenge", "void",
+	}, map[string]func(*court){
+		"claimable": claimable, "claimed": claimed, "claim lapsed": lapsed,
+		"claimed when provisional": func(c *court) { claimable(c); c.must("s0", "settle"); c.must("s2", "claim") },
+		"claim refuted":            func(c *court) { claimed(c); c.must("s0", "refute") },
+		"void by claim":            func(c *court) { lapsed(c); c.must("s0", "settle") },
+		"refuted when void":        func(c *court) { lapsed(c); c.must("s0", "settle"); c.must("bonded", "refute") },
+		"absent":                   func(*court) {}, "open": open, "committed": committed, "closed": closed, "one revealed": one, "revealed": revealed, "one lies": liar,
+		"too few committed": func(c *court) { open(c); c.must("s0", "commit"); c.w.Advance(c.w.Policy.CommitFor) },
+		"commit time over": func(c *court) {
+			open(c)
+			c.must("s0", "commit")
+			c.must("s1", "commit")
+			c.w.Advance(c.w.Policy.CommitFor)
+		},
+		"split":               split,
+		"reveal time over":    silent,
+		"silence over":        func(c *court) { silent(c); c.w.Advance(ledger.MinPhase / 2) },
+		"provisional":         func(c *court) { silent(c); c.must("s0", "settle") },
+		"challenge time over": func(c *court) { silent(c); c.must("s0", "settle"); c.w.Advance(c.w.Policy.ChallengeFor) },
+		"ruled":               func(c *court) { split(c); c.must("s0", "settle") },
+		"final":               func(c *court) { revealed(c); c.must("s0", "settle") },
+		"final by challenge":  func(c *court) { liar(c); c.must("s0", "challenge") },
+		"void":                func(c *court) { closed(c); c.w.Advance(c.w.Policy.RevealFor); c.must("s0", "settle") },
+	}
 }
 
 // legalMoves are the moves that a task allows, as "state: call", with who may make them. Everything else is refused, or
