@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
@@ -54,19 +55,69 @@ func (a *app) newScoringJoinCommand() *cobra.Command {
 		Use: "join", Short: "Become a scorer: open an account, bond a stake, register",
 		Long: `Make this organisation a scorer, by its service's key: open its credit account if there is none, add to its stake what that lacks
 of --stake, and register. From then on its server's scorer takes part in the tasks that open. What is so already stays as it is.
-The credits come out of the account; where they do not suffice, the keepers of the network's rules mint some.`,
-		Example: "  waybill scoring join --org carrier --stake 10000", Args: cobra.NoArgs,
+The credits come out of the account; where they do not suffice, the keepers of the network's rules mint some.
+
+The keepers can put any stake and any policy to the vote, and the first rules name them on the word of one organisation. With --rules
+FILE, the rules as this organisation agreed to them, nothing is bonded where the ledger's keepers are others (WB_OTHER_KEEPERS). Without
+it the command says who keeps the rules, under which digest, and on whose word.`,
+		Example: "  waybill scoring join --org carrier --stake 10000 --rules rules.yaml", Args: cobra.NoArgs,
 	}
+	rules := cmd.Flags().String("rules", "", "hold the ledger's keepers to those of the rules in this `FILE`")
 	stake := cmd.Flags().Uint64("stake", 0, "credits to have at risk (default: the least that the policy asks for)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *stake > uint64(ledger.MaxCredits) {
 			return usage("--stake %d: at most %d credits", *stake, ledger.MaxCredits)
 		}
+		agreed, err := keepersIn(*rules, cmd.InOrStdin())
+		if err != nil {
+			return err
+		}
 		return a.organisation(cmd, func(ctx context.Context, org *founding.Organisation) error {
+			if err := a.checkKeepers(ctx, cmd, org, agreed); err != nil {
+				return err
+			}
 			return a.join(ctx, cmd, org, ledger.Credits(*stake))
 		})
 	}
 	return cmd
+}
+
+// keepersIn reads the keepers that the rules of a file name; nil for no file.
+func keepersIn(file string, stdin io.Reader) ([]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, _, err := readMasterData(file, stdin)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range data {
+		if keepers := d.GetRules().GetKeepers(); len(keepers) > 0 {
+			return keepers, nil
+		}
+	}
+	return nil, usage("--rules: %s holds no rules that name keepers", file)
+}
+
+// checkKeepers holds the ledger's keepers to those that were agreed on, or says who they are where that is not given.
+func (a *app) checkKeepers(ctx context.Context, cmd *cobra.Command, org *founding.Organisation, agreed []string) error {
+	book, err := org.Rules(ctx)
+	if err != nil {
+		return err
+	}
+	if book == nil {
+		return fail(exitRefused, ledger.CodeKeepers, "an organisation registers rules that name them: waybill masterdata register --help", "the network has no rules yet, and nobody who keeps them")
+	}
+	if agreed == nil {
+		if !a.quiet {
+			fmt.Fprintln(cmd.ErrOrStderr(), founding.TellRules(*book))
+		}
+		return nil
+	}
+	if err = founding.CheckKeepers(*book, agreed); err != nil {
+		return fail(exitRefused, codeOf(err), "nothing was bonded; settle with the other organisations whose keepers are right", "%w", err)
+	}
+	return nil
 }
 
 func (a *app) join(ctx context.Context, cmd *cobra.Command, org *founding.Organisation, stake ledger.Credits) error {

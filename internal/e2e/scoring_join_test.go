@@ -54,7 +54,14 @@ func TestEndToEndAnOrganisationJoinsTheScorersByHand(t *testing.T) {
 
 	// More than any test before this one gave it.
 	const stake = 123_456
+	agreed := func(keepers string) string {
+		return writeFile(t, "agreed.yaml", []byte("rules: {keepers: ["+keepers+"]}\n"))
+	}
 	join := []string{"scoring", "join", "--org", joins, "--stake", fmt.Sprint(stake), "--json"}
+	if r := l.run(ctx, t, append(join, "--rules", agreed("CarrierMSP, ProducerMSP"))...); r.code == 0 || r.stableCode(t) != "WB_OTHER_KEEPERS" {
+		t.Errorf("the ledger has other keepers than were agreed on: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	join = append(join, "--rules", agreed("RetailerMSP, CarrierMSP, ProducerMSP"))
 	r := l.run(ctx, t, join...)
 	lacks := regexp.MustCompile(`mint --serial NAME ([0-9a-f]{64}=[0-9]+)`).FindStringSubmatch(r.stderr)
 	if r.code == 0 || r.stableCode(t) != ledger.CodeStake || lacks == nil {

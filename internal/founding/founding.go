@@ -237,7 +237,7 @@ func (f *founding) rules(ctx context.Context) error {
 		var outcomes []submit.Outcome
 		outcomes, err = first.submit.MasterData(ctx, []ledger.MasterDatum{*book})
 		if err = first.took(outcomes, err); err == nil {
-			book.TxID = outcomes[0].TxID
+			book.TxID, book.SetBy = outcomes[0].TxID, first.mspID
 		}
 	}
 	if err != nil {
@@ -252,6 +252,6 @@ func (f *founding) rules(ctx context.Context) error {
 	if 2*len(f.keepers) <= len(f.result.Keepers) {
 		return fmt.Errorf("%w: %s keep the network's rules; a majority of them must be among the organisations here", ErrFounding, strings.Join(f.result.Keepers, ", "))
 	}
-	f.Say(fmt.Sprintf("rules, version %d: kept by %s", book.Version, strings.Join(f.result.Keepers, ", ")))
+	f.Say(TellRules(*book))
 	return f.seen(ctx, book.TxID)
 }
