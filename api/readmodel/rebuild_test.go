@@ -77,6 +77,9 @@ func TestEveryTableIsCompared(t *testing.T) {
 	c := example(t, 1)
 	c.blocks[1].Transactions = append(c.blocks[1].Transactions, tx("l", wire.Transaction{Events: lotAndClearing(t)}))
 	judged(t, c)
+	c.add(scoredTx("claim", wire.ScoringRecords{Claims: []ledger.Claim{{
+		Task: account(50), Account: account(4), Omitted: ledger.Reference{Kind: ledger.RefEvent, Digest: account(9)}, RefuteBy: noon, At: noon, TxID: "claim",
+	}}}))
 	onEach(t, func(t *testing.T, k kind) {
 		cfg := k.fresh(t)
 		cfg.partEntries = 2 // the first block with events is a part, the other waits
