@@ -39,7 +39,8 @@ type FinalConfig struct {
 }
 
 // MeasureFinal finds the most final verdicts a second, then offers half of that load and measures the time from the
-// call that hands a segment over to the verified block that makes the verdict on it final.
+// call that hands a segment over to the verified block that makes the verdict on it final. It fails with ErrNotReady where
+// that cannot be.
 func MeasureFinal(ctx context.Context, cfg FinalConfig) (result *FinalResult, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -61,6 +62,8 @@ func MeasureFinal(ctx context.Context, cfg FinalConfig) (result *FinalResult, er
 		if err = cfg.Rules(ctx); err != nil {
 			return nil, err
 		}
+	} else if err = readyForFinals(ctx, b.reader); err != nil {
+		return nil, err
 	}
 	conns, closeAll, err := b.conns(profile.IdentityGateway, min(b.cfg.Clients, 4))
 	if err != nil {
@@ -152,7 +155,7 @@ func (r *finalRun) saturate(ctx context.Context, d time.Duration, result *FinalR
 		return err
 	}
 	if result.MostPerS <= 0 {
-		return fmt.Errorf("%w: no verdict became final", ErrConfig)
+		return fmt.Errorf("%w: none did: %s", ErrNotReady, r.finals.stuck())
 	}
 	result.Offered = round1(result.MostPerS / 2)
 	result.Saturated = r.finals.stages()
