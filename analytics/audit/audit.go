@@ -105,8 +105,9 @@ const (
 
 // Report is what an audit found.
 type Report struct {
-	Verdict  ledger.Verdict
+	Verdict  ledger.Verdict       // the final one where that overruled another
 	Block    uint64               // that recorded it
+	Task     *Task                // behind the final verdict; nil: it is one organisation's word
 	Model    *ledger.ModelVersion // nil: not registered
 	Standing *ledger.ModelStatus
 	Revoked  *ledger.Revocation

@@ -36,6 +36,7 @@ type auditor struct {
 	chunks   map[ledger.Digest]uint64 // the block that stored it
 
 	evaluations []record[ledger.Evaluation]
+	court       court
 }
 
 func newAuditor(ctx context.Context, source Source, program Program) (*auditor, error) {
@@ -43,6 +44,7 @@ func newAuditor(ctx context.Context, source Source, program Program) (*auditor, 
 		source: source, program: program, report: &Report{},
 		models: map[ledger.Digest]record[ledger.ModelVersion]{}, datasets: map[string]record[ledger.DatasetSnapshot]{},
 		statuses: map[ledger.Digest]ledger.ModelStatus{}, revoked: map[ledger.Digest]ledger.Revocation{}, chunks: map[ledger.Digest]uint64{},
+		court: newCourt(),
 	}
 	var err error
 	a.height, err = source.Height(ctx)
@@ -113,6 +115,7 @@ func orAny(model string) string {
 }
 
 func (a *auditor) take(block uint64, tx Transaction) error {
+	a.court.take(block, tx, a.name)
 	for _, d := range tx.Models.Datasets {
 		a.datasets[nameOf(d.ID, d.Version)] = record[ledger.DatasetSnapshot]{d, tx, block}
 	}
@@ -208,11 +211,20 @@ func subjectModel(m ledger.ModelVersion) string { return "model " + m.Ref().Stri
 
 // again reads the ledger once more, rebuilds, retrains, rescores and compares.
 func (a *auditor) again(ctx context.Context, model *score.Model) error {
-	recorded := a.verdict.value
-	if err := a.transaction("verdict", a.verdict.tx, recorded.Scorer, nil, recorded.At, recorded.TxID); err != nil {
+	recorded, subject, last := a.verdict.value, "verdict", a.verdict.block
+	final := a.court.final(recorded.Model)
+	if final != nil {
+		last = max(last, final.block)
+		if stands := final.value.Verdict; stands != nil {
+			subject = subjectOverruled
+			a.report.Verdict, a.report.Block = *stands, final.block
+			a.report.Verdict.Scorer, a.report.Verdict.At, a.report.Verdict.TxID = final.tx.MSPID, final.value.At, final.value.TxID
+		}
+	}
+	if err := a.transaction(subject, a.verdict.tx, recorded.Scorer, nil, recorded.At, recorded.TxID); err != nil {
 		return err
 	}
-	if err := a.signed("verdict", a.verdict.tx, recorded); err != nil {
+	if err := a.signed(subject, a.verdict.tx, recorded); err != nil {
 		return err
 	}
 	snapshots, builders, err := a.training()
@@ -227,21 +239,26 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 	var docket *scorer.Docket
 	if model != nil {
 		docket = scorer.NewDocketOf(model, feature.DefaultLimits(), recorded.Shipment)
+		if final != nil {
+			docket = scorer.NewTaskDocketOf(model, feature.DefaultLimits(), recorded.Shipment)
+		}
 	}
-	var judged *ledger.Verdict
-	results, err := a.rebuild(ctx, snapshots, builders, a.verdict.block+1, func(b Block) error {
-		if b.Number > a.verdict.block {
+	var judged *scorer.Due
+	var times uint32 // of the readings that the task behind a final verdict lists
+	results, err := a.rebuild(ctx, snapshots, builders, last+1, func(b Block) error {
+		if b.Number > last {
 			return nil
 		}
 		for i := range b.Transactions {
 			tx := b.Transactions[i].Transaction
-			a.report.Readings += readings(recorded, tx.Segments)
+			a.report.Readings += readings(a.report.Verdict, tx.Segments)
+			times += a.court.times(final, tx.Segments)
 			if docket == nil {
 				continue
 			}
-			for _, v := range docket.Apply(b.Number, tx) {
-				if v.Window == recorded.Window && judged == nil {
-					judged = &v
+			for _, due := range docket.Judge(b.Number, tx) {
+				if due.Verdict.Window == recorded.Window && judged == nil {
+					judged = &due
 				}
 			}
 		}
@@ -258,13 +275,25 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 			return err
 		}
 	}
+	if final != nil {
+		var alone *ledger.Verdict
+		if a.verdict.tx.ID != final.value.TxID {
+			alone = &recorded
+		}
+		if err := a.behind(*final, judged, times, alone); err != nil {
+			return err
+		}
+	}
+	if ended := a.court.ended(recorded.Model); final == nil && ended != nil {
+		a.differs(subjectFinal, "all", Recomputed, "none", "task "+ended.value.Task.String()+" came to an answer")
+	}
 	switch {
 	case model == nil:
-		a.differs("verdict", "all", Recomputed, recorded.Model, "the artefact on the ledger is no model")
+		a.differs(subject, "all", Recomputed, recorded.Model, "the artefact on the ledger is no model")
 	case judged == nil:
-		a.differs("verdict", "window", Recomputed, strconv.FormatUint(uint64(recorded.Window), 10), "no judgement was due up to the verdict's block")
+		a.differs(subject, "window", Recomputed, strconv.FormatUint(uint64(recorded.Window), 10), "no judgement was due up to block "+strconv.FormatUint(last, 10))
 	default:
-		a.compare("verdict", Recomputed, recorded.Stated(), *judged)
+		a.compare(subject, Recomputed, recorded.Stated(), judged.Verdict)
 	}
 	return nil
 }

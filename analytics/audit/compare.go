@@ -10,15 +10,19 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
+// check compares two values as text; that there is neither is no comparison.
 func (a *auditor) check(subject, field string, how How, recorded, found string) {
-	a.report.Checks = append(a.report.Checks, Check{Subject: subject, Field: field, How: how, Recorded: recorded, Found: found, OK: recorded == found})
+	if recorded == "" && found == "" {
+		return
+	}
+	a.report.Checks = append(a.report.Checks, Check{Subject: subject, Field: field, How: how, Recorded: recorded, Found: found, OK: recorded == found, Note: recorded != found && noted(subject, how)})
 }
 
 func (a *auditor) differs(subject, field string, how How, recorded, found string) {
-	a.report.Checks = append(a.report.Checks, Check{Subject: subject, Field: field, How: how, Recorded: recorded, Found: found})
+	a.report.Checks = append(a.report.Checks, Check{Subject: subject, Field: field, How: how, Recorded: recorded, Found: found, Note: noted(subject, how)})
 }
 
-// compare checks every field of a record against what it should be.
+// compare checks every field of a record against what it should be. A field that is empty in both is not compared.
 func (a *auditor) compare(subject string, how How, recorded, found any) {
 	r, f := reflect.ValueOf(recorded), reflect.ValueOf(found)
 	for i := range r.NumField() {
@@ -27,13 +31,20 @@ func (a *auditor) compare(subject string, how How, recorded, found any) {
 		each(fieldName(name), r.Field(i), f.Field(i), func(path string, x, y reflect.Value) {
 			same = false
 			c := Check{Subject: subject, Field: path, How: how, Recorded: text(x), Found: text(y)}
-			c.Note = a.program.OtherBuild && how == Recomputed && name == "Code"
+			c.Note = a.program.OtherBuild && how == Recomputed && name == "Code" || noted(subject, how)
 			a.report.Checks = append(a.report.Checks, c)
 		})
-		if same {
+		if same && !empty(r.Field(i)) {
 			a.report.Checks = append(a.report.Checks, Check{Subject: subject, Field: fieldName(name), How: how, Recorded: text(r.Field(i)), Found: text(f.Field(i)), OK: true})
 		}
 	}
+}
+
+// noted reports whether a difference is told and no fault: an overruled verdict may say what is not so, and not what nobody signed.
+func noted(subject string, how How) bool { return subject == subjectOverruled && how == Recomputed }
+
+func empty(v reflect.Value) bool {
+	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
 }
 
 // fieldName is a field's name as a report spells it.

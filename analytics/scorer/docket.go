@@ -56,6 +56,13 @@ func NewTaskDocket(m *score.Model, limits feature.Limits) *Docket {
 	return d
 }
 
+// NewTaskDocketOf is NewTaskDocket that judges one shipment only.
+func NewTaskDocketOf(m *score.Model, limits feature.Limits, shipment string) *Docket {
+	d := NewTaskDocket(m, limits)
+	d.only = shipment
+	return d
+}
+
 // Apply takes what a valid transaction of a block recorded and gives the verdicts that it makes due.
 func (d *Docket) Apply(block uint64, tx wire.Transaction) []ledger.Verdict {
 	var verdicts []ledger.Verdict

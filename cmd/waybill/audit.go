@@ -25,6 +25,11 @@ field of verdict, model and snapshots is compared with what comes out, with what
 and with what the submitter signed. Where the model was evaluated on a snapshot it is measured again, and each metric
 that the ledger alone gives is compared (see waybill model measure); others are told and no fault.
 
+Behind a final verdict stands a task of several organisations: what it lists is rebuilt from the ledger and must give its id and inputs, and
+its panel, commitments, reveals, claims and end are decided once more by the contract's own rules and compared. The audit tells by what it
+became final, who answered what, and what became of claims that something is left out. A verdict that the final one overruled is made again
+too; that it says something else is told and no fault.
+
 A model that another build of this program was trained with differs by its code; with --other-build that is told and
 no fault, while its artefact must come out all the same. The exit code is 1 if anything differs.`
 
@@ -107,6 +112,9 @@ func (a *app) audit(ctx context.Context, cmd *cobra.Command, name audit.Name, f 
 		}
 	}
 	if err := a.sayAudit(w, report, took); err != nil {
+		return err
+	}
+	if err := a.sayTask(cmd, report.Task); err != nil {
 		return err
 	}
 	return a.sayDifferences(w, report)
@@ -196,13 +204,86 @@ func (a *app) sayAudit(w io.Writer, r *audit.Report, took time.Duration) error {
 			{"journeys", r.Journeys},
 			{"datasets", datasets},
 			{"revoked", r.Revoked != nil},
+			{"task", taskObject(r.Task)},
 			{"seconds", took.Seconds()},
 		})
 	}
+	final, list := "no task of several organisations came to it: it is one organisation's word", ""
+	if t := r.Task; t != nil {
+		final = fmt.Sprintf("by %s in block %d: %s, score %s", t.Final.By, t.Block, t.Final.Answer.Level, millionths(t.Final.Answer.Score))
+		if b := t.Settlement; b != nil && b.Blend != nil {
+			final += fmt.Sprintf(", median of %d from %s to %s", b.Blend.Count, millionths(b.Blend.Low), millionths(b.Blend.High))
+		}
+		list = "ok       " + t.Task.ID.String()
+		if !t.Rebuilt {
+			list = "DIFFERS  " + t.Task.ID.String()
+		}
+	}
 	return facts(w,
 		"verdict", fmt.Sprintf("%s, window %d of %s, recorded by %s in block %d", v.Level, v.Window, v.Shipment, v.Scorer, r.Block),
-		"model", model, "revoked", revoked, "data sets", strings.Join(datasets, ", "),
+		"final", final, "task", list, "model", model, "revoked", revoked, "data sets", strings.Join(datasets, ", "),
 		"root", same("data set", "root"), "artefact", same("model", "artefact"), "inputs", same("verdict", "inputs"), "trace", same("verdict", "trace"),
-		"rests on", fmt.Sprintf("%s, a model of %s", count(int64(r.Readings), "reading"), count(r.Journeys, "journey")), //nolint:gosec // a count
+		"rests on", count(int64(r.Readings), "reading")+ifTrue(r.Journeys > 0, ", a model of "+count(r.Journeys, "journey")), //nolint:gosec // a count
 		"compared", fmt.Sprintf("%s, %s in %.1f s", count(len(r.Checks), "field"), count(len(r.Differences()), "difference"), took.Seconds()))
+}
+
+// taskObject is the task behind a final verdict for programs.
+func taskObject(t *audit.Task) any {
+	if t == nil {
+		return nil
+	}
+	var answers, claims []object
+	for _, r := range t.Reveals {
+		seat, _ := t.Task.Seat(r.Account)
+		answers = append(answers, object{
+			{"account", r.Account.String()}, {"msp_id", seat.MSPID}, {"model", r.Answer.Model}, {"level", r.Answer.Level.String()}, {"score_millionths", r.Answer.Score},
+			{"is_final", r.Answer == t.Final.Answer},
+		})
+	}
+	for _, c := range t.Claims {
+		claims = append(claims, object{{"account", c.Account.String()}, {"before", c.Before}, {"refuted", !c.Open()}})
+	}
+	return object{
+		{"id", t.Task.ID.String()}, {"settled_by", t.Final.By.String()}, {"block", t.Block}, {"rebuilt", t.Rebuilt}, {"references", len(t.Task.Statement.References)},
+		{"answers", answers}, {"claims", claims},
+	}
+}
+
+// sayTask tells who answered what, and who claimed that something is left out.
+func (a *app) sayTask(cmd *cobra.Command, task *audit.Task) error {
+	if task == nil || a.json {
+		return nil
+	}
+	w := cmd.OutOrStdout()
+	fmt.Fprintln(w)
+	t := a.newTable(cmd, "SCORER", "ORGANISATION", "STAKE", "ANSWERED", "SCORE", "OUTCOME")
+	for _, seat := range task.Task.Panel {
+		row := []string{seat.Account.String(), seat.MSPID, decimal(uint64(seat.Weight)), "nothing", "", ""}
+		if slices.ContainsFunc(task.Commitments, func(c ledger.Commitment) bool { return c.Account == seat.Account }) {
+			row[3] = "committed, and revealed nothing"
+		}
+		for _, r := range task.Reveals {
+			if r.Account == seat.Account {
+				row[3], row[4] = r.Answer.Level.String(), millionths(r.Answer.Score)
+				row[5] = ifTrue(task.Final.Model != "" && r.Answer == task.Final.Answer, "is final") + ifTrue(task.Settlement != nil && slices.Contains(task.Settlement.Wrong, seat.Account), "proven wrong")
+			}
+		}
+		t.row(row...)
+	}
+	if err := t.flush(); err != nil || len(task.Claims) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	t = a.newTable(cmd, "CLAIMED BY", "LEFT OUT", "BEFORE", "CLAIM")
+	for _, c := range task.Claims {
+		omitted, state := "event "+c.Omitted.Digest.String(), "not refuted"
+		if c.Omitted.Kind == ledger.RefSegments {
+			omitted = fmt.Sprintf("segment %d of %s", c.Omitted.First, c.Omitted.ID)
+		}
+		if r := c.Refuted; r != nil {
+			state = fmt.Sprintf("refuted by %s with reference %d, under the root at height %d", r.Account, r.Reference, r.Height)
+		}
+		t.row(c.Account.String(), omitted, decimal(c.Before), state)
+	}
+	return t.flush()
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,7 @@ import (
 	"github.com/waybill-dev/waybill/api/readmodel"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
+	"github.com/waybill-dev/waybill/internal/protocolsim"
 	"github.com/waybill-dev/waybill/internal/racing"
 )
 
@@ -238,4 +241,90 @@ func firstFinal(k *keptLedger, m *score.Model) ledger.Verdict {
 		}
 	}
 	return ledger.Verdict{}
+}
+
+// A ledger that the contract wrote, on which one of four lies, and had recorded its lie alone before.
+func TestTheTaskBehindAFinalVerdictIsAudited(t *testing.T) {
+	k := &keptLedger{}
+	organisations := map[ledger.Digest]string{}
+	told := func(tx wire.Transaction) {
+		r := readmodel.Recorded{TxID: fmt.Sprint(len(k.blocks)), MSPID: "A", Transaction: tx}
+		by := func(mspID, id string, at ledger.Millis) { r.MSPID, r.TxID, r.At = mspID, id, at }
+		for _, v := range tx.Credits.Accounts {
+			organisations[v.ID] = v.MSPID
+		}
+		for _, v := range tx.Verdicts {
+			by(v.Scorer, v.TxID, v.At)
+		}
+		for _, v := range tx.Scoring.Tasks {
+			by(organisations[v.By], v.TxID, v.At)
+		}
+		for _, v := range tx.Scoring.Closings {
+			by("A", v.TxID, v.At)
+		}
+		for _, v := range tx.Scoring.Commitments {
+			by(organisations[v.Account], v.TxID, v.At)
+		}
+		for _, v := range tx.Scoring.Reveals {
+			by(organisations[v.Account], v.TxID, v.At)
+		}
+		for _, v := range tx.Scoring.Settlements {
+			by(v.MSPID, v.TxID, v.At)
+		}
+		n := uint64(len(k.blocks))
+		k.blocks = append(k.blocks, readmodel.Block{Number: n, Hash: [32]byte{byte(n), byte(n >> 8), 1}, Transactions: []readmodel.Recorded{r}})
+	}
+	var members []protocolsim.Member
+	var players []protocolsim.Player
+	for i := range 4 {
+		members = append(members, protocolsim.Member{Name: fmt.Sprint("s", i), MSPID: string(rune('A' + i)), Stake: 40_000})
+		players = append(players, protocolsim.Player{Name: fmt.Sprint("s", i), Strategy: protocolsim.Honest})
+	}
+	players[3].Strategy = protocolsim.Cartel
+	policy := protocolsim.DefaultPolicy()
+	policy.Canary = 0
+	w, err := protocolsim.NewWorldTold(policy, members, 1, told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := w.Tasks[0].Statement
+	if _, err = w.Play(w.Tasks[0], players, 1, rand.New(rand.NewPCG(1, 2))); err != nil {
+		t.Fatal(err)
+	}
+	id, err := wire.TaskDigest(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	window := strconv.FormatUint(uint64(list.Window), 10)
+	text := k.said(t, exitOK, "audit", list.Shipment, window, "--quiet")
+	for _, want := range []string{"final     by challenge in block", "task      ok       " + id.String(), "is final", "proven wrong", w.Account("s3").String(), "0 differences"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+	var said struct {
+		OK   bool
+		Task struct {
+			ID        string
+			SettledBy string `json:"settled_by"`
+			Rebuilt   bool
+			Answers   []struct {
+				IsFinal bool `json:"is_final"`
+			}
+		}
+	}
+	text = k.said(t, exitOK, "audit", list.Shipment, window, "--json", "--quiet")
+	if err := json.Unmarshal([]byte(text), &said); err != nil || !said.OK || said.Task.ID != id.String() || said.Task.SettledBy != "challenge" || !said.Task.Rebuilt || len(said.Task.Answers) != 4 {
+		t.Errorf("%v %s", err, text)
+	}
+	for i, b := range k.blocks {
+		if settled := b.Transactions[0].Scoring.Settlements; len(settled) > 0 {
+			forged := slices.Clone(settled)
+			forged[0].Wrong = nil
+			k.blocks[i].Transactions[0].Scoring.Settlements = forged
+		}
+	}
+	if text := k.said(t, exitRefused, "audit", list.Shipment, window, "--quiet"); !strings.Contains(text, "settlement: wrong (recomputed)") {
+		t.Error(text)
+	}
 }
