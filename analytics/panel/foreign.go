@@ -144,7 +144,7 @@ func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 		}
 		for _, seq := range ends {
 			if key, ok := keyOf(r, seq); ok {
-				all = append(all, place{reference: uint32(i), segment: seq, key: key}) //nolint:gosec // an index of a list of at most 512
+				all = append(all, place{reference: uint32(i), segment: seq, key: key})
 			}
 		}
 	}
@@ -191,7 +191,7 @@ type item struct {
 func located(s ledger.TaskStatement) iter.Seq2[item, place] {
 	return func(yield func(item, place) bool) {
 		for i, r := range s.References {
-			at := place{reference: uint32(i)} //nolint:gosec // an index of a list of at most 512
+			at := place{reference: uint32(i)}
 			switch r.Kind {
 			case ledger.RefEvent:
 				if !yield(item{event: r.Digest}, at) {
