@@ -80,11 +80,8 @@ func (p BlendPolicy) most(sums []Credits) Credits {
 	for _, s := range sums {
 		rest += uint64(s) // the panel's sum did not overflow
 	}
-	for n := len(sums); n > 0; n-- {
-		clipped := uint64(len(sums)-n) * p.Cap
-		if clipped >= million {
-			break
-		}
+	clipped := uint64(0) // their share
+	for n := len(sums); n > 0 && clipped < million; n-- {
 		limit := uint64(math.MaxUint64) // if that overflows
 		if high, low := bits.Mul64(rest, p.Cap); high < million-clipped {
 			limit, _ = bits.Div64(high, low, million-clipped)
@@ -93,6 +90,7 @@ func (p BlendPolicy) most(sums []Credits) Credits {
 			return Credits(limit)
 		}
 		rest -= uint64(sums[n-1])
+		clipped += p.Cap
 	}
 	return sums[0]
 }
