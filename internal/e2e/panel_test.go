@@ -157,15 +157,17 @@ func (l *lab) protocol(ctx context.Context, t *testing.T) protocol {
 	}
 	docket := scorer.NewTaskDocket(model, feature.DefaultLimits())
 	p := protocol{due: map[verdictID]scorer.Due{}, finals: map[verdictID]ledger.FinalVerdict{}, by: map[string]int{}}
-	policy, active := false, map[ledger.Digest]bool{}
+	policy, own, active := false, false, map[ledger.Digest]bool{}
 	for _, b := range l.ledger(ctx, t).blocks {
 		for _, tx := range b.Transactions {
 			for _, d := range docket.Judge(b.Number, tx.Transaction) {
-				if policy && len(active) > 0 {
+				if policy && !own && len(active) > 0 {
 					p.due[verdictID{d.Verdict.Shipment, d.Verdict.Window, d.Verdict.Model}] = d
 				}
 			}
-			policy = policy || len(tx.Scoring.Policies) > 0
+			for _, p := range tx.Scoring.Policies {
+				policy, own = true, p.Blend.Own
+			}
 			for _, s := range tx.Scoring.Scorers {
 				if delete(active, s.Account); s.Active {
 					active[s.Account] = true
