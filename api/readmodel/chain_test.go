@@ -172,10 +172,10 @@ func anyChain(t *rapid.T) *chain {
 				level := ledger.VerdictLevel(rapid.IntRange(1, 3).Draw(t, "level"))
 				content.Verdicts = append(content.Verdicts, ledger.Verdict{
 					Shipment: shipment, Window: verdicts[shipment], Model: "rules@1", Level: level, From: noon, To: noon + 1, Final: rapid.Bool().Draw(t, "final"),
-					Reasons: []ledger.Reason{{Code: "above_range", Contribution: 7}},
+					Reasons: []ledger.Reason{{Code: "above_range", Contribution: 7}}, At: noon, // the transaction's, as the contract has it
 				})
 				if rapid.Bool().Draw(t, "several stand behind it") {
-					f := ledger.FinalVerdict{Shipment: shipment, Window: verdicts[shipment], Model: "rules@1", Task: ledger.Digest{byte(txs)}, By: ledger.SettledUnanimous}
+					f := ledger.FinalVerdict{Shipment: shipment, Window: verdicts[shipment], Model: "rules@1", Task: ledger.Digest{byte(txs)}, By: ledger.SettledUnanimous, At: noon}
 					switch rapid.IntRange(0, 2).Draw(t, "how") {
 					case 0:
 						f.Model = "" // different models' answers
