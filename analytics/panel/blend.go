@@ -94,8 +94,13 @@ func (r *round) blending(b *book) step {
 	return step{deed: doSettle, at: b.turn(r.id, doSettle, r.agreeing(), from), operations: []ledger.TaskOperation{{Settle: &ledger.SettleTask{Task: r.id}}}}
 }
 
-// beside has this scorer's own verdict written beside what is final of several.
-func (b *book) beside(r *round) { b.alone = append(b.alone, r.verdict) }
+// beside has this scorer's own verdict written beside what is final of several, where that is what it answered: of windows
+// that were judged before it took part, or by another model, it says nothing.
+func (b *book) beside(r *round) {
+	if slices.ContainsFunc(r.view.Reveals, func(v ledger.Reveal) bool { return v.Account == b.account && v.Answer == r.answer }) {
+		b.alone = append(b.alone, r.verdict)
+	}
+}
 
 // strangeBlend takes notice of a task of no model that is none of this scorer's. It commits to none such, and less than half of
 // the stake takes none to its end.

@@ -131,6 +131,14 @@ func TestScorersOfDifferentModelsMakeABlendFinal(t *testing.T) {
 			t.Errorf("%s writes %d verdicts of its own beside", p.name, len(p.alone))
 		}
 	}
+	// Who begins with another model, or without an account, says nothing of what was judged before.
+	late := c.player(t, "a")
+	runs(other, late)
+	late.read(c, len(c.log))
+	if len(late.alone) != 0 || late.book.snapshot().Open != 0 {
+		t.Errorf("%d verdicts on what others judged, %d tasks open", len(late.alone), late.book.snapshot().Open)
+	}
+
 	f, v := c.blend(t, warm)
 	b := *v.Settlement.Blend
 	if b.Low >= b.High || f.Answer.Score != b.Low || f.Answer.Level == ledger.Clear {

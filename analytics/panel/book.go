@@ -463,10 +463,7 @@ func (b *book) stands(f ledger.FinalVerdict) {
 	if r == nil || f.Task == r.id || r.view.Settlement != nil || f.Model != "" && f.Model != b.model() || r.blended() != (f.Model == "") {
 		return
 	}
-	switch {
-	case f.Model == "":
-		b.beside(r)
-	case f.Answer != r.answer:
+	if f.Model != "" && f.Answer != r.answer {
 		b.stats.Outvoted++
 		b.log.Error("the final verdict on a window is of another task than this scorer's", "code", "WB_PANEL_OUTVOTED", "shipment", f.Shipment, "window", f.Window, "task", f.Task.String())
 	}
