@@ -40,7 +40,7 @@ const (
 // agree. The time to reveal is more than that needs, for a busy machine, which runs all of them, makes honest scorers late too.
 func Policy() ledger.ScoringPolicy {
 	p := protocolsim.DefaultPolicy()
-	p.Skew, p.CommitFor, p.RevealFor, p.ChallengeFor = 2_000, 20_000, 12_000, 8_000
+	p.Skew, p.CommitFor, p.RevealFor, p.ChallengeFor = 2_000, 8_000, 12_000, 8_000
 	return p
 }
 
