@@ -282,7 +282,7 @@ func (c *court) again(policy *ledger.ScoringPolicy, before ledger.TaskView, tx T
 		stated.Events, stated.Segments, stated.Policy = nil, nil, ""
 		settle.Verdict = &stated
 	}
-	referee := func(ledger.TaskStatement) (ledger.Ruling, error) { return ruling, nil }
+	referee := func(ledger.TaskStatement) (ledger.Ruling, error) { return ruling, nil } //nolint:unparam // as the contract's, which reads the ledger
 	var best *ledger.TaskDecision
 	least := 0
 	why := fmt.Errorf("no account of %s", tx.MSPID)

@@ -183,9 +183,9 @@ func (p *projection) scored(t Recorded, next, word func() (int64, error)) error 
 		err = eachPart(next, s.Inspections, func(pos int64, v ledger.Inspection) error { return p.inspection(pos, v) })
 	}
 	changed := func(task ledger.Digest) error {
-		pos, err := word()
+		pos, failed := word()
 		p.scoring.words = append(p.scoring.words, wordChange{pos + firstWord, task.String()})
-		return err
+		return failed
 	}
 	for i := 0; i < len(s.Provisionals) && err == nil; i++ {
 		err = changed(s.Provisionals[i].Task)

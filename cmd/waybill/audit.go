@@ -236,7 +236,11 @@ func taskObject(t *audit.Task) any {
 	for _, r := range t.Reveals {
 		seat, _ := t.Task.Seat(r.Account)
 		answers = append(answers, object{
-			{"account", r.Account.String()}, {"msp_id", seat.MSPID}, {"model", r.Answer.Model}, {"level", r.Answer.Level.String()}, {"score_millionths", r.Answer.Score},
+			{"account", r.Account.String()},
+			{"msp_id", seat.MSPID},
+			{"model", r.Answer.Model},
+			{"level", r.Answer.Level.String()},
+			{"score_millionths", r.Answer.Score},
 			{"is_final", r.Answer == t.Final.Answer},
 		})
 	}
@@ -244,8 +248,13 @@ func taskObject(t *audit.Task) any {
 		claims = append(claims, object{{"account", c.Account.String()}, {"before", c.Before}, {"refuted", !c.Open()}})
 	}
 	return object{
-		{"id", t.Task.ID.String()}, {"settled_by", t.Final.By.String()}, {"block", t.Block}, {"rebuilt", t.Rebuilt}, {"references", len(t.Task.Statement.References)},
-		{"answers", answers}, {"claims", claims},
+		{"id", t.Task.ID.String()},
+		{"settled_by", t.Final.By.String()},
+		{"block", t.Block},
+		{"rebuilt", t.Rebuilt},
+		{"references", len(t.Task.Statement.References)},
+		{"answers", answers},
+		{"claims", claims},
 	}
 }
 
