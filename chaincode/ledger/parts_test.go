@@ -12,7 +12,7 @@ import (
 func panelOf(weights ...Credits) ScoringTask {
 	var t ScoringTask
 	for i, w := range weights {
-		t.Panel = append(t.Panel, Seat{Account: Digest{byte(i + 1)}, Weight: w}) //nolint:gosec // few
+		t.Panel = append(t.Panel, Seat{Account: Digest{byte(i + 1)}, Weight: w})
 		t.Weight += w
 	}
 	return t
