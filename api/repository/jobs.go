@@ -191,17 +191,15 @@ func entryOf(s epcis.Source) (submit.Event, *rest.JobError) {
 		}
 		return submit.Event{}, &e
 	}
-	entry, err := wire.NewEventEntry(s.Context, s.Raw)
-	if err == nil && (len(entry.Body) > ledger.MaxEventBytes || len(entry.Context) > ledger.MaxContextBytes) {
-		err = fmt.Errorf("%w: an event of %d bytes (at most %d) under a context of %d (at most %d)", ledger.ErrTooLarge,
+	entry := wire.SourceEntry(s)
+	if len(entry.Body) > ledger.MaxEventBytes || len(entry.Context) > ledger.MaxContextBytes {
+		err := fmt.Errorf("%w: an event of %d bytes (at most %d) under a context of %d (at most %d)", ledger.ErrTooLarge,
 			len(entry.Body), ledger.MaxEventBytes, len(entry.Context), ledger.MaxContextBytes)
-	}
-	if err != nil {
 		_, text := ledger.ParseCode(err.Error())
 		e := faultOf(s, ledger.Code(err), s.Path, text)
 		return submit.Event{}, &e
 	}
-	return submit.Event{EventEntry: entry, Keys: submit.KeysOf(s.Event)}, nil
+	return submit.Event{EventEntry: entry, Keys: submit.KeysOf(s.Event, s.Event.Hash())}, nil
 }
 
 // perform does the work of a job and gives the errors that it ends with. An error of its own says

@@ -25,3 +25,23 @@ func BenchmarkReadEvents(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "events/s")
 }
+
+// BenchmarkReadDocument is the same for events of a document.
+func BenchmarkReadDocument(b *testing.B) {
+	s := &Server{limits: Limits{}.withDefaults()}
+	const n = 300
+	filler := strings.Repeat("x", 200)
+	events := make([]string, n)
+	for i := range events {
+		events[i] = observed(i, `,"disposition":"in_transit","readPoint":{"id":"https://id.gs1.org/414/9521321000010"},"bizLocation":{"id":"https://id.gs1.org/414/9521321000010"},"eventID":"urn:uuid:`+filler+`"`)
+	}
+	document := []byte(`{"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],"type":"EPCISDocument","schemaVersion":"2.0","creationDate":"2026-01-05T08:00:00.000Z","epcisBody":{"eventList":[` + strings.Join(events, ",") + `]}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		read, err := s.documentEvents(document, waybillv1.DocumentFormat_DOCUMENT_FORMAT_JSON, 0)
+		if err != nil || len(read) != n || read[0].faulty != nil {
+			b.Fatal(err, len(read))
+		}
+	}
+	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "events/s")
+}

@@ -72,12 +72,9 @@ func faultsOf(err error) []epcis.Fault {
 	return []epcis.Fault{{Code: ledger.Code(err), Message: err.Error()}}
 }
 
-func eventOf(index uint64, path string, contextJSON, body []byte, parsed *epcis.Event) eventInput {
-	entry, err := wire.NewEventEntry(contextJSON, body)
-	if err != nil {
-		return refusedEvent(index, path, faultsOf(err))
-	}
-	return eventInput{index: index, path: path, hash: parsed.Hash().String(), event: submit.Event{EventEntry: entry, Keys: submit.KeysOf(parsed)}}
+func eventOf(index uint64, path string, entry wire.EventEntry, parsed *epcis.Event) eventInput {
+	hash := parsed.Hash()
+	return eventInput{index: index, path: path, hash: hash.String(), event: submit.Event{EventEntry: entry, Keys: submit.KeysOf(parsed, hash)}}
 }
 
 // documentEvents reads a document whole. A fault of the document refuses it whole.
@@ -101,7 +98,7 @@ func (s *Server) documentEvents(data []byte, format waybillv1.DocumentFormat, fi
 			inputs = append(inputs, refusedEvent(index, source.Path, faultsOf(source.Err)))
 			continue
 		}
-		inputs = append(inputs, eventOf(index, source.Path, source.Context, source.Raw, source.Event))
+		inputs = append(inputs, eventOf(index, source.Path, wire.SourceEntry(source), source.Event))
 	}
 	return inputs, nil
 }
@@ -139,7 +136,12 @@ func (s *Server) listEvents(list *waybillv1.EventList, first uint64) ([]eventInp
 			inputs = append(inputs, refusedEvent(index, path, fs))
 			continue
 		}
-		inputs = append(inputs, eventOf(index, path, contextJSON, body, parsed))
+		entry, err := wire.NewEventEntry(contextJSON, body)
+		if err != nil {
+			inputs = append(inputs, refusedEvent(index, path, faultsOf(err)))
+			continue
+		}
+		inputs = append(inputs, eventOf(index, path, entry, parsed))
 	}
 	return inputs, nil
 }

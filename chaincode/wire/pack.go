@@ -26,11 +26,22 @@ func NewEventEntry(context, body []byte) (EventEntry, error) {
 	if err != nil {
 		return EventEntry{}, fmt.Errorf("%w: context: %w", ledger.ErrMalformed, err)
 	}
-	switch string(compactContext) {
-	case `"` + epcis.DefaultContext + `"`, `["` + epcis.DefaultContext + `"]`, "null":
-		compactContext = nil
+	return EventEntry{Context: unlessDefault(compactContext), Body: compactBody}, nil
+}
+
+// SourceEntry makes an entry from a valid event of a document, which is compact as it was read: it shares the
+// source's text.
+func SourceEntry(s epcis.Source) EventEntry {
+	return EventEntry{Context: unlessDefault(s.Context), Body: s.Raw}
+}
+
+// unlessDefault gives a compact context, nil for one that says no more than the default.
+func unlessDefault(context []byte) []byte {
+	switch string(context) {
+	case "", `"` + epcis.DefaultContext + `"`, `["` + epcis.DefaultContext + `"]`, "null":
+		return nil
 	}
-	return EventEntry{Context: compactContext, Body: compactBody}, nil
+	return context
 }
 
 func compacted(data []byte) ([]byte, error) {

@@ -177,6 +177,39 @@ func TestEntriesAreCompactAndSpellTheDefaultContextAsNone(t *testing.T) {
 	}
 }
 
+func TestAnEventOfADocumentMakesTheEntryOfItsTextAlone(t *testing.T) {
+	const event = `{ "type" : "ObjectEvent", "eventTime" : "2026-01-05T08:00:00.000Z", "eventTimeZoneOffset" : "+00:00",
+	"action" : "OBSERVE", "epcList" : [ "https://id.gs1.org/01/04012345123456/21/A" ], "ex:a" : "b \" c  d", "ex:n" : [ 1.50 , 2e3 ] }`
+	for name, context := range map[string]string{
+		"the default": `"` + epcis.DefaultContext + `"`,
+		"a list":      `[ "` + epcis.DefaultContext + `" ]`,
+		"a prefix":    `[ "` + epcis.DefaultContext + `" , { "ex" : "https://example.com/" } ]`,
+	} {
+		document := `{ "@context" : ` + context + `, "type" : "EPCISDocument", "schemaVersion" : "2.0", "creationDate" : "2026-01-05T08:00:00.000Z",
+	"epcisBody" : { "eventList" : [ ` + strings.ReplaceAll(event, "ex:", map[bool]string{true: "ex:", false: "https://example.com/"}[name == "a prefix"]) + ` ] } }`
+		read := 0
+		for source, err := range epcis.Events(strings.NewReader(document), epcis.Limits{}) {
+			if err != nil || source.Err != nil {
+				t.Fatal(name, err, source.Err)
+			}
+			read++
+			want, err := wire.NewEventEntry(source.Context, source.Raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := wire.SourceEntry(source); string(got.Body) != string(want.Body) || string(got.Context) != string(want.Context) || (got.Context == nil) != (want.Context == nil) {
+				t.Errorf("%s: %s under %s, of its text %s under %s", name, got.Body, got.Context, want.Body, want.Context)
+			}
+			if (wire.SourceEntry(source).Context == nil) != (name != "a prefix") {
+				t.Errorf("%s: under %s", name, wire.SourceEntry(source).Context)
+			}
+		}
+		if read != 1 {
+			t.Errorf("%s: %d events", name, read)
+		}
+	}
+}
+
 func segments() *rapid.Generator[ledger.Segment] {
 	return rapid.Custom(func(t *rapid.T) ledger.Segment {
 		n := rapid.IntRange(1, 60).Draw(t, "n")

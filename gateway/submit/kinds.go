@@ -57,7 +57,7 @@ func events(maxItems int) kind[Event] {
 			if err != nil {
 				return nil // the contract refuses it and touches nothing
 			}
-			return KeysOf(parsed)
+			return KeysOf(parsed, parsed.Hash())
 		},
 		size: func(e Event) int { return len(e.Body) + len(e.Context) },
 		check: func(e Event) error {
@@ -70,12 +70,12 @@ func events(maxItems int) kind[Event] {
 	}
 }
 
-// KeysOf lists what recording the event reads and writes: its items, lots, transformation, its hash and its eventID. Two
-// events that share a key are never in two transactions at once.
-func KeysOf(e *epcis.Event) []string {
+// KeysOf lists what recording the event of that hash reads and writes: its items, lots, transformation, its hash and its
+// eventID. Two events that share a key are never in two transactions at once.
+func KeysOf(e *epcis.Event, hash epcis.Hash) []string {
 	items := e.Items()
 	keys := make([]string, 0, len(items)+2)
-	keys = append(keys, "hash "+e.Hash().String())
+	keys = append(keys, "hash "+hash.String())
 	if e.EventID != "" {
 		keys = append(keys, "id "+e.EventID)
 	}
