@@ -16,6 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/analytics/panel"
 	"github.com/waybill-dev/waybill/analytics/scorer"
+	"github.com/waybill-dev/waybill/api/proof"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/internal/protocolsim"
@@ -138,6 +139,30 @@ func (a account) Try(_ context.Context, operations []ledger.TaskOperation) ([]wi
 	return answers, err
 }
 
+// prove asks the proof log.
+func (l *line) prove(_ context.Context, keys []string) (panel.Evidence, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	file, err := l.world.Prove(keys...)
+	if errors.Is(err, protocolsim.ErrNotAnchored) {
+		return panel.Evidence{}, panel.ErrNotAnchored
+	}
+	if err != nil {
+		return panel.Evidence{}, err
+	}
+	shown, err := proof.DecodeBare(file)
+	if err != nil {
+		return panel.Evidence{}, err
+	}
+	facts, err := shown.Check()
+	e := panel.Evidence{Proof: file}
+	for _, key := range keys {
+		i := slices.IndexFunc(facts, func(f proof.Fact) bool { return f.Key == key })
+		e.Places = append(e.Places, facts[i].Position)
+	}
+	return e, err
+}
+
 // config is a service's, with its state in a folder.
 func (l *line) config(name, folder string) (panel.Config, error) {
 	secret, err := panel.Secret(filepath.Join(folder, name+".secret"))
@@ -146,7 +171,7 @@ func (l *line) config(name, folder string) (panel.Config, error) {
 			Source: l, Sink: l, Model: l.world.Model, Checkpoint: filepath.Join(folder, name+".checkpoint"), CheckpointEvery: time.Millisecond,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		},
-		Ledger: account{l, name}, Try: account{l, name}.Try, Binding: l.world.Account(name), Secret: secret, Pause: 200 * time.Millisecond,
+		Ledger: account{l, name}, Try: account{l, name}.Try, Prove: l.prove, Binding: l.world.Account(name), Secret: secret, Pause: 200 * time.Millisecond,
 	}, err
 }
 
@@ -273,6 +298,61 @@ func TestServicesThatEndAndBeginAnewGoOnWhereTheLedgerIs(t *testing.T) {
 		if s, err := l.world.Stake(name); err != nil || s.Slashed != 0 {
 			t.Errorf("%s: %+v %v", name, s, err)
 		}
+	}
+}
+
+func TestAFalseClaimIsRefutedOnceItsRootIsAnchored(t *testing.T) {
+	l := newLine(t, 1, nil)
+	folder := t.TempDir()
+	var services []*panel.Service
+	for _, name := range names()[:3] {
+		s, _ := l.start(t, name, folder)
+		services = append(services, s)
+	}
+	task := l.world.Tasks[0]
+	id, err := wire.TaskDigest(task.Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := func() ledger.TaskView {
+		v, err := l.world.View(id)
+		if err != nil {
+			t.Error(err)
+		}
+		return v
+	}
+	// The fourth commits to nothing, and its clock says that the others have had their time.
+	l.until(t, "three commitments", func() bool { return len(view().Commitments) == 3 })
+	l.mu.Lock()
+	if answers, err := l.world.ScoreAt("d", time.Minute, ledger.TaskOperation{Close: &id}); err != nil || answers[0].Status != ledger.StatusRecorded {
+		t.Error(answers, err)
+	}
+	l.mu.Unlock()
+	l.until(t, "an answer", func() bool { return len(view().Reveals) > 0 })
+	l.mu.Lock()
+	claim := ledger.ChallengeTask{Task: id, Omitted: &task.Decoys[0].Event, At: task.Decoys[0].At}
+	if answers, err := l.world.Score("d", ledger.TaskOperation{Challenge: &claim}); err != nil || answers[0].Status != ledger.StatusRecorded {
+		t.Error(answers, err)
+	}
+	l.mu.Unlock()
+	waitFor(t, func() bool { return services[0].Stats().Contested == 1 })
+	l.mu.Lock()
+	if err := l.world.Anchor("A", "B"); err != nil {
+		t.Error(err)
+	}
+	l.mu.Unlock()
+	l.until(t, "the refutation", func() bool { return !view().Claims[0].Open() })
+	waitFor(t, func() bool {
+		refuted := uint64(0)
+		for _, s := range services {
+			refuted += s.Stats().Refuted
+		}
+		return refuted == 1
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if stake, err := l.world.Stake("d"); err != nil || stake.Slashed != 2_000 {
+		t.Errorf("%+v %v", stake, err)
 	}
 }
 
