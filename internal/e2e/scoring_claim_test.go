@@ -85,6 +85,12 @@ func TestEndToEndAFalseClaimIsRefutedThoughWhoRefutesIsKilled(t *testing.T) {
 	for _, why := range p.faults {
 		t.Error(why)
 	}
+	// What stands although it was claimed to rest on less than there is.
+	for id, f := range p.finals {
+		if f.Task == told.Task {
+			l.standsProven(ctx, t, refuter, p.finals[id])
+		}
+	}
 }
 
 // lie runs the assessor's scorer in the test, so that it can be told to lie.
