@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/wire"
 	"github.com/waybill-dev/waybill/internal/protocolsim"
@@ -196,7 +198,7 @@ func (c *channel) threeAgree(t *testing.T, s ledger.TaskStatement, answer ledger
 	return c.agree(t, s, answer, scorerNames()[1:]...)
 }
 
-func (c *channel) agree(t *testing.T, s ledger.TaskStatement, answer ledger.TaskAnswer, all ...string) ledger.Digest {
+func (c *channel) agree(t rapid.TB, s ledger.TaskStatement, answer ledger.TaskAnswer, all ...string) ledger.Digest {
 	t.Helper()
 	id, err := wire.TaskDigest(s)
 	if err != nil {

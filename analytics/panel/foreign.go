@@ -19,6 +19,8 @@ const (
 	maxBetween = 64
 	// maxListed bounds the references of others' tasks whose order is to be examined.
 	maxListed = 1 << 16
+	// unansweredQuarters of the time to challenge is how long the proof log has to tell the order of a list.
+	unansweredQuarters = 2
 )
 
 // foreign is another task than this scorer's, of its model.
@@ -31,8 +33,12 @@ type foreign struct {
 	// challenges are what may end it, in the order in which they are tried: claims that it leaves something out, of which a
 	// scorer makes one, then that it be re-executed, which costs the bond if nothing comes of it.
 	challenges []accusation
-	// listed are those of its references that the proof log knows, while their order is not examined; empty: it need not be.
+	// listed are those of its references that the proof log knows, while their order is to be examined; empty: it need not be,
+	// or cannot.
 	listed []place
+	// doubted: the own list does not vouch for the order of this one, nor has the proof log yet. What is claimed of a list in
+	// another order than the ledger's can be refuted by what else is wrong with it.
+	doubted bool
 	since  time.Time
 	// closed and answered are what a challenge waits for.
 	closed   bool
@@ -61,6 +67,7 @@ type accusation struct {
 	// Where among them it belongs the proof log says.
 	between []place
 	key     string
+	begins  bool // nothing may be claimed before the first of them
 }
 
 // omits is what is said to be left out, nil if nothing is.
@@ -95,18 +102,26 @@ func (b *book) stranger(t ledger.ScoringTask) {
 		}
 	}
 	f.challenges = append(f.challenges, accusation{TaskOperation: ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: t.ID}}})
-	if b.cfg.Prove != nil {
-		if f.listed = doubted(s, own); b.listed+len(f.listed) > maxListed {
-			f.listed = nil
-		}
+	f.listed = doubted(s, own)
+	f.doubted = len(f.listed) > 0
+	if b.cfg.Prove == nil || b.listed+len(f.listed) > maxListed {
+		f.unexamined()
 	}
 	b.log.Warn("another task than this scorer's", "shipment", s.Shipment, "window", s.Window, "task", t.ID.String(), "by", t.By.String(), "same_inputs", f.alike,
-		"left_out", len(f.challenges)-1, "order_doubted", len(f.listed) > 0)
+		"left_out", len(f.challenges)-1, "order_doubted", f.doubted)
 	b.forget(f.id)
 	b.foreign.Put(t.ID.String(), f)
 	b.listed += len(f.listed)
 	for b.foreign.Len() > maxForeign {
 		b.forget(b.leastForeign())
+	}
+}
+
+// unexamined gives the order up that the proof log was to be asked for: where that is in doubt nothing is claimed.
+func (f *foreign) unexamined() {
+	f.listed = nil
+	if f.doubted {
+		f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool { return !plain(a) })
 	}
 }
 
@@ -151,7 +166,7 @@ func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 	if own == nil {
 		return several(all)
 	}
-	before, at := -1, place{}
+	before, at, last := -1, place{}, map[int]uint64{}
 	for _, p := range all {
 		r := other.References[p.reference]
 		i := slices.IndexFunc(own.References, func(o ledger.Reference) bool {
@@ -163,10 +178,10 @@ func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 		switch {
 		case i < 0:
 			return several(all)
-		case i < before:
+		case i < before, i == before && p.segment < last[i]:
 			return []place{at, p}
 		}
-		before, at = i, p
+		before, at, last[i] = i, p, p.segment
 	}
 	return nil
 }
@@ -231,7 +246,7 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []accu
 		}
 		if i > last {
 			for _, r := range waiting {
-				if a, ok := b.accuse(id, r, other, order[last+1:i+1]); ok {
+				if a, ok := b.accuse(id, r, other, order[last+1:i+1], last < 0); ok {
 					out = append(out, a)
 				}
 			}
@@ -242,12 +257,14 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []accu
 }
 
 // accuse makes a claim that something is left out right before the last of some places, or the others, which only the proof
-// log tells.
-func (b *book) accuse(id ledger.Digest, omitted ledger.Reference, other ledger.TaskStatement, places []place) (accusation, bool) {
+// log tells. first says that the list has nothing before those: what was recorded before a journey that is not the
+// container's first is taken for a part of the one before.
+func (b *book) accuse(id ledger.Digest, omitted ledger.Reference, other ledger.TaskStatement, places []place, first bool) (accusation, bool) {
 	next, between := places[len(places)-1], slices.Clone(places[:len(places)-1])
 	a := accusation{TaskOperation: ledger.TaskOperation{Challenge: next.before(id, omitted)}, between: between}
+	a.begins = first && other.Begins > 0 && omitted.Kind == ledger.RefEvent
 	if len(between) == 0 {
-		return a, true
+		return a, !a.begins
 	}
 	ok := b.cfg.Prove != nil && len(between) <= maxBetween
 	for i := range between {
@@ -285,6 +302,9 @@ func (a accusation) find(ctx context.Context, prove Prove) ([]ledger.TaskOperati
 	}
 	for i, p := range a.between {
 		if e.Places[0] < e.Places[i+1] {
+			if i == 0 && a.begins {
+				return nil, errVain
+			}
 			return []ledger.TaskOperation{{Challenge: p.before(a.Challenge.Task, *a.omits())}}, nil
 		}
 	}
@@ -330,13 +350,20 @@ func (f *foreign) steps(b *book) []step {
 	if len(f.challenges) == 0 || f.alike && !f.refutable {
 		return out
 	}
-	a := f.challenges[0]
+	a, from := f.challenges[0], f.since
+	if !plain(a) && f.doubted {
+		// What is proven of the order ends the task, and a claim that was made of it would be refuted. If the proof log
+		// does not answer in time, what is left is that the task be re-executed.
+		if a, from = f.challenges[len(f.challenges)-1], f.since.Add(pressed(policy, unansweredQuarters)); !plain(a) {
+			return out
+		}
+	}
 	s := step{
-		deed: doChallenge, at: b.pressing(f.id, doChallenge, all, f.since, policy), operations: []ledger.TaskOperation{a.TaskOperation},
+		deed: doChallenge, at: b.pressing(f.id, doChallenge, all, from, policy), operations: []ledger.TaskOperation{a.TaskOperation},
 		trial: plain(a) && !f.alike, // else it is sure to prove something
 	}
 	if len(a.between) > 0 {
-		s.operations, s.find = nil, a.find
+		s.find = a.find
 	}
 	return append(out, s)
 }
@@ -427,7 +454,8 @@ func (f *foreign) told(b *book, e errand, answers []wire.Answer, err error, now 
 		}
 		if e.deed == doOrder {
 			b.listed -= len(f.listed)
-			f.listed = nil
+			f.doubted = refused != nil // the proof log has it in order, or what it says is not taken
+			f.unexamined()
 		} else {
 			f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool {
 				return len(e.operations) == 1 && alike(a.omits(), e.operations[0].Challenge.Omitted)

@@ -293,10 +293,15 @@ func (b *book) turn(task ledger.Digest, d deed, some []ledger.Digest, from time.
 // the time is: those who come before may be the ones who lie.
 func (b *book) pressing(task ledger.Digest, d deed, some []ledger.Digest, from time.Time, p ledger.ScoringPolicy) time.Time {
 	at := b.turn(task, d, some, from)
-	if latest := from.Add(time.Duration(p.ChallengeFor-2*p.ClockSkew()) * time.Millisecond / 4); latest.Before(at) {
+	if latest := from.Add(pressed(p, 1)); latest.Before(at) {
 		return latest
 	}
 	return at
+}
+
+// pressed is some quarters of the time that a challenge surely has, whatever others say that the time is.
+func pressed(p ledger.ScoringPolicy, quarters time.Duration) time.Duration {
+	return quarters * time.Duration(p.ChallengeFor-2*p.ClockSkew()) * time.Millisecond / 4
 }
 
 // lot is what an account's place in the order rests on.

@@ -16,7 +16,7 @@ import (
 var errSaved = errors.New("WB_CHECKPOINT: damaged tasks")
 
 const (
-	savedVersion = 2
+	savedVersion = 3
 	maxRounds    = 1 << 20
 	maxSavedPart = 1 << 24
 )
@@ -152,6 +152,7 @@ func (f *foreign) code(c *canon.Coder, challenges *string) {
 	canon.Slice(c, &f.challenges, maxChallenges+1, func(c *canon.Coder, a *accusation) {
 		canon.Slice(c, &a.between, maxBetween, codePlace)
 		canon.String(c, &a.key, maxSavedPart)
+		c.Bool(&a.begins)
 	})
 	canon.Slice(c, &f.listed, maxListed, codePlace)
 	canon.Slice(c, &f.claims, ledger.MaxScorers, func(c *canon.Coder, v *vouched) {
@@ -160,7 +161,7 @@ func (f *foreign) code(c *canon.Coder, challenges *string) {
 		canon.Int(c, &until)
 		v.until = time.UnixMilli(until)
 	})
-	for _, flag := range []*bool{&f.seated, &f.closed, &f.answered, &f.alike, &f.refutable} {
+	for _, flag := range []*bool{&f.seated, &f.closed, &f.answered, &f.alike, &f.refutable, &f.doubted} {
 		c.Bool(flag)
 	}
 }
