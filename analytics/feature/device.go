@@ -9,6 +9,8 @@ import (
 type device struct {
 	bindings []binding
 	early    []ledgerSegment
+
+	gone span // of a traced tracker: times offered to nobody any more of which no binding here tells
 }
 
 // binding ties a device to a container's journey from one time to another, exclusive.
@@ -16,6 +18,8 @@ type binding struct {
 	container string
 	journey   uint64
 	from, to  ledger.Millis
+
+	tale // of a traced tracker
 }
 
 // ledgerSegment is a segment with its digest, or what is left of one.
@@ -61,6 +65,7 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 	}
 	d := t.device(id)
 	b := binding{container: c.epc, journey: c.journey, from: at, to: always}
+	b.bound = mark{t.order, hash}
 	known := -1
 	for i, old := range d.bindings {
 		if old.container == c.epc && old.journey == c.journey && old.from == unknownStart && old.to >= at {
@@ -71,10 +76,10 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 		}
 	}
 	if c.isEnded {
-		b.to = c.endedAt
+		b.to, b.untold = c.endedAt, true
 	}
 	if known >= 0 {
-		b.to = d.bindings[known].to
+		b.to, b.untold = d.bindings[known].to, true
 		d.bindings = slices.Delete(d.bindings, known, known+1)
 	}
 	t.tie(d, b)
@@ -95,6 +100,7 @@ func (t *Tracker) bind(c *container, id string, at ledger.Millis, hash ledger.Di
 func (t *Tracker) tie(d *device, b binding) {
 	if len(d.bindings) == maxBindings {
 		t.unbound(d.bindings[0])
+		d.gone.join(d.bindings[0].took)
 		d.bindings = slices.Delete(d.bindings, 0, 1)
 	}
 	d.bindings = append(d.bindings, b)
@@ -115,12 +121,12 @@ func (t *Tracker) unbind(c *container, id string, at ledger.Millis, hash ledger.
 		if b.container == c.epc && b.journey == c.journey && b.from < at {
 			bound = true
 			if b.to == always {
-				b.to = at
+				b.to, b.removed = at, mark{t.order, hash}
 			}
 		}
 	}
 	if !bound && c.journey > 0 {
-		t.tie(d, binding{container: c.epc, journey: c.journey, from: unknownStart, to: at})
+		t.tie(d, binding{container: c.epc, journey: c.journey, from: unknownStart, to: at, tale: tale{untold: true}})
 	}
 	if c.open && !c.isEnded {
 		t.input(c, Input{Kind: KindUnbind, At: at, Event: hash, Device: id})
@@ -142,13 +148,16 @@ func (t *Tracker) segment(s ledgerSegment) {
 func (t *Tracker) claim(d *device, s ledgerSegment) {
 	times := s.segment.Times
 	unclaimed := 0 // times before this index belong to no later binding
-	for _, b := range d.bindings {
+	for i, b := range d.bindings {
 		first, _ := slices.BinarySearch(times, b.from)
 		last, _ := slices.BinarySearch(times, b.to)
 		if first >= last {
 			continue
 		}
 		unclaimed = max(unclaimed, last)
+		if t.keeps {
+			d.bindings[i].took.join(span{times[0], times[last-1]})
+		}
 		c, ok := t.containers.Get(b.container)
 		if !ok || !c.open || c.journey != b.journey {
 			continue
@@ -174,7 +183,7 @@ func (t *Tracker) claim(d *device, s ledgerSegment) {
 	t.early += len(rest.segment.Times)
 	for len(d.early) > t.mostEarly() {
 		t.early -= len(d.early[0].segment.Times)
-		t.dropped(&d.early[0], len(d.early[0].segment.Times))
+		t.missed(d, &d.early[0])
 		d.early = slices.Delete(d.early, 0, 1)
 	}
 }

@@ -127,7 +127,7 @@ func (t *Tracker) end(c *container, at ledger.Millis, event ledger.Digest) {
 			for i := range d.bindings {
 				b := &d.bindings[i]
 				if b.container == c.epc && b.journey == c.journey && b.to == always {
-					b.to = at
+					b.to, b.removed = at, mark{t.order, event}
 				}
 			}
 		}
@@ -161,7 +161,7 @@ func (t *Tracker) reopen(c *container) {
 			if b.container != c.epc || b.journey != c.journey || b.to != end || len(c.devices) == maxContainerDevice {
 				continue
 			}
-			b.to = always
+			b.to, b.untold = always, true
 			c.devices = append(c.devices, id)
 			t.asks(c, id, end, always)
 			t.release(d)

@@ -70,7 +70,7 @@ func (t *Tracker) trim() {
 		for i := range d.early {
 			s := &d.early[i]
 			t.early -= len(s.segment.Times)
-			t.dropped(s, len(s.segment.Times))
+			t.missed(d, s)
 		}
 		d.early = nil
 		if t.devices.Len() > t.limits.Devices || len(d.bindings) == 0 {

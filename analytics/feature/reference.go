@@ -86,11 +86,11 @@ func (t *Tracker) References(s Step) (list []ledger.Reference, why string) {
 	}
 	k := c.trace
 	list = make([]ledger.Reference, 0, len(k.goods)+len(k.facts)+8)
-	goods, facts, pieces := k.goods, k.facts, k.pieces
+	goods, facts, pieces, ties := k.goods, k.facts, k.pieces, k.tied
 	packs, pack := 0, uint64(0)
 	const never = 1<<64 - 1
-	for len(goods)+len(facts)+len(pieces) > 0 {
-		g, f, p := uint64(never), uint64(never), uint64(never)
+	for len(goods)+len(facts)+len(pieces)+len(ties) > 0 {
+		g, f, p, e := uint64(never), uint64(never), uint64(never), uint64(never)
 		if len(goods) > 0 {
 			g = goods[0].order
 		}
@@ -100,11 +100,18 @@ func (t *Tracker) References(s Step) (list []ledger.Reference, why string) {
 		if len(pieces) > 0 {
 			p = pieces[0].order
 		}
-		next := min(g, f, p)
-		if next == p {
+		if len(ties) > 0 {
+			e = ties[0].order
+		}
+		next := min(g, f, p, e)
+		switch next {
+		case e: // before what the same event tells of the journey itself, which may close a window
+			list = append(list, ties[0].reference())
+			ties = ties[1:]
+		case p:
 			list = withPiece(list, pieces[0])
 			pieces = pieces[1:]
-		} else {
+		default:
 			var both fact
 			if g == next {
 				both, goods = goods[0], goods[1:]

@@ -43,7 +43,11 @@ func (t *Tracker) Code(c *canon.Coder) {
 			canon.Uint(c, &b.journey)
 			canon.Int(c, &b.from)
 			canon.Int(c, &b.to)
+			t.codeTale(c, &b.tale)
 		})
+		if t.keeps {
+			(*p).gone.code(c)
+		}
 		canon.Slice(c, &(*p).early, maxEarlySegments, func(c *canon.Coder, s *ledgerSegment) {
 			text(c, &s.segment.Device)
 			canon.Uint(c, &s.segment.Seq)

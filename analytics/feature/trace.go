@@ -25,6 +25,7 @@ type trace struct {
 	goods  []fact // what came in and went out; by order
 	// The journey's own: by order.
 	facts    []fact
+	tied     []tied
 	pieces   []piece
 	readings int
 	gaps     []gap
@@ -169,7 +170,7 @@ func (t *Tracker) spoil(c *container, why string) {
 	}
 	k := c.trace
 	t.changed = append(t.changed, c.epc)
-	k.why, k.facts, k.pieces, k.gaps = why, nil, nil, nil
+	k.why, k.facts, k.tied, k.pieces, k.gaps = why, nil, nil, nil, nil
 }
 
 // lose says that what is in a container cannot be told.

@@ -84,6 +84,7 @@ func (t *Tracker) dropped(s *ledgerSegment, upTo int) {
 
 // asks says that a journey asks a device for what it measured from one time to another, exclusive.
 func (t *Tracker) asks(c *container, device string, from, to ledger.Millis) {
+	t.tookElsewhere(c, device, from, to)
 	if t.keeps && slices.ContainsFunc(c.trace.gaps, func(g gap) bool { return g.device == device && g.from < to && from <= g.to }) {
 		t.spoil(c, whyReadings)
 	}

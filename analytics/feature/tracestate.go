@@ -84,6 +84,12 @@ func (k *trace) code(c *canon.Coder) {
 	facts := func(list *[]fact) { canon.Slice(c, list, maxFacts, func(c *canon.Coder, f *fact) { f.code(c) }) }
 	facts(&k.goods)
 	facts(&k.facts)
+	canon.Slice(c, &k.tied, maxFacts, func(c *canon.Coder, e *tied) {
+		e.mark.code(c)
+		codeText(c, &e.device)
+		codeText(c, &e.container)
+		c.Bool(&e.removed)
+	})
 	canon.Slice(c, &k.pieces, ledger.MaxTaskSegments, func(c *canon.Coder, p *piece) {
 		canon.Uint(c, &p.order)
 		codeText(c, &p.device)
@@ -107,6 +113,26 @@ func (t *Tracker) codeSuspect(c *canon.Coder, s *suspect) {
 	}
 	canon.Uint(c, &s.order)
 	codeWhole(c, &s.finding)
+}
+
+func (m *mark) code(c *canon.Coder) {
+	canon.Uint(c, &m.order)
+	c.Raw(m.event[:])
+}
+
+func (s *span) code(c *canon.Coder) {
+	canon.Int(c, &s.from)
+	canon.Int(c, &s.to)
+}
+
+func (t *Tracker) codeTale(c *canon.Coder, b *tale) {
+	if !t.keeps {
+		return
+	}
+	b.bound.code(c)
+	b.removed.code(c)
+	c.Bool(&b.untold)
+	b.took.code(c)
 }
 
 func (t *Tracker) codeLeft(c *canon.Coder, s *ledgerSegment) {

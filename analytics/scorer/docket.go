@@ -161,7 +161,7 @@ const mostShipments = 1 << 24
 func (d *Docket) head(c *canon.Coder) {
 	version := uint32(2)
 	if d.tasks {
-		version = 3
+		version = 4
 	}
 	v := version
 	canon.Uint(c, &v)

@@ -103,6 +103,8 @@ func (p *play) name(ref ledger.Reference) string {
 		return "closed!" + p.names[ref.Finding.Event.String()]
 	case ledger.RefWithdrawn:
 		return "-" + p.names[ref.Digest.String()]
+	case ledger.RefElsewhere:
+		return map[uint64]string{ledger.TiedBound: "elsewhere:", ledger.TiedRemoved: "back:"}[ref.First] + p.names[ref.Digest.String()]
 	case ledger.RefEvent:
 	}
 	return p.names[ref.Digest.String()]
@@ -223,7 +225,7 @@ func TestATaskNamesWhatIsInItsContainersWhereverItWasPacked(t *testing.T) {
 	p.tx(p.segment(logger1, 2, 60, 90))
 	p.wants(palletA, "cold/1 room/1 into X into Y bind Y on A A:0-0 more into X A:1-1 X off Y A:2-2")
 	p.tx(p.segment(logger2, 1, 60, 90))
-	p.wants(palletB, "cold/1 room/1 into X more into X bind B X on B yet more into X B:1-1")
+	p.wants(palletB, "cold/1 room/1 into X elsewhere:bind X more into X bind B X on B yet more into X B:1-1")
 	// And comes back.
 	p.tx(p.pack("X on A", 91, "ADD", palletA, caseX))
 	p.tx(p.segment(logger1, 3, 90, 120))

@@ -107,6 +107,8 @@ func (r *records) text(references []ledger.Reference) string {
 			fmt.Fprintf(&b, "policy %+v", r.policies[fmt.Sprint(ref.ID, ref.First)])
 		case ledger.RefSegments:
 			fmt.Fprintf(&b, "segments %d to %d of %s", ref.First, ref.Last, ref.ID)
+		case ledger.RefElsewhere:
+			fmt.Fprintf(&b, "%s elsewhere %d with %s %s", ref.ID, ref.First, ref.Digest.String()[:8], r.events[ref.Digest].Body)
 		case ledger.RefFinding, ledger.RefClosed:
 			fmt.Fprintf(&b, "%d finding on %s, event %s", ref.Kind, ref.Finding.Item, ref.Finding.Event.String()[:8])
 		}
@@ -448,7 +450,7 @@ func (r *records) needed(t failer, m *score.Model, s ledger.TaskStatement, which
 		return
 	}
 	switch ref.Kind {
-	case ledger.RefPolicy, ledger.RefFinding, ledger.RefClosed:
+	case ledger.RefPolicy, ledger.RefFinding, ledger.RefClosed, ledger.RefElsewhere:
 		return
 	case ledger.RefEvent:
 		if e := must(epcis.ParseEvent(nil, r.events[ref.Digest].Body)); e.Type != epcis.ObjectEvent {

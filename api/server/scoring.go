@@ -144,6 +144,8 @@ func taskReference(r ledger.Reference) *waybillv1.TaskReference {
 		out.Kind = "closed"
 	case ledger.RefWithdrawn:
 		out.Kind = "withdrawn"
+	case ledger.RefElsewhere:
+		out.Kind = "elsewhere"
 	}
 	if f := r.Finding; f != nil {
 		out.Digest, out.Code, out.Item = f.Event.String(), string(f.Code), f.Item

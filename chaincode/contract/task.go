@@ -149,7 +149,7 @@ func (t *scoringRound) open(s ledger.TaskStatement, id ledger.Digest, view ledge
 		var key string
 		var err error
 		switch r.Kind {
-		case ledger.RefEvent, ledger.RefWithdrawn:
+		case ledger.RefEvent, ledger.RefWithdrawn, ledger.RefElsewhere:
 			key = wire.EventKey(r.Digest)
 		case ledger.RefPolicy:
 			key, err = wire.PolicyKey(r.ID, uint32(r.First)) //nolint:gosec // ledger.CheckTask held it to 32 bits

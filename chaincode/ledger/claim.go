@@ -129,10 +129,22 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 		// With it the list is more than can be re-executed, which says nothing of the list without it.
 		return TaskDecision{}, refuse(ErrTooLarge, "with what is said to be left out: %s", ruling.Fault)
 	}
+	if inserted := claim.insertedAt(); op.Omitted.Kind == RefEvent && v.Task.Statement.Begins > 0 && ruling.Opened >= inserted {
+		// What was in the container before may be of its journey before, and gone: no list says when that was over.
+		return TaskDecision{}, refuse(ErrCommitment, "the container was on a journey before, and this one does not begin before what is said to be left out")
+	}
 	if ruling.Fault == "" && ruling.Inputs == v.Task.Statement.Inputs {
 		return TaskDecision{}, refuse(ErrCommitment, "what is said to be left out changes nothing that is judged")
 	}
 	return TaskDecision{Status: StatusRecorded, Claim: &claim}, nil
+}
+
+// insertedAt is the place among the task's references at which what is left out stands once it is put in.
+func (c Claim) insertedAt() int {
+	if c.Segment != 0 {
+		return int(c.Before) + 1
+	}
+	return int(c.Before)
 }
 
 // same compares what a segment or an event is named by.
@@ -168,7 +180,7 @@ func (s TaskStatement) with(c Claim, l ScoringLedger) (TaskStatement, error) {
 	parted.References = references
 	holds := parted.holdsSegment
 	if c.Omitted.Kind == RefEvent {
-		holds = func(r Reference, at int) error { return parted.holdsEvent(r, at, l) }
+		holds = parted.holdsEvent
 	}
 	if err := holds(c.Omitted, at); err != nil {
 		return s, err
@@ -179,7 +191,6 @@ func (s TaskStatement) with(c Claim, l ScoringLedger) (TaskStatement, error) {
 
 // holdsSegment holds that a segment is left out and belongs before reference at, as far as the chain of its device shows.
 func (s TaskStatement) holdsSegment(omitted Reference, at int) error {
-	later := false
 	for i, r := range s.References {
 		if r.Kind != RefSegments || r.ID != omitted.ID {
 			continue
@@ -187,52 +198,38 @@ func (s TaskStatement) holdsSegment(omitted Reference, at int) error {
 		switch {
 		case r.First <= omitted.First && omitted.First <= r.Last:
 			return refuse(ErrConflict, "segment %d of %s is not left out", omitted.First, omitted.ID)
-		case r.First > omitted.First && i >= at:
-			later = true
-		case r.First > omitted.First || i >= at:
+		case r.First > omitted.First != (i >= at):
 			return refuse(ErrSchema, "segment %d of %s does not belong before reference %d", omitted.First, omitted.ID, at)
 		}
 	}
-	if !later {
-		// A logger that went on to another shipment goes on recording, and its bindings there are not of this list.
-		return refuse(ErrCommitment, "nothing shows that segment %d of %s was recorded before the window closed", omitted.First, omitted.ID)
+	return s.goesOn(at)
+}
+
+// holdsEvent holds that an event is left out and may belong before reference at. When it was recorded its submitter says, and
+// what was held back comes late: the log decides. Of a journey that is not a container's first, an event is only left out if
+// it does not come before the first one named.
+func (s TaskStatement) holdsEvent(omitted Reference, at int) error {
+	if slices.ContainsFunc(s.References, func(r Reference) bool { return r.Kind == RefEvent && r.Digest == omitted.Digest }) {
+		return refuse(ErrConflict, "event %s is not left out", omitted.Digest)
+	}
+	if s.Begins > 0 && !slices.ContainsFunc(s.References[:at], Reference.hasPlace) {
+		return refuse(ErrSchema, "event %s does not belong before reference %d", omitted.Digest, at)
+	}
+	return s.goesOn(at)
+}
+
+// goesOn holds that what is put before reference at is put before something that the proof log has: else it would be claimed of
+// what came after the window, and nothing could refute that.
+func (s TaskStatement) goesOn(at int) error {
+	if !slices.ContainsFunc(s.References[at:], Reference.hasPlace) {
+		return refuse(ErrCommitment, "nothing from reference %d on has a place in the proof log", at)
 	}
 	return nil
 }
 
-// holdsEvent holds that an event is left out and may belong before reference at: the neighbours' times, which are their
-// submitters', do not rule it out. Of a journey that is not a container's first, an event is only left out if it does
-// not come before the first one named.
-func (s TaskStatement) holdsEvent(omitted Reference, at int, l ScoringLedger) error {
-	record, err := l.Event(omitted.Digest)
-	if err != nil {
-		return err
-	}
-	if record == nil {
-		return refuse(ErrUnknown, "event %s", omitted.Digest)
-	}
-	if last := s.References[len(s.References)-1].Kind; last != RefEvent && last != RefSegments {
-		// It would be claimed of what came after it, and nothing could refute that.
-		return refuse(ErrCommitment, "the window closes with what has no place in the proof log")
-	}
-	const apart = 2 * maxSkew // times of recording are held to that, whatever the policy
-	begun := s.Begins == 0
-	for i, r := range s.References {
-		if r.Kind == RefEvent && r.Digest == omitted.Digest {
-			return refuse(ErrConflict, "event %s is not left out", omitted.Digest)
-		}
-		recordedAt, dated, err := r.recordedAt(l)
-		switch {
-		case err != nil:
-			return err
-		case !dated:
-		case i < at && record.RecordedAt+apart < recordedAt, i >= at && record.RecordedAt > recordedAt+apart, i >= at && !begun:
-			return refuse(ErrSchema, "event %s does not belong before reference %d", omitted.Digest, at)
-		default:
-			begun = true
-		}
-	}
-	return nil
+// hasPlace reports whether the proof log has what a reference names.
+func (r Reference) hasPlace() bool {
+	return r.Kind == RefEvent || r.Kind == RefElsewhere || r.Kind == RefSegments
 }
 
 // notBefore holds that an event is not of the journey before: what that one's last verdict rests on and names the container
@@ -257,26 +254,6 @@ func (s TaskStatement) notBefore(omitted Reference, l ScoringLedger) error {
 	return nil
 }
 
-// recordedAt is when an event or the last of segments was recorded; dated is false for what has no such time.
-func (r Reference) recordedAt(l ScoringLedger) (at Millis, dated bool, err error) {
-	switch r.Kind {
-	case RefEvent:
-		record, err := l.Event(r.Digest)
-		if err != nil || record == nil {
-			return 0, false, err
-		}
-		return record.RecordedAt, true, nil
-	case RefSegments:
-		record, err := l.SegmentOf(r.ID, r.Last)
-		if err != nil || record == nil {
-			return 0, false, err
-		}
-		return record.RecordedAt, true, nil
-	default:
-		return 0, false, nil
-	}
-}
-
 // located gives the fact that a reference, and of a span a segment, has in the proof log.
 func (s TaskStatement) located(at uint32, segment uint64) (LogFact, error) {
 	if uint64(at) >= uint64(len(s.References)) {
@@ -284,7 +261,7 @@ func (s TaskStatement) located(at uint32, segment uint64) (LogFact, error) {
 	}
 	r := s.References[at]
 	switch {
-	case r.Kind == RefEvent && segment == 0:
+	case (r.Kind == RefEvent || r.Kind == RefElsewhere) && segment == 0:
 		return LogFact{Event: r.Digest}, nil
 	case r.Kind == RefSegments && r.First <= segment && segment <= r.Last:
 		return LogFact{Device: r.ID, Segment: segment}, nil
@@ -307,8 +284,8 @@ func (c Claim) after(at uint32, segment uint64) bool {
 
 // begins reports whether a reference, and of a span a segment, is the first of a statement that has a place in the log.
 func (s TaskStatement) begins(at uint32, segment uint64) bool {
-	i := slices.IndexFunc(s.References, func(r Reference) bool { return r.Kind == RefEvent || r.Kind == RefSegments })
-	return i == int(at) && (s.References[i].Kind == RefEvent || segment == s.References[i].First)
+	i := slices.IndexFunc(s.References, Reference.hasPlace)
+	return i == int(at) && (s.References[i].Kind != RefSegments || segment == s.References[i].First)
 }
 
 // RefuteClaimOf decides on proving a claim false. v is the task with that claim. The proof log is the ledger's order, and
@@ -334,6 +311,9 @@ func RefuteClaimOf(op RefuteClaim, v TaskView, order LogOrder, l ScoringLedger, 
 	against, err := s.located(op.Reference, op.Segment)
 	if err != nil {
 		return TaskDecision{}, err
+	}
+	if against == claim.fact() {
+		return TaskDecision{}, refuse(ErrSchema, "reference %d is what is said to be left out", op.Reference)
 	}
 	before, root, err := order(op.Proof, claim.fact(), against)
 	if err != nil {
@@ -369,6 +349,9 @@ func misplaced(op Misplaced, account Digest, v TaskView, policy ScoringPolicy, o
 	second, err := s.located(op.Second, op.SecondSegment)
 	if err != nil {
 		return TaskDecision{}, err
+	}
+	if first == second {
+		return TaskDecision{}, refuse(ErrSchema, "references %d and %d are one fact", op.First, op.Second)
 	}
 	before, root, err := order(op.Proof, first, second)
 	switch {

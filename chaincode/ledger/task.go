@@ -20,6 +20,15 @@ const (
 	RefFinding   ReferenceKind = 4 // Finding was raised
 	RefClosed    ReferenceKind = 5 // Finding was closed
 	RefWithdrawn ReferenceKind = 6 // event Digest was declared in error by its recorder
+	// RefElsewhere: event Digest ties logger ID to the container that Containers names, for a journey that is not the
+	// shipment's: it binds it there (First TiedBound) or ends that (TiedRemoved). What was measured meanwhile went there.
+	RefElsewhere ReferenceKind = 7
+)
+
+// What the event of a RefElsewhere does.
+const (
+	TiedBound   uint64 = 1
+	TiedRemoved uint64 = 2
 )
 
 // Reference is something recorded that a scoring engine observes.
@@ -516,6 +525,11 @@ func checkReference(r Reference) error {
 		if r.ID != "" || span || r.Digest.IsZero() || r.Finding != nil {
 			return refuse(ErrSchema, "an event is named by its hash")
 		}
+	case RefElsewhere:
+		if r.First != TiedBound && r.First != TiedRemoved || r.Last != 0 || r.Digest.IsZero() || r.Finding != nil || len(r.Containers) != 1 || r.Containers[0].Item != r.ID {
+			return refuse(ErrSchema, "where else a logger was is named by logger, what an event did, its hash and the container")
+		}
+		return checkCanonical("device id", r.ID)
 	case RefSegments:
 		if r.First > r.Last || r.Last-r.First >= MaxTaskSegments || r.Last >= 1<<62 || r.Digest.IsZero() || r.Finding != nil || len(r.Containers) > 0 {
 			return refuse(ErrSchema, "segments are named by device, numbers and the digest of the last")

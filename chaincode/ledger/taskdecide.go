@@ -37,6 +37,8 @@ type Ruling struct {
 	// judged them should have seen it.
 	Fault string
 	Blame bool
+	// Opened is the reference with which the first journey that they tell of began; as many as there are: none did.
+	Opened int
 }
 
 // Referee re-executes a task. It is deterministic; an error is a fault of the machinery.
@@ -143,7 +145,7 @@ func recorded(references []Reference, l ScoringLedger) (readings uint32, err err
 	times := 0
 	for _, r := range references {
 		switch r.Kind {
-		case RefEvent, RefWithdrawn:
+		case RefEvent, RefWithdrawn, RefElsewhere:
 			record, err := l.Event(r.Digest)
 			switch {
 			case err != nil:

@@ -30,12 +30,16 @@ type Source interface {
 // answer the verdict's digest is set too.
 func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling, error) {
 	r := replay{model: m, shipment: s.Shipment, window: s.Begins, tracker: feature.NewReplay(limits(), s.Shipment)}
+	opened := len(s.References)
 	for i, ref := range s.References {
 		last := i == len(s.References)-1
 		verdicts, err := r.reference(ref, source)
+		if r.engine != nil {
+			opened = min(opened, i)
+		}
 		if err != nil {
 			if ledger.Code(err) != ledger.CodeInternal {
-				return ledger.Ruling{Fault: err.Error(), Blame: ledger.Code(err) != ledger.CodeTooLarge}, nil
+				return ledger.Ruling{Fault: err.Error(), Blame: ledger.Code(err) != ledger.CodeTooLarge, Opened: opened}, nil
 			}
 			return ledger.Ruling{}, err
 		}
@@ -45,14 +49,14 @@ func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling
 		// What was recorded last may close several windows: a binding brings segments that waited for it.
 		closed := slices.IndexFunc(verdicts, func(v ledger.Verdict) bool { return v.Window == s.Window })
 		if closed < 0 {
-			return ledger.Ruling{Fault: fmt.Sprintf("window %d of the shipment does not close with the last reference", s.Window), Blame: true}, nil
+			return ledger.Ruling{Fault: fmt.Sprintf("window %d of the shipment does not close with the last reference", s.Window), Blame: true, Opened: opened}, nil
 		}
 		verdict := verdicts[closed]
 		digest, err := wire.VerdictDigest(verdict)
 		if err != nil {
 			return ledger.Ruling{}, err
 		}
-		return ledger.Ruling{Answer: ledger.AnswerOf(verdict, digest), Inputs: verdict.Inputs, Verdict: verdict}, nil
+		return ledger.Ruling{Answer: ledger.AnswerOf(verdict, digest), Inputs: verdict.Inputs, Verdict: verdict, Opened: opened}, nil
 	}
 	return ledger.Ruling{Fault: "no reference", Blame: true}, nil
 }
@@ -100,6 +104,16 @@ func (r *replay) reference(ref ledger.Reference, source Source) ([]ledger.Verdic
 		tx.Findings = []ledger.Finding{*ref.Finding}
 	case ledger.RefClosed:
 		tx.Changes = []ledger.Finding{*ref.Finding}
+	case ledger.RefElsewhere:
+		e, err := source.RecordedEvent(ref.Digest)
+		if err != nil {
+			return nil, err
+		}
+		steps, err := r.tracker.Elsewhere(ref, e)
+		if err != nil {
+			return nil, err
+		}
+		return r.take(steps), nil
 	case ledger.RefSegments:
 		var verdicts []ledger.Verdict
 		for seq := ref.First; seq <= ref.Last; seq++ {
@@ -118,8 +132,12 @@ func (r *replay) reference(ref ledger.Reference, source Source) ([]ledger.Verdic
 
 // apply observes a part of a transaction and gives the verdicts that it made due.
 func (r *replay) apply(tx wire.Transaction) []ledger.Verdict {
+	return r.take(r.tracker.Apply(0, tx))
+}
+
+func (r *replay) take(steps []feature.Step) []ledger.Verdict {
 	var due []ledger.Verdict
-	for _, step := range r.tracker.Apply(0, tx) {
+	for _, step := range steps {
 		if step.Shipment != r.shipment {
 			continue
 		}
