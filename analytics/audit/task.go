@@ -33,7 +33,8 @@ const (
 type decision[T any] struct {
 	record[T]
 
-	before ledger.TaskView
+	before  ledger.TaskView
+	revoked map[ledger.Digest]bool // artefacts, then
 }
 
 // tasked is what the ledger holds of a task, each part with its transaction.
@@ -59,13 +60,14 @@ type court struct {
 	scorers  map[ledger.Digest]ledger.Scorer
 	stakes   map[ledger.Digest]ledger.Credits // bonded
 	accounts map[ledger.Digest]ledger.CreditAccount
-	heights  map[uint64]bool // at which roots are anchored
+	heights  map[uint64]bool        // at which roots are anchored
+	revoked  map[ledger.Digest]bool // artefacts
 }
 
 func newCourt() court {
 	return court{
 		tasks: map[ledger.Digest]*tasked{}, policies: map[uint32]ledger.ScoringPolicy{}, scorers: map[ledger.Digest]ledger.Scorer{},
-		stakes: map[ledger.Digest]ledger.Credits{}, accounts: map[ledger.Digest]ledger.CreditAccount{}, heights: map[uint64]bool{},
+		stakes: map[ledger.Digest]ledger.Credits{}, accounts: map[ledger.Digest]ledger.CreditAccount{}, heights: map[uint64]bool{}, revoked: map[ledger.Digest]bool{},
 	}
 }
 
@@ -131,6 +133,9 @@ func (c *court) take(block uint64, tx Transaction, name Name) {
 			c.stakes[r.Stake.Account] = r.Stake.Bonded
 		}
 	}
+	for _, v := range tx.Models.Revocations {
+		c.revoked[v.Artefact] = true
+	}
 	for _, v := range tx.Anchors {
 		c.heights[v.Root.Height] = true
 	}
@@ -156,7 +161,7 @@ func (c *court) parts(block uint64, tx Transaction) {
 	}
 	for _, v := range s.Closings {
 		if t := c.tasks[v.Task]; t != nil {
-			t.closing = &decision[ledger.Closing]{record[ledger.Closing]{v, tx, block}, t.view()}
+			t.closing = &decision[ledger.Closing]{record[ledger.Closing]{v, tx, block}, t.view(), maps.Clone(c.revoked)}
 		}
 	}
 	for _, v := range s.Reveals {
@@ -175,12 +180,12 @@ func (c *court) parts(block uint64, tx Transaction) {
 	}
 	for _, v := range s.Provisionals {
 		if t := c.tasks[v.Task]; t != nil {
-			t.provisional = &decision[ledger.Provisional]{record[ledger.Provisional]{v, tx, block}, t.view()}
+			t.provisional = &decision[ledger.Provisional]{record[ledger.Provisional]{v, tx, block}, t.view(), maps.Clone(c.revoked)}
 		}
 	}
 	for _, v := range s.Settlements {
 		if t := c.tasks[v.Task]; t != nil {
-			t.settlement = &decision[ledger.Settlement]{record[ledger.Settlement]{v, tx, block}, t.view()}
+			t.settlement = &decision[ledger.Settlement]{record[ledger.Settlement]{v, tx, block}, t.view(), maps.Clone(c.revoked)}
 		}
 	}
 }
@@ -234,13 +239,14 @@ func (c *court) ended(model string) *record[ledger.Settlement] {
 	return nil
 }
 
-// bench answers what decisions on a task ask of the ledger: the policy, and that whoever decided had an account and a
-// model that was allowed then, or the transaction would not be valid.
+// bench answers what decisions on a task ask of the ledger: the policy, what was revoked, and that whoever decided had an
+// account then, or the transaction would not be valid.
 type bench struct {
 	ledger.ScoringLedger
 
 	policy  *ledger.ScoringPolicy
 	account ledger.CreditAccount
+	revoked map[ledger.Digest]bool
 }
 
 func (b bench) KeyBinding(ledger.Digest) (*ledger.KeyBinding, error) {
@@ -263,13 +269,18 @@ func (bench) ModelPolicy() (*ledger.ModelPolicy, error) { return nil, nil } //no
 
 func (bench) ModelStatus(ledger.Digest) (*ledger.ModelStatus, error) { return nil, nil } //nolint:nilnil // as above
 
-func (bench) Revocation(ledger.Digest) (*ledger.Revocation, error) { return nil, nil } //nolint:nilnil // as above
+func (b bench) Revocation(artefact ledger.Digest) (*ledger.Revocation, error) {
+	if !b.revoked[artefact] {
+		return nil, nil //nolint:nilnil // none is recorded
+	}
+	return &ledger.Revocation{Artefact: artefact}, nil
+}
 
 func (bench) FinalVerdict(string, uint32, string) (*ledger.FinalVerdict, error) { return nil, nil } //nolint:nilnil // the first of the window
 
 // again decides once more what a transaction decided on a task, by the contract's own rules and the verdict that was
 // made again, and gives what is least unlike what matches counts differences of. It fails where nothing is decided so.
-func (c *court) again(policy *ledger.ScoringPolicy, before ledger.TaskView, tx Transaction, judged *ledger.Verdict, unlike func(ledger.TaskDecision) int) (*ledger.TaskDecision, error) {
+func (c *court) again(policy *ledger.ScoringPolicy, revoked map[ledger.Digest]bool, before ledger.TaskView, tx Transaction, judged *ledger.Verdict, unlike func(ledger.TaskDecision) int) (*ledger.TaskDecision, error) {
 	ruling := ledger.Ruling{}
 	settle := ledger.SettleTask{Task: before.Task.ID}
 	if judged != nil {
@@ -291,7 +302,7 @@ func (c *court) again(policy *ledger.ScoringPolicy, before ledger.TaskView, tx T
 			continue
 		}
 		at := ledger.Tx{ID: tx.ID, Time: tx.At, Actor: ledger.Actor{MSPID: tx.MSPID}}
-		l := bench{policy: policy, account: ledger.CreditAccount{ID: id, MSPID: tx.MSPID, Binding: ledger.CreditBinding(tx.MSPID, ledger.Digest{})}}
+		l := bench{policy: policy, account: ledger.CreditAccount{ID: id, MSPID: tx.MSPID, Binding: ledger.CreditBinding(tx.MSPID, ledger.Digest{})}, revoked: revoked}
 		tried := []func() (ledger.TaskDecision, error){
 			func() (ledger.TaskDecision, error) {
 				return ledger.SettleTaskOf(settle, ruling.Answer.Verdict, before, referee, l, at)
@@ -347,7 +358,7 @@ func (a *auditor) behind(final record[ledger.FinalVerdict], due *scorer.Due, rea
 		return err
 	}
 	if p := t.provisional; p != nil {
-		d, err := a.court.again(t.policy, p.before, p.tx, judged, func(d ledger.TaskDecision) int {
+		d, err := a.court.again(t.policy, p.revoked, p.before, p.tx, judged, func(d ledger.TaskDecision) int {
 			if d.Provisional == nil {
 				return -1
 			}
@@ -360,7 +371,7 @@ func (a *auditor) behind(final record[ledger.FinalVerdict], due *scorer.Due, rea
 		return nil
 	}
 	s := t.settlement
-	d, err := a.court.again(t.policy, s.before, s.tx, judged, func(d ledger.TaskDecision) int {
+	d, err := a.court.again(t.policy, s.revoked, s.before, s.tx, judged, func(d ledger.TaskDecision) int {
 		if d.Settlement == nil || d.Final == nil {
 			return -1
 		}
@@ -515,7 +526,7 @@ func (a *auditor) committed(t *tasked) error {
 		return nil
 	}
 	c := t.closing
-	d, err := a.court.again(t.policy, c.before, c.tx, nil, func(d ledger.TaskDecision) int {
+	d, err := a.court.again(t.policy, c.revoked, c.before, c.tx, nil, func(d ledger.TaskDecision) int {
 		if d.Closing == nil {
 			return -1
 		}

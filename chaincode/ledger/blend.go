@@ -48,6 +48,45 @@ type Blend struct {
 	Low   int64        `cbor:"3,keyasint"` // least score revealed
 	High  int64        `cbor:"4,keyasint"`
 	Count uint32       `cbor:"5,keyasint"` // scorers
+	// Blocked are the accounts, ascending, whose answer counts for nothing: its model was revoked after they committed.
+	Blocked []Digest `cbor:"6,keyasint,omitempty"`
+}
+
+// mayAnswer refuses an answer of a model that no verdict may rest on, but for one that was revoked: it may have been
+// committed to before.
+func mayAnswer(model string, l ModelStanding) error {
+	if revoked, err := isRevoked(model, l); err != nil || revoked {
+		return err
+	}
+	return ModelBlocked(model, l)
+}
+
+func isRevoked(model string, l ModelStanding) (bool, error) {
+	_, artefact, ok := ArtefactOf(model)
+	if !ok {
+		return false, nil
+	}
+	revocation, err := l.Revocation(artefact)
+	return revocation != nil, err
+}
+
+// withoutRevoked gives the task without the answers of models that were revoked, and whose they are.
+func withoutRevoked(v TaskView, l ModelStanding) (TaskView, []Digest, error) {
+	var kept []Reveal
+	var blocked []Digest
+	for _, r := range v.Reveals {
+		revoked, err := isRevoked(r.Answer.Model, l)
+		switch {
+		case err != nil:
+			return v, nil, err
+		case revoked:
+			blocked = append(blocked, r.Account)
+		default:
+			kept = append(kept, r)
+		}
+	}
+	v.Reveals = kept
+	return v, blocked, nil
 }
 
 // weighed is a value with its weight.
@@ -141,12 +180,21 @@ func BlendOf(v TaskView, p BlendPolicy) (Blend, error) {
 	return b, nil
 }
 
-// settleBlend makes the median of different models' answers final. Nobody is wrong before an inspection.
-func settleBlend(v TaskView, p ScoringPolicy, tx Tx) (TaskDecision, error) {
-	blend, err := BlendOf(v, p.Blend)
+// settleBlend makes the median of different models' answers final. Nobody is wrong before an inspection. Where the models
+// of all answers were revoked since, nobody's answer counts.
+func settleBlend(v TaskView, p ScoringPolicy, l ModelStanding, tx Tx) (TaskDecision, error) {
+	counted, blocked, err := withoutRevoked(v, l)
 	if err != nil {
 		return TaskDecision{}, err
 	}
+	if len(counted.Reveals) == 0 {
+		return v.void(SettledNobody, nil, nil, tx), nil
+	}
+	blend, err := BlendOf(counted, p.Blend)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	blend.Blocked = blocked
 	s, answer := v.Task.Statement, TaskAnswer{Level: blend.Level, Score: blend.Score}
 	return TaskDecision{
 		Status: StatusRecorded,
@@ -249,7 +297,7 @@ func InspectBlend(op InspectTask, spoiled bool, done *Inspection, v TaskView, l 
 	mean := Credits(0)    // millionths, at most a million
 	for _, r := range v.Reveals {
 		seat, _ := v.Task.Seat(r.Account)
-		if seat.MSPID == record.MSPID {
+		if seat.MSPID == record.MSPID || slices.Contains(v.Settlement.Blend.Blocked, r.Account) {
 			continue
 		}
 		loss := BrierLoss(r.Answer.Score, spoiled)

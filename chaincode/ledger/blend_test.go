@@ -144,7 +144,7 @@ func (inspected) ScoringPolicyVersion(uint32) (*ScoringPolicy, error) {
 func blended(weights []Credits, scores []int64) TaskView {
 	v := panel(weights, scores)
 	v.Task.Statement = TaskStatement{Shipment: "s", Window: 3}
-	v.Settlement = &Settlement{By: SettledBlend, Answer: &TaskAnswer{}, At: 10}
+	v.Settlement = &Settlement{By: SettledBlend, Answer: &TaskAnswer{}, Blend: &Blend{}, At: 10}
 	return v
 }
 
@@ -312,5 +312,43 @@ func TestAnInspectionSpeaksOfTheLastWindowBeforeIt(t *testing.T) {
 		if sum > l.mint {
 			t.Errorf("%s: %d are paid", what, sum)
 		}
+	}
+}
+
+// recalled is a ledger on which an artefact was revoked.
+type recalled struct {
+	standing
+	artefact Digest
+}
+
+func (r recalled) Revocation(artefact Digest) (*Revocation, error) {
+	if artefact != r.artefact {
+		return nil, nil //nolint:nilnil // it was not
+	}
+	return &Revocation{Artefact: artefact}, nil
+}
+
+func TestARevokedModelsAnswerNeitherMovesTheMedianNorIsPaid(t *testing.T) {
+	v := blended([]Credits{100, 100, 100}, []int64{0, 400_000, 1_000_000})
+	for i := range v.Reveals {
+		v.Reveals[i].Answer.Model = "m@" + Digest{byte(i + 1)}.String()
+	}
+	open := v
+	open.Settlement = nil
+	d, err := settleBlend(open, ScoringPolicy{Blend: BlendPolicy{Cap: million}}, recalled{artefact: Digest{1}}, Tx{})
+	if err != nil || d.Final == nil {
+		t.Fatalf("%+v %v", d, err)
+	}
+	first := v.Reveals[0].Account
+	if b := d.Settlement.Blend; b.Count != 2 || b.Low != 400_000 || len(b.Blocked) != 1 || b.Blocked[0] != first {
+		t.Errorf("joined to %+v", b)
+	}
+	v.Settlement.Blend = d.Settlement.Blend
+	got, outcome := paid(t, v, false, inspection())
+	if got[first[0]] != 0 || len(outcome.Losses) != 2 {
+		t.Errorf("paid %v for %+v", got, outcome.Losses)
+	}
+	if first != v.Reveals[0].Account || len(v.Reveals) != 3 {
+		t.Error("settling changed what was revealed")
 	}
 }

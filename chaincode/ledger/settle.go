@@ -77,7 +77,7 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 		return d, waits
 	}
 	if v.Task.Statement.Model == "" {
-		return settleBlend(v, policy, tx)
+		return settleBlend(v, policy, l, tx)
 	}
 	t, err := tallyOf(v)
 	if err != nil {

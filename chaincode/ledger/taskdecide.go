@@ -297,7 +297,8 @@ func TaskSkew(v TaskView, l ScoringLedger) (Millis, error) {
 }
 
 // RevealAnswerOf decides on opening a commitment; opened is what the answer and the nonce commit to. After the
-// referee has ruled, the reveal is paid or costs what it is worth at once.
+// referee has ruled, the reveal is paid or costs what it is worth at once. That the model was revoked since the commitment
+// hinders no reveal: one organisation revokes, and silence costs. Nothing is settled on it.
 func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	account, err := seated(v, l, tx)
 	if err != nil {
@@ -322,8 +323,10 @@ func RevealAnswerOf(op RevealAnswer, opened Digest, v TaskView, l ScoringLedger,
 	case v.Task.Statement.Model != "" && op.Answer.Model != v.Task.Statement.Model:
 		return TaskDecision{}, refuse(ErrCommitment, "the task asks for model %s", v.Task.Statement.Model)
 	}
-	if err = ModelBlocked(op.Answer.Model, l); err != nil {
-		return TaskDecision{}, err
+	if v.Task.Statement.Model == "" {
+		if err = mayAnswer(op.Answer.Model, l); err != nil {
+			return TaskDecision{}, err
+		}
 	}
 	d := TaskDecision{Status: StatusRecorded, Reveal: &Reveal{Task: op.Task, Account: account, Answer: op.Answer, Nonce: op.Nonce, At: tx.Time, TxID: tx.ID}}
 	s := v.Settlement

@@ -55,3 +55,21 @@ func (w *World) Inspect(who string, i int, step, disposition string) (ledger.Dig
 	}
 	return hashes[0], nil
 }
+
+// Revoke has the ledger hold that an artefact was revoked.
+func (w *World) Revoke(artefact ledger.Digest) error {
+	w.txs++
+	stub := w.state.Simulate(statetest.Proposal{TxID: fmt.Sprintf("tx%d", w.txs)})
+	r := state.New(stub)
+	err := r.CreateRevocation(ledger.Revocation{Artefact: artefact, MSPID: "C", Reason: "recalled", At: w.Now()})
+	if err == nil {
+		_, err = r.Flush()
+	}
+	if err != nil {
+		return err
+	}
+	if codes := w.state.Commit(stub); codes[0] != peer.TxValidationCode_VALID {
+		return fmt.Errorf("%w: a revocation: %s", ErrRefused, codes[0])
+	}
+	return nil
+}
