@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// maxCall bounds the operations of one call, maxCalls the calls under way.
-	maxCall  = 400
-	maxCalls = 32
+	// maxCall bounds the operations of one call, maxCalls the calls under way, maxQuestions what the proof log is asked at once.
+	maxCall      = 400
+	maxCalls     = 32
+	maxQuestions = 16
 	// unseen is how long what the ledger took may stay out of the block stream before it is sent again.
 	unseen     = 15 * time.Second
 	retryFirst = 200 * time.Millisecond
@@ -39,8 +40,9 @@ type errand struct {
 // errVain says of a challenge that it would prove nothing.
 var errVain = errors.New("it proves nothing")
 
-// next gives the steps whose time has come, as under way from now on, and when to ask again at the latest.
-func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
+// next gives the steps whose time has come, as under way from now on, and when to ask again at the latest: at most so many
+// operations, and steps of which the proof log is to be asked.
+func (b *book) next(now time.Time, most, questions int) (out []errand, again time.Time) {
 	again = now.Add(idle)
 	if !b.live || b.account.IsZero() {
 		return nil, again
@@ -55,6 +57,8 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 			if at.Before(again) {
 				again = at
 			}
+		case s.find != nil && questions == 0:
+			// It waits for an answer to what was asked before; whatever else is to be done does not.
 		case n >= most:
 			again = now
 		case s.deed == doOpen && opening >= b.cfg.MaxOpening:
@@ -62,6 +66,9 @@ func (b *book) next(now time.Time, most int) (out []errand, again time.Time) {
 		default:
 			if s.deed == doOpen {
 				opening++
+			}
+			if s.find != nil {
+				questions--
 			}
 			n += max(len(s.operations), 1)
 			a.flying = true
@@ -226,25 +233,42 @@ func (b *book) notTaken(r *round, why wire.Answer) {
 
 // act does what the book asks for until the context is done.
 func (s *Service) act(ctx context.Context) {
-	slots := make(chan struct{}, maxCalls)
+	slots, questions := make(chan struct{}, maxCalls), make(chan struct{}, maxQuestions)
 	var calls sync.WaitGroup
 	defer calls.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case slots <- struct{}{}:
-		}
-		errands, err := s.await(ctx)
+	for acquire(ctx, slots) {
+		errands, err := s.await(ctx, questions)
 		if err != nil {
 			return
 		}
+		known, rest := parted(errands)
 		calls.Go(func() {
 			defer func() { <-slots }()
-			known, rest := parted(errands)
 			s.do(ctx, known)
-			s.do(ctx, s.find(ctx, rest)) // what waits for the proof log keeps nothing else waiting
 		})
+		// What waits for the proof log, which may not answer, keeps no slot from what has a time to be done in.
+		for _, e := range rest {
+			questions <- struct{}{} // no more were taken than there is room for
+			calls.Go(func() {
+				e, ok := s.find(ctx, e)
+				<-questions
+				s.stir()
+				if ok && acquire(ctx, slots) {
+					defer func() { <-slots }()
+					s.do(ctx, []errand{e})
+				}
+			})
+		}
+	}
+}
+
+// acquire takes a slot; false: the context is done.
+func acquire(ctx context.Context, slots chan<- struct{}) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case slots <- struct{}{}:
+		return true
 	}
 }
 
@@ -260,11 +284,11 @@ func parted(errands []errand) (known, rest []errand) {
 	return known, rest
 }
 
-// await waits until something is to be done.
-func (s *Service) await(ctx context.Context) ([]errand, error) {
+// await waits until something is to be done. questions are those that the proof log is being asked.
+func (s *Service) await(ctx context.Context, questions chan struct{}) ([]errand, error) {
 	for {
 		s.mu.Lock()
-		errands, again := s.book.next(s.cfg.Now(), maxCall)
+		errands, again := s.book.next(s.cfg.Now(), maxCall, cap(questions)-len(questions))
 		s.mu.Unlock()
 		if len(errands) > 0 {
 			return errands, nil
@@ -282,22 +306,19 @@ func (s *Service) await(ctx context.Context) ([]errand, error) {
 	}
 }
 
-// find makes operations of what the proof log says, and gives the errands that have some.
-func (s *Service) find(ctx context.Context, errands []errand) (found []errand) {
-	for _, e := range errands {
-		limited, cancel := context.WithTimeout(ctx, proveTime)
-		operations, err := e.find(limited, s.cfg.Prove)
-		cancel()
-		if err == nil {
-			e.operations = operations
-			found = append(found, e)
-			continue
-		}
-		s.mu.Lock()
-		s.book.answered(e, nil, err, s.cfg.Now())
-		s.mu.Unlock()
+// find makes operations of what the proof log says; false: there is nothing to do, which the book was told.
+func (s *Service) find(ctx context.Context, e errand) (errand, bool) {
+	limited, cancel := context.WithTimeout(ctx, proveTime)
+	defer cancel()
+	operations, err := e.find(limited, s.cfg.Prove)
+	if err == nil {
+		e.operations = operations
+		return e, true
 	}
-	return found
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.book.answered(e, nil, err, s.cfg.Now())
+	return e, false
 }
 
 // try gives the errands that are to be done: of trials those that prove something.
@@ -330,6 +351,9 @@ func (s *Service) try(ctx context.Context, errands []errand) []errand {
 // do calls the ledger with the operations of some errands and tells the book what became of them.
 func (s *Service) do(ctx context.Context, errands []errand) {
 	var operations []ledger.TaskOperation
+	if len(errands) == 0 {
+		return
+	}
 	if errands = s.try(ctx, errands); len(errands) == 0 {
 		s.stir()
 		return

@@ -87,7 +87,7 @@ func TestAnOpeningThatTheLedgerNeverTakesIsGivenUp(t *testing.T) {
 		p.live()
 		for try := 1; ; try++ {
 			c.world.Advance(ledger.Millis(p.cfg.Pause.Milliseconds()) * 10)
-			errands, _ := p.book.next(p.cfg.Now(), 10)
+			errands, _ := p.book.next(p.cfg.Now(), 10, maxQuestions)
 			if len(errands) != 1 || errands[0].deed != doOpen {
 				t.Fatalf("%s: try %d: %+v", code, try, errands)
 			}
@@ -112,7 +112,7 @@ func TestARotatedKeyNoLongerActs(t *testing.T) {
 	p.live()
 	taken := ledger.CreditAccount{ID: p.book.account, Binding: ledger.Digest{1}}
 	p.book.apply(wire.Transaction{Credits: wire.CreditRecords{Accounts: []ledger.CreditAccount{taken}}}, nil, time.Now())
-	if errands, _ := p.book.next(p.cfg.Now().Add(time.Hour), 10); len(errands) != 0 || p.book.snapshot().Standing == "" {
+	if errands, _ := p.book.next(p.cfg.Now().Add(time.Hour), 10, maxQuestions); len(errands) != 0 || p.book.snapshot().Standing == "" {
 		t.Errorf("%+v %s", errands, p.book.snapshot().Standing)
 	}
 }
@@ -160,7 +160,7 @@ func FuzzRestore(f *testing.F) {
 			return
 		}
 		b.goLive(time.Now())
-		b.next(time.Now().Add(time.Hour), 10)
+		b.next(time.Now().Add(time.Hour), 10, maxQuestions)
 		if _, err := b.save(); err != nil {
 			t.Error(err)
 		}
@@ -175,7 +175,7 @@ func TestNoMoreTasksAreOpenedAtOnceThanCanBeEnded(t *testing.T) {
 	p.live()
 	c.world.Advance(60_000) // its turn has come, whoever is before it
 	for round := range 2 {
-		errands, _ := p.book.next(p.cfg.Now(), 90)
+		errands, _ := p.book.next(p.cfg.Now(), 90, maxQuestions)
 		if want := 2 * (1 - round); len(errands) != want {
 			t.Fatalf("%d tasks are opened, want %d", len(errands), want)
 		}
@@ -190,7 +190,7 @@ func TestATaskThatTheLedgerDoesNotTakeOfThisScorerIsGivenUp(t *testing.T) {
 		p.read(c, len(c.log))
 		p.live()
 		c.world.Advance(60_000)
-		errands, _ := p.book.next(p.cfg.Now(), 90)
+		errands, _ := p.book.next(p.cfg.Now(), 90, maxQuestions)
 		if len(errands) != 1 {
 			t.Fatal(errands)
 		}

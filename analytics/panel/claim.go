@@ -59,7 +59,7 @@ func claimID(task, account ledger.Digest) string { return task.String() + "/" + 
 // keyOf names a fact that has a place in the proof log; of a span one of its segments. Other references have none.
 func keyOf(r ledger.Reference, segment uint64) (string, bool) {
 	switch r.Kind {
-	case ledger.RefEvent:
+	case ledger.RefEvent, ledger.RefElsewhere:
 		return wire.EventKey(r.Digest), true
 	case ledger.RefSegments:
 		key, err := wire.SegmentKey(r.ID, segment)
@@ -73,8 +73,10 @@ func keyOf(r ledger.Reference, segment uint64) (string, bool) {
 // that a claim that neither of them refutes none does.
 func nearest(s ledger.TaskStatement, c ledger.Claim) (out []neighbour) {
 	at := min(int(c.Before), len(s.References))
+	omitted, _ := keyOf(c.Omitted, c.Omitted.First)
 	put := func(i int, segment uint64, after bool) bool {
 		key, ok := keyOf(s.References[i], segment)
+		ok = ok && key != omitted // the list may name the event for what it did with a logger
 		if ok {
 			out = append(out, neighbour{reference: uint32(i), segment: segment, key: key, after: after}) //nolint:gosec // an index of a list of at most 512
 		}

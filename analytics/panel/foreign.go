@@ -39,7 +39,7 @@ type foreign struct {
 	// doubted: the own list does not vouch for the order of this one, nor has the proof log yet. What is claimed of a list in
 	// another order than the ledger's can be refuted by what else is wrong with it.
 	doubted bool
-	since  time.Time
+	since   time.Time
 	// closed and answered are what a challenge waits for.
 	closed   bool
 	answered bool
@@ -153,6 +153,9 @@ func (b *book) leastForeign() (task ledger.Digest) {
 func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 	var all []place
 	for i, r := range other.References {
+		if r.Kind == ledger.RefElsewhere {
+			continue // the list may name the event for itself too
+		}
 		ends := []uint64{r.First}
 		if r.Kind == ledger.RefSegments && r.Last > r.First {
 			ends = append(ends, r.Last)

@@ -166,7 +166,7 @@ type call struct {
 }
 
 func (c *channel) next(p *player) *call {
-	known, rest := parted(first(p.book.next(p.cfg.Now(), 90)))
+	known, rest := parted(first(p.book.next(p.cfg.Now(), 90, maxQuestions)))
 	errands := known
 	for _, e := range rest {
 		operations, err := e.find(context.Background(), p.cfg.Prove)
