@@ -326,3 +326,46 @@ func TestWhatOfAFindingNeverChangesIsCompared(t *testing.T) {
 		}
 	}
 }
+
+// What is put before something that the proof log has can be refuted by it, so that its claim is taken, whatever its recorder's
+// clock said, and whether or not a later segment of its logger is listed; what is put before nothing of the kind cannot.
+func TestWhatThePlaceOfAClaimShowsIsLeftToTheProofLog(t *testing.T) {
+	policy, finding := Reference{Kind: RefPolicy, ID: "p", First: 1}, Reference{Kind: RefFinding, Finding: &Finding{}}
+	event := func(n byte) Reference { return Reference{Kind: RefEvent, Digest: Digest{n}} }
+	span := func(first, last uint64) Reference {
+		return Reference{Kind: RefSegments, ID: "x", First: first, Last: last, Digest: Digest{3}}
+	}
+	for what, c := range map[string]struct {
+		begins  uint32
+		list    []Reference
+		omitted Reference
+		before  uint32
+		segment uint64
+		want    error
+	}{
+		"a segment within":                            {0, []Reference{event(1), span(1, 2)}, span(0, 0), 1, 0, nil},
+		"a logger's last segment":                     {0, []Reference{policy, event(1), event(2), span(0, 1), event(3)}, span(2, 2), 4, 0, nil},
+		"its last segment, before a finding":          {0, []Reference{event(1), span(0, 1), finding}, span(2, 2), 2, 0, ErrCommitment},
+		"a segment of a logger that is not listed":    {0, []Reference{event(1), event(2)}, span(7, 7), 1, 0, nil},
+		"a segment before an earlier one":             {0, []Reference{event(1), span(0, 1), event(3)}, span(2, 2), 1, 0, ErrSchema},
+		"a segment after a later one":                 {0, []Reference{event(1), span(1, 2), event(3)}, span(0, 0), 2, 0, ErrSchema},
+		"a segment that is listed":                    {0, []Reference{event(1), span(1, 2), event(3)}, span(2, 2), 2, 0, ErrConflict},
+		"an event":                                    {0, []Reference{event(1), event(2)}, event(9), 1, 0, nil},
+		"an event within a span":                      {0, []Reference{event(1), span(0, 3)}, event(9), 1, 2, nil},
+		"an event, and a finding at the end":          {0, []Reference{event(1), event(2), finding}, event(9), 1, 0, nil},
+		"an event right before the finding":           {0, []Reference{event(1), event(2), finding}, event(9), 2, 0, ErrCommitment},
+		"an event that is listed":                     {0, []Reference{event(1), event(2)}, event(1), 1, 0, ErrConflict},
+		"an event before all of a journey":            {0, []Reference{policy, event(1), event(2)}, event(9), 1, 0, nil},
+		"an event before all of a later journey":      {2, []Reference{policy, event(1), event(2)}, event(9), 1, 0, ErrSchema},
+		"an event after the first of a later journey": {2, []Reference{policy, event(1), event(2)}, event(9), 2, 0, nil},
+	} {
+		s := TaskStatement{Begins: c.begins, Window: c.begins, References: c.list}
+		with, err := s.with(Claim{Omitted: c.omitted, Before: c.before, Segment: c.segment}, court{})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err == nil && !slices.ContainsFunc(with.References, func(r Reference) bool { return r.same(c.omitted) }) {
+			t.Errorf("%s: %+v", what, with.References)
+		}
+	}
+}
