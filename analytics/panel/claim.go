@@ -75,6 +75,9 @@ func nearest(s ledger.TaskStatement, c ledger.Claim) (out []neighbour) {
 	at := min(int(c.Before), len(s.References))
 	omitted, _ := keyOf(c.Omitted, c.Omitted.First)
 	put := func(i int, segment uint64, after bool) bool {
+		if s.References[i].Kind != ledger.RefSegments {
+			segment = 0
+		}
 		key, ok := keyOf(s.References[i], segment)
 		ok = ok && key != omitted // the list may name the event for what it did with a logger
 		if ok {

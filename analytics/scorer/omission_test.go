@@ -83,22 +83,14 @@ func (c *chronicle) apiece(r *records, list []ledger.Reference) (out []ledger.Re
 // into: at all places that the proof log does not refute. What the ledger asks of a claim beside is asked here too.
 func (c *chronicle) claims(book *records, s, former ledger.TaskStatement, yield func(omitted ledger.Reference, at int, with ledger.TaskStatement)) {
 	list, places := c.apiece(book, s.References)
-	last := places[len(places)-1]
+	last := slices.Max(places) // what is put after it could be of what came after the window
 	for place, f := range c.facts {
 		same := func(r ledger.Reference) bool { return r.Kind == f.Kind && c.place(r) == place }
-		if slices.ContainsFunc(list, same) || last >= 0 && place > last {
+		if slices.ContainsFunc(list, same) || place > last {
 			continue
 		}
-		switch f.Kind {
-		case ledger.RefEvent:
-			// The journey before rests on it, or the window closes with what has no place.
-			if last < 0 || slices.ContainsFunc(former.References, func(r ledger.Reference) bool { return same(r) && len(r.Containers) == 0 }) {
-				continue
-			}
-		default:
-			if !slices.ContainsFunc(list, func(r ledger.Reference) bool { return r.Kind == f.Kind && r.ID == f.ID && r.First > f.First }) {
-				continue
-			}
+		if f.Kind == ledger.RefEvent && slices.ContainsFunc(former.References, func(r ledger.Reference) bool { return same(r) && len(r.Containers) == 0 }) {
+			continue // the journey before rests on it
 		}
 		least, most := 0, len(list)-1
 		for i, p := range places {

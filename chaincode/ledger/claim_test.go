@@ -97,7 +97,7 @@ type spot struct {
 func (s TaskStatement) spots() (out []spot) {
 	for i, r := range s.References {
 		switch r.Kind {
-		case RefEvent:
+		case RefEvent, RefElsewhere:
 			out = append(out, spot{at: uint32(i)})
 		case RefSegments:
 			for seq := r.First; seq <= r.Last; seq++ {

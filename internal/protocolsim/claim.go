@@ -23,7 +23,7 @@ func (d Decoy) claim(task ledger.Digest) ledger.TaskOperation {
 // keysOf are the keys of the leaves that a reference has in the proof log: that of an event, one for each segment.
 func keysOf(r ledger.Reference) (keys []string, err error) {
 	switch r.Kind {
-	case ledger.RefEvent:
+	case ledger.RefEvent, ledger.RefElsewhere:
 		return []string{wire.EventKey(r.Digest)}, nil
 	case ledger.RefSegments:
 		for seq := r.First; seq <= r.Last && err == nil; seq++ {
