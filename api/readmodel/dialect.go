@@ -19,6 +19,8 @@ type dialect struct {
 	blob, text string
 	// numbered says that parameters are $1, $2 and so on.
 	numbered bool
+	// versioned asks whether the store has a table schema_version: 1, or 0.
+	versioned string
 	// lock ends a question whose row is about to be changed.
 	lock string
 	// reading is a transaction that sees one state of the store.

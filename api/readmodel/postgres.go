@@ -19,8 +19,9 @@ import (
 func postgresDialect(cockroach bool) dialect {
 	d := dialect{
 		name: "PostgreSQL", place: "BIGINT", blob: "BYTEA", text: `TEXT COLLATE "C"`, numbered: true, lock: " FOR UPDATE",
-		reading: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
-		rows:    []int{512, 64, 8, 1}, parameters: 10_000, copies: true,
+		versioned: `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_version'`,
+		reading:   sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
+		rows:      []int{512, 64, 8, 1}, parameters: 10_000, copies: true,
 		loads: loadsWithoutKey, waiting: `SELECT 1 - COUNT(*) FROM information_schema.table_constraints
 			WHERE table_schema = current_schema() AND constraint_type = 'PRIMARY KEY' AND table_name = ?`,
 		beforeSort: []string{`SET maintenance_work_mem = '256MB'`}, afterSort: []string{`RESET maintenance_work_mem`},
@@ -107,6 +108,9 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	if s.schemaName != "" {
 		cfg.RuntimeParams["search_path"] = pgx.Identifier{s.schemaName}.Sanitize()
 	}
+	if s.readOnly {
+		cfg.RuntimeParams["default_transaction_read_only"] = "on"
+	}
 	open := func(connections int) *sql.DB {
 		db := stdlib.OpenDB(*cfg)
 		db.SetMaxOpenConns(connections)
@@ -126,6 +130,10 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	}
 	s.schemaName = schema.String
 	s.dialect = postgresDialect(strings.Contains(about, "CockroachDB"))
+	if s.readOnly {
+		s.schema, err = migrated(ctx, s.write, s.dialect)
+		return err
+	}
 	// Two processes that start at once may both make the tables; the one that loses looks again.
 	const attempts = 5
 	for attempt := 1; ; attempt++ {

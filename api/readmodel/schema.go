@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -63,6 +64,37 @@ func migrate(ctx context.Context, db *sql.DB, d dialect) (int, error) {
 			return version, err
 		}
 	}
+}
+
+// migrated gives the version of a schema that is not to be changed: ErrOlder or ErrNewer where it is not the present one.
+func migrated(ctx context.Context, db *sql.DB, d dialect) (version int, err error) {
+	steps, err := migrations()
+	if err != nil {
+		return 0, err
+	}
+	var tables int
+	if err := db.QueryRowContext(ctx, d.versioned).Scan(&tables); err != nil {
+		return 0, err
+	}
+	if tables > 0 {
+		if err := db.QueryRowContext(ctx, `SELECT version FROM schema_version`).Scan(&version); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return 0, err
+		}
+	}
+	switch {
+	case version < len(steps):
+		return version, fmt.Errorf("%w: its schema has version %d, this program reads %d", ErrOlder, version, len(steps))
+	case version > len(steps):
+		return version, fmt.Errorf("%w: its schema has version %d, this program knows %d", ErrNewer, version, len(steps))
+	}
+	return version, nil
+}
+
+// Unchanged reports whether the store's schema is still that of this program: ErrOlder or ErrNewer says that the process that
+// keeps it has changed it.
+func (s *Store) Unchanged(ctx context.Context) error {
+	_, err := migrated(ctx, s.read, s.dialect)
+	return s.failed(err)
 }
 
 // step goes one version further in one transaction and gives the version reached. It locks the

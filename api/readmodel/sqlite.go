@@ -15,7 +15,8 @@ import (
 func sqliteDialect() dialect {
 	return dialect{
 		name: "SQLite", clustered: "WITHOUT ROWID", place: "INTEGER", blob: "BLOB", text: "TEXT",
-		reading: sql.TxOptions{ReadOnly: true}, rows: []int{512, 64, 8, 1}, parameters: 2_000,
+		versioned: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'`,
+		reading:   sql.TxOptions{ReadOnly: true}, rows: []int{512, 64, 8, 1}, parameters: 2_000,
 		loads: loadsAside, waiting: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'loading_' || ?`,
 		// What is sorted is larger than what may be in memory.
 		beforeSort: []string{`PRAGMA temp_store = FILE`, `PRAGMA cache_size = -128000`}, afterSort: []string{`PRAGMA temp_store = MEMORY`, `PRAGMA cache_size = -32000`},
@@ -23,6 +24,9 @@ func sqliteDialect() dialect {
 }
 
 func (s *Store) openSQLite(ctx context.Context) error {
+	if s.readOnly {
+		return s.openSQLiteReadOnly(ctx)
+	}
 	if err := os.MkdirAll(filepath.Dir(s.cfg.Path), 0o750); err != nil {
 		return err
 	}
@@ -39,6 +43,30 @@ func (s *Store) openSQLite(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// openSQLiteReadOnly has what would write fail at the database.
+func (s *Store) openSQLiteReadOnly(ctx context.Context) error {
+	s.dialect = sqliteDialect()
+	if _, err := os.Stat(s.cfg.Path); err != nil {
+		return err
+	}
+	dsn := sqliteReadOnlyDSN(s.cfg.Path)
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn); err != nil {
+		return err
+	}
+	if s.schema, err = migrated(ctx, s.write, s.dialect); err != nil {
+		return notADatabase(err)
+	}
+	s.read, err = sql.Open("sqlite", dsn)
+	return err
+}
+
+// sqliteReadOnlyDSN sets no journal mode, which would write where the file has another.
+func sqliteReadOnlyDSN(file string) string {
+	return "file:" + (&url.URL{Path: file}).EscapedPath() +
+		"?mode=ro&_pragma=busy_timeout(10000)&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)&_pragma=query_only(1)"
 }
 
 // sqliteDSN: in WAL mode with synchronous NORMAL a power cut may take the last commits, rows and

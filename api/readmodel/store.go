@@ -22,6 +22,9 @@ var (
 	// ErrNewer says that a newer version of the program has written the store. Use that version, or
 	// delete the store.
 	ErrNewer = errors.New("WB_STORE_NEWER")
+	// ErrOlder says that the store, which is only to be read, was left by an older version of the program, or is not made yet.
+	// The process that keeps it migrates it when it runs this version.
+	ErrOlder = errors.New("WB_STORE_OLDER")
 	// ErrCorrupt says that the store does not hold what it must. Delete it to have it built again.
 	ErrCorrupt = errors.New("WB_STORE_CORRUPT")
 	// ErrGap says that a block was given out of order.
@@ -96,9 +99,10 @@ type Store struct {
 	read       *sql.DB
 	schema     int    // version
 	schemaName string // on PostgreSQL
-	analyse    int    // facts to take in before the database looks at its tables
-	nextLook   int    // how many after that
-	loading    bool   // see load
+	readOnly   bool
+	analyse    int  // facts to take in before the database looks at its tables
+	nextLook   int  // how many after that
+	loading    bool // see load
 
 	metrics metrics
 
@@ -111,10 +115,20 @@ type Store struct {
 // ErrLocation or ErrUnavailable.
 func Open(ctx context.Context, cfg Config) (*Store, error) { return openIn(ctx, cfg, "") }
 
+// OpenReadOnly opens a store that another process keeps, to ask it questions: it is neither made nor migrated nor written to.
+// It fails with ErrOlder or ErrNewer where its schema is not that of this program, and as Open does.
+func OpenReadOnly(ctx context.Context, cfg Config) (*Store, error) {
+	return (&Store{readOnly: true}).openWith(ctx, cfg)
+}
+
 // openIn opens the store in another schema of its database than the one that the URL names.
 func openIn(ctx context.Context, cfg Config, schemaName string) (*Store, error) {
+	return (&Store{schemaName: schemaName}).openWith(ctx, cfg)
+}
+
+func (s *Store) openWith(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	s := &Store{cfg: cfg, log: cfg.Logger, tables: tables(), bounds: defaultBounds(), schemaName: schemaName, changed: make(chan struct{})}
+	s.cfg, s.log, s.tables, s.bounds, s.changed = cfg, cfg.Logger, tables(), defaultBounds(), make(chan struct{})
 	if err := s.open(ctx); err != nil {
 		s.Close() //nolint:errcheck // the error that counts is the one above
 		return nil, fmt.Errorf("read model %s: %w", cfg.Location(), err)
@@ -132,12 +146,17 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.read.SetMaxOpenConns(s.cfg.Readers)
 	s.read.SetMaxIdleConns(s.cfg.Readers)
-	// The row is always there, so that whoever takes in blocks can lock it.
-	nothing := make([]byte, len(Progress{}.Hash))
-	if _, err := s.write.ExecContext(ctx, s.dialect.bind(`INSERT INTO position (one, block, hash, genesis) VALUES (1, -1, ?, ?) ON CONFLICT (one) DO NOTHING`), nothing, nothing); err != nil {
-		return err
+	if !s.readOnly {
+		// The row is always there, so that whoever takes in blocks can lock it.
+		nothing := make([]byte, len(Progress{}.Hash))
+		if _, err := s.write.ExecContext(ctx, s.dialect.bind(`INSERT INTO position (one, block, hash, genesis) VALUES (1, -1, ?, ?) ON CONFLICT (one) DO NOTHING`), nothing, nothing); err != nil {
+			return err
+		}
 	}
 	p, err := readPosition(ctx, asker{s.dialect, s.write}, "")
+	if s.readOnly && errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: it is being made", ErrOlder)
+	}
 	if err != nil {
 		return err
 	}

@@ -168,6 +168,7 @@ func hintOf(code string) string {
 		"WB_STORE_FOREIGN":     "the state folder was made on another ledger: remove <dir>/serve/<org> to have it built again from this one, or name another --dir",
 		"WB_STORE_CORRUPT":     "remove <dir>/serve/<org> to have it built again from the ledger",
 		"WB_STORE_NEWER":       "run the newer program, or remove <dir>/serve/<org> to have it built again from the ledger",
+		"WB_STORE_OLDER":       "start the process that keeps the read model with this version of the program",
 		"WB_STORE_UNAVAILABLE": "does the database of --store answer? `psql` with the same URL says why not",
 		"WB_STORE_LOCATION":    "name the database as postgres://user@host/database?sslmode=verify-full",
 		"WB_BENCH_NOT_READY":   "`waybill scoring scorers` and `policy` say what is there, `waybill status` what runs; README, \"Judge together\", has the steps",
