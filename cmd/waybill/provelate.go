@@ -18,7 +18,8 @@ import (
 // errNoLog says that no process of the organisation has kept a read model where this one would find it.
 var errNoLog = errors.New("WB_NO_PROOF_LOG: the state folder has no read model yet; run one of this organisation with --role readmodel, or give this process its --store")
 
-// lateLog is the proof log that another process of the organisation keeps, which is opened when it is first asked.
+// lateLog is the proof log that another process of the organisation keeps, which is opened when it is first asked, and only to
+// be read: a scorer that is newer than its read model must not migrate it while that runs.
 type lateLog struct {
 	store readmodel.Config
 	log   anchor.Config // but for its store
@@ -50,6 +51,10 @@ func (l *lateLog) open(ctx context.Context) (panel.Prove, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.prove != nil {
+		// Its process may have been replaced by a newer one, whose log may have other leaves.
+		if err := l.opened.Unchanged(ctx); err != nil {
+			return nil, err
+		}
 		return l.prove, nil
 	}
 	if l.store.Path != "" {
@@ -57,7 +62,7 @@ func (l *lateLog) open(ctx context.Context) (panel.Prove, error) {
 			return nil, fmt.Errorf("%w: %s", errNoLog, l.store.Path)
 		}
 	}
-	store, err := readmodel.Open(ctx, l.store)
+	store, err := readmodel.OpenReadOnly(ctx, l.store)
 	if err != nil {
 		return nil, err
 	}
