@@ -33,7 +33,7 @@ type errand struct {
 	deed       deed
 	operations []ledger.TaskOperation
 	trial      bool
-	find       func(context.Context, Prove) ([]ledger.TaskOperation, error)
+	find       func(context.Context, ask) ([]ledger.TaskOperation, error)
 	claimant   ledger.Digest // of a claim that is to be refuted
 }
 
@@ -198,6 +198,8 @@ func passing(d deed, code string) bool {
 		return true
 	case ledger.CodeTooLarge:
 		return d == doSettle || d == doChallenge || d == doOrder
+	case ledger.CodeNotAnchored:
+		return d == doRefute || d == doOrder // a peer is behind, or the keepers are others since
 	default:
 		return false
 	}
@@ -310,7 +312,10 @@ func (s *Service) await(ctx context.Context, questions chan struct{}) ([]errand,
 func (s *Service) find(ctx context.Context, e errand) (errand, bool) {
 	limited, cancel := context.WithTimeout(ctx, proveTime)
 	defer cancel()
-	operations, err := e.find(limited, s.cfg.Prove)
+	s.mu.Lock()
+	prove := s.book.asking(s.cfg.Prove)
+	s.mu.Unlock()
+	operations, err := e.find(limited, prove)
 	if err == nil {
 		e.operations = operations
 		return e, true

@@ -17,7 +17,7 @@ import (
 func logs() map[string]func(Prove) Prove {
 	failing := func(err error) func(Prove) Prove {
 		return func(Prove) Prove {
-			return func(context.Context, []string) (Evidence, error) { return Evidence{}, err }
+			return func(context.Context, Question) (Evidence, error) { return Evidence{}, err }
 		}
 	}
 	return map[string]func(Prove) Prove{

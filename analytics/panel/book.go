@@ -36,6 +36,7 @@ type book struct {
 	account  ledger.Digest // zero: the key is bound to none
 	policies map[uint32]ledger.ScoringPolicy
 	inForce  uint32
+	keepers  []string // of the network's rules
 	scorers  map[ledger.Digest]ledger.Scorer
 	// absent are scorers whose last task closed without their commitment: others' turns come first.
 	absent map[ledger.Digest]bool
@@ -218,6 +219,11 @@ func (b *book) goLive(now time.Time) {
 func (b *book) follow(tx wire.Transaction, now time.Time) {
 	for _, a := range tx.Credits.Accounts {
 		b.bound(a)
+	}
+	for _, m := range tx.Master {
+		if m.Rules != nil && !m.Pending {
+			b.keepers = m.Rules.Keepers
+		}
 	}
 	s := tx.Scoring
 	for _, p := range s.Policies {

@@ -22,8 +22,29 @@ type Evidence struct {
 	Proof  []byte   // of two facts, that they are there: in the wire form, without contents
 }
 
-// Prove asks an organisation's own proof log for facts, named by their keys (wire.EventKey, wire.SegmentKey).
-type Prove func(ctx context.Context, keys []string) (Evidence, error)
+// Question is what a proof log is asked for.
+type Question struct {
+	Keys []string // of facts: wire.EventKey, wire.SegmentKey
+	// Keepers are those of the network's rules, by MSP ID: the contract takes a root that more than half of them anchored.
+	Keepers []string
+}
+
+// Prove asks an organisation's own proof log.
+type Prove func(ctx context.Context, q Question) (Evidence, error)
+
+// ask is Prove under the keepers of the rules in force.
+type ask func(ctx context.Context, keys []string) (Evidence, error)
+
+// asking is how a proof log is asked now.
+func (b *book) asking(prove Prove) ask {
+	keepers := b.keepers
+	return func(ctx context.Context, keys []string) (Evidence, error) {
+		if len(keepers) == 0 {
+			return Evidence{}, ErrNotAnchored // and the contract takes no root
+		}
+		return prove(ctx, Question{Keys: keys, Keepers: keepers})
+	}
+}
 
 const (
 	// maxRebuttals bounds the claims that are to be refuted; what comes beyond is left to the other scorers.
@@ -165,7 +186,7 @@ func (n *rebuttal) step(b *book) step {
 }
 
 // find asks the proof log for the reference that what is claimed stands on the wrong side of.
-func (n *rebuttal) find(ctx context.Context, prove Prove) ([]ledger.TaskOperation, error) {
+func (n *rebuttal) find(ctx context.Context, prove ask) ([]ledger.TaskOperation, error) {
 	waits := errVain
 	for _, o := range n.near {
 		if o.key == n.key {

@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -136,11 +137,11 @@ func TestWhoRefutesWaitsForTheRootAndGoesOnAfterItWasKilled(t *testing.T) {
 			anchored := false
 			for _, p := range players {
 				prove := p.cfg.Prove
-				p.cfg.Prove = func(ctx context.Context, keys []string) (Evidence, error) {
+				p.cfg.Prove = func(ctx context.Context, q Question) (Evidence, error) {
 					if !anchored {
 						return Evidence{}, ErrNotAnchored
 					}
-					return prove(ctx, keys)
+					return prove(ctx, q)
 				}
 				p.restart(nil)
 			}
@@ -181,11 +182,11 @@ func TestWhatNobodyRefutesInTimeIsVoidAndTheClaimIsStillRefutedLater(t *testing.
 	}
 	blind := true
 	prove := players[2].cfg.Prove
-	players[2].cfg.Prove = func(ctx context.Context, keys []string) (Evidence, error) {
+	players[2].cfg.Prove = func(ctx context.Context, q Question) (Evidence, error) {
 		if blind {
 			return Evidence{}, errConflict
 		}
-		return prove(ctx, keys)
+		return prove(ctx, q)
 	}
 	players[2].restart(nil)
 	id := c.accused(t, players, task, task.Decoys[0])
@@ -543,5 +544,54 @@ func TestAClaimThatTheProofLogDoesNotRefuteIsGivenUp(t *testing.T) {
 	c.until(t, []*player{p}, func() bool { return p.book.snapshot().Contested == 0 })
 	if v := c.view(t, id); !v.Claims[0].Open() {
 		t.Errorf("%+v", v.Claims)
+	}
+}
+
+func TestTheProofLogIsAskedForARootOfTheKeepersInForce(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	task := c.world.Tasks[0]
+	c.fallsDue(task)
+	players := c.players(t)[:3]
+	var asked [][]string
+	for _, p := range players {
+		prove := p.cfg.Prove
+		p.cfg.Prove = func(ctx context.Context, q Question) (Evidence, error) {
+			asked = append(asked, q.Keepers)
+			return prove(ctx, q)
+		}
+		p.restart(nil)
+	}
+	id := c.accused(t, players, task, task.Decoys[0])
+	data, err := players[0].book.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := players[0].at
+	players[0].restart(data)
+	players[0].at = at
+	// Rules that wait for approvals are not in force.
+	c.log = append(c.log, entry{tx: wire.Transaction{Master: []ledger.MasterDatum{{Version: 2, Pending: true, Rules: &ledger.Rules{Keepers: []string{"X"}}}}}})
+	c.until(t, players, func() bool { return !c.view(t, id).Claims[0].Open() })
+	if len(asked) == 0 {
+		t.Error("nobody was asked")
+	}
+	for _, keepers := range asked {
+		if !slices.Equal(slices.Sorted(slices.Values(keepers)), slices.Sorted(slices.Values(protocolsim.Keepers()))) {
+			t.Errorf("it was asked for a root of %v", keepers)
+		}
+	}
+}
+
+func TestARootThatTheContractDoesNotTakeYetIsWaitedFor(t *testing.T) {
+	late := []wire.Answer{{Status: ledger.StatusRefused, Code: ledger.CodeNotAnchored}}
+	b := newBook(Config{}, slog.New(slog.DiscardHandler))
+	n := &rebuttal{task: ledger.Digest{1}, claimant: ledger.Digest{2}}
+	b.rebuttals.Put(claimID(n.task, n.claimant), n)
+	b.answered(errand{task: n.task, claimant: n.claimant, deed: doRefute}, late, nil, time.Now())
+	f := &foreign{id: ledger.Digest{3}, listed: make([]place, 2), doubted: true, challenges: []accusation{{TaskOperation: ledger.TaskOperation{Challenge: &ledger.ChallengeTask{}}}}}
+	b.foreign.Put(f.id.String(), f)
+	b.answered(errand{task: f.id, deed: doOrder}, late, nil, time.Now())
+	if b.stats.Refused != 0 || b.rebuttals.Len() != 1 || n.attempt.tries != 1 || len(f.listed) != 2 || f.attempts[doOrder].tries != 1 {
+		t.Errorf("%+v %+v %+v", b.stats, n, f)
 	}
 }

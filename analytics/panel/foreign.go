@@ -291,7 +291,7 @@ func (p place) before(task ledger.Digest, omitted ledger.Reference) *ledger.Chal
 }
 
 // find asks the proof log where among other things what is left out belongs.
-func (a accusation) find(ctx context.Context, prove Prove) ([]ledger.TaskOperation, error) {
+func (a accusation) find(ctx context.Context, prove ask) ([]ledger.TaskOperation, error) {
 	keys := []string{a.key}
 	for _, p := range a.between {
 		keys = append(keys, p.key)
@@ -383,7 +383,7 @@ func alike(a, b *ledger.Reference) bool {
 func plain(a accusation) bool { return a.omits() == nil }
 
 // misplaced asks the proof log whether what the task lists stands in that order.
-func (f *foreign) misplaced(ctx context.Context, prove Prove) ([]ledger.TaskOperation, error) {
+func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperation, error) {
 	keys := make([]string, len(f.listed))
 	for i, p := range f.listed {
 		keys[i] = p.key

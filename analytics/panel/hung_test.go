@@ -38,7 +38,7 @@ func TestAProofLogThatDoesNotAnswerKeepsNothingElseWaiting(t *testing.T) {
 	cfg.Scorer.Source, cfg.Scorer.Sink = world, world
 	cfg.Scorer.Checkpoint = t.TempDir() + "/checkpoint"
 	var asked atomic.Int64
-	cfg.Prove = func(ctx context.Context, _ []string) (Evidence, error) {
+	cfg.Prove = func(ctx context.Context, _ Question) (Evidence, error) {
 		asked.Add(1)
 		<-ctx.Done()
 		return Evidence{}, ctx.Err()

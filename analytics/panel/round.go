@@ -74,7 +74,7 @@ type step struct {
 	// trial: whether it proves anything is to be tried before it is sent, since it costs the bond if not.
 	trial bool
 	// find makes the operations of what the proof log says; nil: they are known.
-	find func(context.Context, Prove) ([]ledger.TaskOperation, error)
+	find func(context.Context, ask) ([]ledger.TaskOperation, error)
 }
 
 // commitment is what this scorer commits to.

@@ -28,6 +28,7 @@ func (b *book) save() ([]byte, error) {
 	canon.Uint(c, &version)
 	c.Raw(b.account[:])
 	canon.Uint(c, &b.inForce)
+	part(c, &b.keepers)
 	policies, err := texts(slices.Sorted(maps.Keys(b.policies)), func(v uint32) ([]byte, error) { return wire.Encode(b.policies[v]) })
 	if err != nil {
 		return nil, err
@@ -183,6 +184,7 @@ func (b *book) restore(data []byte, now time.Time) error {
 	}
 	c.Raw(b.account[:])
 	canon.Uint(c, &b.inForce)
+	part(c, &b.keepers)
 	var policies, scorers []string
 	part(c, &policies)
 	part(c, &scorers)

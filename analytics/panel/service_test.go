@@ -140,7 +140,8 @@ func (a account) Try(_ context.Context, operations []ledger.TaskOperation) ([]wi
 }
 
 // prove asks the proof log.
-func (l *line) prove(_ context.Context, keys []string) (panel.Evidence, error) {
+func (l *line) prove(_ context.Context, q panel.Question) (panel.Evidence, error) {
+	keys := q.Keys
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	file, err := l.world.Prove(keys...)

@@ -64,7 +64,8 @@ func (c *channel) anchor(t testing.TB) {
 }
 
 // prove is a scorer's own proof log.
-func (c *channel) prove(_ context.Context, keys []string) (Evidence, error) {
+func (c *channel) prove(_ context.Context, q Question) (Evidence, error) {
+	keys := q.Keys
 	file, err := c.world.Prove(keys...)
 	if errors.Is(err, protocolsim.ErrNotAnchored) {
 		return Evidence{}, ErrNotAnchored
@@ -169,7 +170,7 @@ func (c *channel) next(p *player) *call {
 	known, rest := parted(first(p.book.next(p.cfg.Now(), 90, maxQuestions)))
 	errands := known
 	for _, e := range rest {
-		operations, err := e.find(context.Background(), p.cfg.Prove)
+		operations, err := e.find(context.Background(), p.book.asking(p.cfg.Prove))
 		if err != nil {
 			p.book.answered(e, nil, err, p.cfg.Now())
 			continue

@@ -345,6 +345,37 @@ func TestNothingIsProvenWithoutAMajority(t *testing.T) {
 	}
 }
 
+func TestTheRootIsOneOfThoseWhoseWordCountsForWhoAsks(t *testing.T) {
+	c := newConsortium(t, "A", "B", "C", "D", "E")
+	c.leaves[5] = 10
+	for range 20 {
+		c.turn(time.Second, "C", "D", "E")
+	}
+	c.leaves[9] = 20
+	for range 20 {
+		c.turn(time.Second, "A", "B")
+	}
+	for name, v := range map[string]struct {
+		of     []string
+		height uint64 // 0: none
+	}{
+		"the organisations of the channel": {nil, 9},
+		"keepers that anchored the first":  {[]string{"B", "A", "C"}, 5},
+		"keepers that anchored the last":   {[]string{"C", "D", "A"}, 9},
+		"half of the keepers":              {[]string{"A", "B", "X", "Y"}, 0},
+	} {
+		p, err := c.nodes["A"].Prove(t.Context(), Request{Keys: []string{"x"}, Bare: true, Organisations: v.of})
+		switch {
+		case v.height == 0:
+			if !errors.Is(err, ErrNotAnchored) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case err != nil || p.Roots[0].Root.Height != v.height:
+			t.Errorf("%s: %+v %v", name, p.Roots, err)
+		}
+	}
+}
+
 func TestAMemberWhoseRootsDoNotCountWatchesAndProves(t *testing.T) {
 	c := newConsortium(t, "A", "B", "C")
 	witness := &node{consortium: c, mspID: "W"}

@@ -20,6 +20,9 @@ type Request struct {
 	Bare bool
 	// All encloses the signature of every organisation that agrees, not only of a majority.
 	All bool
+	// Organisations are those more than half of which anchored the root; nil: the Config's. The contract goes by the
+	// keepers of the network's rules.
+	Organisations []string
 }
 
 // Prove proves facts under a root that a majority of the organisations anchored. It fails with
@@ -29,7 +32,11 @@ func (s *Service) Prove(ctx context.Context, r Request) (proof.Proof, error) {
 	if len(r.Keys) == 0 || len(r.Keys) > proof.MaxLeaves {
 		return proof.Proof{}, fmt.Errorf("%w: %d facts, from 1 to %d can be proven at once", ledger.ErrTooLarge, len(r.Keys), proof.MaxLeaves)
 	}
-	agreed, err := s.agreedAt(ctx, r.Height)
+	counts := s.cfg.Organisations
+	if r.Organisations != nil {
+		counts = r.Organisations
+	}
+	agreed, err := s.agreedAt(ctx, r.Height, counts)
 	if err != nil {
 		return proof.Proof{}, err
 	}
@@ -40,7 +47,7 @@ func (s *Service) Prove(ctx context.Context, r Request) (proof.Proof, error) {
 	if err != nil {
 		return proof.Proof{}, damaged(err)
 	}
-	if err := s.sign(&p.Roots[0], agreed, r.All); err != nil {
+	if err := s.sign(&p.Roots[0], agreed, proof.Majority(len(counts)), r.All); err != nil {
 		return proof.Proof{}, err
 	}
 	if r.Bare {
@@ -54,11 +61,11 @@ func (s *Service) Prove(ctx context.Context, r Request) (proof.Proof, error) {
 // Consistency proves that the log at a height continues that of an earlier one, both anchored by a
 // majority; to may be 0 for the last such root.
 func (s *Service) Consistency(ctx context.Context, from, to uint64, all bool) (proof.Proof, error) {
-	first, err := s.agreedAt(ctx, from)
+	first, err := s.agreedAt(ctx, from, s.cfg.Organisations)
 	if err != nil {
 		return proof.Proof{}, err
 	}
-	second, err := s.agreedAt(ctx, to)
+	second, err := s.agreedAt(ctx, to, s.cfg.Organisations)
 	if err != nil {
 		return proof.Proof{}, err
 	}
@@ -66,7 +73,8 @@ func (s *Service) Consistency(ctx context.Context, from, to uint64, all bool) (p
 	if err != nil {
 		return proof.Proof{}, damaged(err)
 	}
-	return p, errors.Join(s.sign(&p.Roots[0], first, all), s.sign(&p.Roots[1], second, all))
+	need := proof.Majority(len(s.cfg.Organisations))
+	return p, errors.Join(s.sign(&p.Roots[0], first, need, all), s.sign(&p.Roots[1], second, need, all))
 }
 
 func damaged(err error) error {
@@ -76,8 +84,8 @@ func damaged(err error) error {
 	return err
 }
 
-// agreedAt gives what a majority anchored at a height, or last.
-func (s *Service) agreedAt(ctx context.Context, height uint64) (Agreement, error) {
+// agreedAt gives what a majority of some organisations anchored at a height, or last.
+func (s *Service) agreedAt(ctx context.Context, height uint64, organisations []string) (Agreement, error) {
 	var anchors []readmodel.Anchored
 	var err error
 	if height == 0 {
@@ -88,7 +96,7 @@ func (s *Service) agreedAt(ctx context.Context, height uint64) (Agreement, error
 	if err != nil {
 		return Agreement{}, err
 	}
-	found := agreements(anchors, s.cfg.Organisations)
+	found := agreements(anchors, organisations)
 	if len(found) == 0 {
 		if height > 0 {
 			return Agreement{}, fmt.Errorf("%w: there is no such root at height %d", ErrNotAnchored, height)
@@ -101,13 +109,12 @@ func (s *Service) agreedAt(ctx context.Context, height uint64) (Agreement, error
 	return found[0], nil
 }
 
-// sign gives a root of the store the signatures of those who agree.
-func (s *Service) sign(to *proof.SignedRoot, agreed Agreement, all bool) error {
+// sign gives a root of the store the signatures of those who agree: of as many as are needed, or of all.
+func (s *Service) sign(to *proof.SignedRoot, agreed Agreement, need int, all bool) error {
 	to.Root.Channel = s.cfg.Channel
 	if to.Root != agreed.Root {
 		return fmt.Errorf("%w: at height %d", ErrDisagrees, agreed.Root.Height)
 	}
-	need := proof.Majority(len(s.cfg.Organisations))
 	for i, a := range agreed.Anchors {
 		if i < need || all {
 			to.Signatures = append(to.Signatures, proof.Signature{At: a.Signed.At, Certificate: a.Certificate, Signature: a.Signed.Signature})

@@ -39,12 +39,12 @@ func (s *service) lateLog() *lateLog {
 }
 
 // Prove is a panel.Prove.
-func (l *lateLog) Prove(ctx context.Context, keys []string) (panel.Evidence, error) {
+func (l *lateLog) Prove(ctx context.Context, q panel.Question) (panel.Evidence, error) {
 	prove, err := l.open(ctx)
 	if err != nil {
 		return panel.Evidence{}, err
 	}
-	return prove(ctx, keys)
+	return prove(ctx, q)
 }
 
 func (l *lateLog) open(ctx context.Context) (panel.Prove, error) {

@@ -16,7 +16,7 @@ func TestAScorerFindsTheProofLogOfAnotherProcessOnceItIsThere(t *testing.T) {
 		store: readmodel.Config{Path: filepath.Join(t.TempDir(), "readmodel.db")},
 		log:   anchor.Config{Channel: "waybill", MSPID: "AMSP", Organisations: []string{"AMSP", "BMSP"}},
 	}
-	if _, err := l.Prove(t.Context(), []string{"x"}); !errors.Is(err, errNoLog) || l.opened != nil {
+	if _, err := l.Prove(t.Context(), panel.Question{Keys: []string{"x"}}); !errors.Is(err, errNoLog) || l.opened != nil {
 		t.Fatal(err)
 	}
 	other, err := readmodel.Open(t.Context(), l.store)
@@ -25,7 +25,7 @@ func TestAScorerFindsTheProofLogOfAnotherProcessOnceItIsThere(t *testing.T) {
 	}
 	defer other.Close()
 	for range 2 {
-		if _, err := l.Prove(t.Context(), []string{"x"}); !errors.Is(err, panel.ErrNotAnchored) {
+		if _, err := l.Prove(t.Context(), panel.Question{Keys: []string{"x"}}); !errors.Is(err, panel.ErrNotAnchored) {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +52,7 @@ func TestAScorerLeavesAReadModelOfAnotherVersionAsItIs(t *testing.T) {
 			log:   anchor.Config{Channel: "waybill", MSPID: "AMSP", Organisations: []string{"AMSP", "BMSP"}},
 		}
 		if opened {
-			if _, err := l.Prove(t.Context(), []string{"x"}); !errors.Is(err, panel.ErrNotAnchored) {
+			if _, err := l.Prove(t.Context(), panel.Question{Keys: []string{"x"}}); !errors.Is(err, panel.ErrNotAnchored) {
 				t.Fatal(err)
 			}
 		}
@@ -60,7 +60,7 @@ func TestAScorerLeavesAReadModelOfAnotherVersionAsItIs(t *testing.T) {
 			if _, err := keeper.ExecContext(t.Context(), `UPDATE schema_version SET version = ?`, version); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := l.Prove(t.Context(), []string{"x"}); !errors.Is(err, want) {
+			if _, err := l.Prove(t.Context(), panel.Question{Keys: []string{"x"}}); !errors.Is(err, want) {
 				t.Errorf("schema %d, opened before: %t: %v", version, opened, err)
 			}
 			var now int

@@ -10,17 +10,17 @@ import (
 	"github.com/waybill-dev/waybill/api/proof"
 )
 
-// FromLog asks an organisation's proof log, under the last root that a majority of the organisations anchored.
+// FromLog asks an organisation's proof log, under the last root that more than half of the keepers anchored.
 func FromLog(log *anchor.Service) panel.Prove {
-	return func(ctx context.Context, keys []string) (panel.Evidence, error) {
-		p, err := log.Prove(ctx, anchor.Request{Keys: keys, Bare: true})
+	return func(ctx context.Context, q panel.Question) (panel.Evidence, error) {
+		p, err := log.Prove(ctx, anchor.Request{Keys: q.Keys, Bare: true, Organisations: q.Keepers})
 		if errors.Is(err, anchor.ErrNotAnchored) {
 			return panel.Evidence{}, fmt.Errorf("%w: %w", panel.ErrNotAnchored, err)
 		}
 		if err != nil {
 			return panel.Evidence{}, err
 		}
-		return Evidence(p, keys)
+		return Evidence(p, q.Keys)
 	}
 }
 
