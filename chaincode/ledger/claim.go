@@ -111,6 +111,10 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 	if slices.ContainsFunc(v.Commitments, func(c Commitment) bool { return c.Account == account }) {
 		return TaskDecision{}, refuse(ErrTaskState, "account %s committed to the list as it is", account)
 	}
+	if p := v.Provisional; p != nil && tx.Time >= p.At+policy.ChallengeFor {
+		// Else one claim after another would hold up what nobody challenged in time.
+		return TaskDecision{}, refuse(ErrTaskTime, "the answer could be challenged until %s", stamp(p.At+policy.ChallengeFor))
+	}
 	inserted, err := v.Task.Statement.with(claim, l)
 	if err != nil {
 		return TaskDecision{}, err

@@ -61,6 +61,40 @@ func TestWhatCannotBeReExecutedWithTheLeftOutIsNoClaim(t *testing.T) {
 	}
 }
 
+// A claim is taken while the answer may be challenged and not after; until there is a provisional one, at any time.
+func TestClaimsEndWithTheTimeToChallenge(t *testing.T) {
+	s := taskStatement()
+	s.References = s.References[:5]
+	s.References[2].First = 1 // segment 0 is left out
+	v := TaskView{
+		Task:    ScoringTask{ID: Digest{7}, Statement: s, Policy: 1, Panel: []Seat{{Account: Digest{1}, Weight: 10}, {Account: Digest{9}, Weight: 10}}},
+		Closing: &Closing{Committed: []Digest{{1}}}, Reveals: []Reveal{{Account: Digest{1}}},
+	}
+	op := ChallengeTask{Task: v.Task.ID, At: 2, Omitted: &Reference{Kind: RefSegments, ID: s.References[2].ID, Digest: Digest{3}}}
+	rule := func(TaskStatement) (Ruling, error) { return Ruling{Inputs: Digest{2}}, nil }
+	const at, late = Millis(5), Millis(5) + MinPhase
+	for what, c := range map[string]struct {
+		provisional *Provisional
+		claims      []Claim
+		now         Millis
+		want        error
+		status      Status
+	}{
+		"no provisional answer":            {nil, nil, 1000 * late, nil, StatusRecorded},
+		"the last moment":                  {&Provisional{At: at}, nil, late - 1, nil, StatusRecorded},
+		"too late":                         {&Provisional{At: at}, nil, late, ErrTaskTime, 0},
+		"too late after a ruling":          {&Provisional{At: at, By: SettledDraw}, nil, late, ErrTaskTime, 0},
+		"in time after a ruling":           {&Provisional{At: at, By: SettledDraw}, nil, late - 1, nil, StatusRecorded},
+		"the same claim again, afterwards": {&Provisional{At: at}, []Claim{{Account: Digest{9}, Omitted: *op.Omitted, Before: 2}}, late, nil, StatusDuplicate},
+	} {
+		v.Provisional, v.Claims = c.provisional, c.claims
+		d, err := ChallengeTaskOf(op, v, rule, nil, court{}, Tx{ID: "x", Time: c.now, Actor: Actor{MSPID: "A", Key: Digest{8}}})
+		if !errors.Is(err, c.want) || d.Status != c.status {
+			t.Errorf("%s: %v %+v", what, err, d)
+		}
+	}
+}
+
 func TestNoTaskPaysMoreThanMayBeMintedNow(t *testing.T) {
 	for _, c := range []struct{ reward, mint, want Credits }{{10, 100, 10}, {10, 10, 10}, {10, 4, 4}, {10, 0, 0}} {
 		got, err := mintable(c.reward, court{mint: c.mint})
