@@ -314,15 +314,11 @@ func (c *scorers) take(ctx context.Context, generation uint32, stored wire.Store
 	if err != nil {
 		return err
 	}
-	// A version that comes back has one scorer: the new one finds on the ledger what the old took part in.
-	for g, seat := range c.seats {
-		if seat.model.Digest() == m.Digest() {
-			c.leave(g)
-		}
-	}
+	// A version that comes back has a second scorer beside the one that sits: while the new one reads the ledger from its
+	// beginning, only the old one can reveal in time what it committed to. Both have one account and one secret, so that
+	// what both do is one operation twice.
 	for len(c.seats) >= maxSeats {
-		c.log.Warn("a model is given up before all it took part in is at its end: too many versions came after it", "model", c.seats[slices.Min(slices.Collect(maps.Keys(c.seats)))].model.Name())
-		c.leave(slices.Min(slices.Collect(maps.Keys(c.seats))))
+		c.leave(c.idlest())
 	}
 	if err := replaceFile(c.path(generation, "model"), m.Bytes()); err != nil {
 		return err
@@ -349,6 +345,21 @@ func (c *scorers) sit(ctx context.Context, generation uint32, m *score.Model) er
 	}}
 	c.latest.Store(&j)
 	return nil
+}
+
+// idlest is the generation whose scorer has the least to lose, of several the oldest.
+func (c *scorers) idlest() uint32 {
+	least, open := uint32(0), 0
+	for _, g := range slices.Sorted(maps.Keys(c.seats)) {
+		st := c.seats[g].judge.Stats()
+		if n := st.Open + st.Scorer.Pending; least == 0 || n < open {
+			least, open = g, n
+		}
+	}
+	if open > 0 {
+		c.log.Warn("a model is given up before all it took part in is at its end: too many versions came after it", "model", c.seats[least].model.Name(), "left", open)
+	}
+	return least
 }
 
 // leave stops a scorer for good.

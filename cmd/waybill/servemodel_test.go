@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -261,6 +262,85 @@ func TestTheScorerGoesOnByTheVersionThatAClassMovesTo(t *testing.T) {
 	}
 	if th.trouble() != "" {
 		t.Error(th.trouble())
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// count waits until as many judges were made.
+func (th *theatre) count(t *testing.T, n int) []*player {
+	t.Helper()
+	var all []*player
+	wait(t, fmt.Sprintf("%d scorers", n), func() bool {
+		th.mu.Lock()
+		defer th.mu.Unlock()
+		all = slices.Clone(th.players)
+		return len(all) >= n && all[n-1].works()
+	})
+	return all
+}
+
+func TestAVersionThatComesBackStillEndsWhatItTookPartInBefore(t *testing.T) {
+	shelf, dir := newShelf(), t.TempDir()
+	one := shelf.add(t, "fridge", 1, ledger.ModelProduction)
+	shelf.add(t, "fridge", 2, ledger.ModelProduction)
+	shelf.serve("fridge", 1, 1)
+	th, end := perform(t, shelf, "production:*", dir)
+	first := th.player(t, one.Name())
+	first.set(func(st *panel.Stats) { st.Open = 3 })
+	first.see(wire.Transaction{Models: wire.ModelRecords{Aliases: []ledger.Alias{shelf.serve("fridge", 2, 2)}}})
+	second := th.count(t, 2)[1]
+	back := wire.Transaction{Models: wire.ModelRecords{Aliases: []ledger.Alias{shelf.serve("fridge", 1, 3)}}}
+	first.see(back)
+	second.see(back)
+	third := th.count(t, 3)[2]
+	if third.model != one.Name() || third.checkpoint == first.checkpoint {
+		t.Errorf("the third is by %s and has %s, the first %s", third.model, third.checkpoint, first.checkpoint)
+	}
+	wait(t, "the end of the second, which holds nothing", func() bool { return !second.works() })
+	if !first.works() {
+		t.Error("the first left what it committed to")
+	}
+
+	// So it is after a start anew.
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	th, end = perform(t, shelf, "production:*", dir)
+	again := th.count(t, 2)
+	if again[0].checkpoint != first.checkpoint || again[1].checkpoint != third.checkpoint {
+		t.Errorf("it goes on from %s and %s", again[0].checkpoint, again[1].checkpoint)
+	}
+	again[0].set(func(st *panel.Stats) { st.Open = 1 })
+	again[0].see(back)
+	again[0].set(func(st *panel.Stats) { st.Open = 0 })
+	wait(t, "the end of the first", func() bool { return !again[0].works() })
+	if !again[1].works() {
+		t.Error("nobody judges by what serves")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOfTooManyVersionsTheOneWithTheLeastToLoseGoes(t *testing.T) {
+	shelf := newShelf()
+	one := shelf.add(t, "fridge", 1, ledger.ModelProduction)
+	shelf.serve("fridge", 1, 1)
+	th, end := perform(t, shelf, "production:*", t.TempDir())
+	th.player(t, one.Name()).set(func(st *panel.Stats) { st.Open = 9 })
+	for g := uint32(2); g <= maxSeats+1; g++ {
+		shelf.add(t, "fridge", g, ledger.ModelProduction)
+		shelf.serve("fridge", g, g)
+		th.count(t, int(g))[g-1].set(func(st *panel.Stats) { st.Open = int(g) })
+	}
+	all := th.count(t, maxSeats+1)
+	wait(t, "the second to go", func() bool { return !all[1].works() })
+	for _, i := range []int{0, 2, 3} {
+		if !all[i].works() {
+			t.Errorf("generation %d is gone", i+1)
+		}
 	}
 	if err := end(); err != nil {
 		t.Error(err)
