@@ -35,6 +35,24 @@ type Prove func(ctx context.Context, q Question) (Evidence, error)
 // ask is Prove under the keepers of the rules in force.
 type ask func(ctx context.Context, keys []string) (Evidence, error)
 
+// places asks where facts stand in the log, of which some may be the same.
+func (a ask) places(ctx context.Context, keys []string) ([]uint64, error) {
+	each := slices.Compact(slices.Sorted(slices.Values(keys)))
+	e, err := a(ctx, each)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.Places) != len(each) {
+		return nil, fmt.Errorf("the proof log gives %d places of %d facts", len(e.Places), len(each))
+	}
+	out := make([]uint64, len(keys))
+	for i, key := range keys {
+		at, _ := slices.BinarySearch(each, key)
+		out[i] = e.Places[at]
+	}
+	return out, nil
+}
+
 // asking is how a proof log is asked now.
 func (b *book) asking(prove Prove) ask {
 	keepers := b.keepers

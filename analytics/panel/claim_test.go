@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -419,18 +420,27 @@ func TestTheOrderOfAListIsAskedWhereTheOwnDoesNotVouchForIt(t *testing.T) {
 	}
 	list := func(refs ...ledger.Reference) ledger.TaskStatement { return ledger.TaskStatement{References: refs} }
 	span := ledger.Reference{Kind: ledger.RefSegments, ID: "urn:epc:id:giai:9520002.X", First: 2, Last: 5, Digest: ledger.Digest{7}}
-	own := list(event(1), event(2), span)
+	part := func(first, last uint64) ledger.Reference {
+		return ledger.Reference{Kind: ledger.RefSegments, ID: span.ID, First: first, Last: last, Digest: ledger.Digest{7}}
+	}
+	elsewhere := ledger.Reference{Kind: ledger.RefElsewhere, ID: span.ID, First: ledger.TiedBound, Digest: ledger.Digest{8}}
+	own, tied := list(event(1), event(2), span), list(event(1), elsewhere, event(2), span)
 	for name, v := range map[string]struct {
 		other ledger.TaskStatement
 		own   *ledger.TaskStatement
 		want  int
 	}{
-		"the same":             {own, &own, 0},
-		"less":                 {list(event(1), span), &own, 0},
-		"two the other way":    {list(event(2), event(1), span), &own, 2},
-		"something more":       {list(event(1), event(9), span), &own, 4},
-		"of an unknown window": {own, nil, 4},
-		"a single thing":       {list(event(1)), nil, 0},
+		"the same":                          {own, &own, 0},
+		"less":                              {list(event(1), span), &own, 0},
+		"two the other way":                 {list(event(2), event(1), span), &own, 2},
+		"something more":                    {list(event(1), event(9), span), &own, 4},
+		"of an unknown window":              {own, nil, 4},
+		"a single thing":                    {list(event(1)), nil, 0},
+		"a span in parts, the second first": {list(part(4, 5), part(2, 3)), &own, 2},
+		"a span in parts":                   {list(part(2, 3), part(4, 5)), &own, 0},
+		"what else took the logger":         {list(event(1), elsewhere, span), &tied, 0},
+		"it, in another place":              {list(elsewhere, event(1), span), &tied, 2},
+		"it, where the own list has none":   {list(event(1), elsewhere, span), &own, 4},
 	} {
 		if got := doubted(v.other, v.own); len(got) != v.want {
 			t.Errorf("%s: %+v", name, got)
@@ -593,5 +603,82 @@ func TestARootThatTheContractDoesNotTakeYetIsWaitedFor(t *testing.T) {
 	b.answered(errand{task: f.id, deed: doOrder}, late, nil, time.Now())
 	if b.stats.Refused != 0 || b.rebuttals.Len() != 1 || n.attempt.tries != 1 || len(f.listed) != 2 || f.attempts[doOrder].tries != 1 {
 		t.Errorf("%+v %+v %+v", b.stats, n, f)
+	}
+}
+
+func TestWhatElseTookALoggerHasAPlaceInAList(t *testing.T) {
+	b := newBook(Config{Prove: func(context.Context, Question) (Evidence, error) { return Evidence{}, nil }}, nil)
+	event := func(n byte) ledger.Reference {
+		return ledger.Reference{Kind: ledger.RefEvent, Digest: ledger.Digest{n}}
+	}
+	tied := ledger.Reference{Kind: ledger.RefElsewhere, ID: "urn:epc:id:giai:9520002.X", First: ledger.TiedRemoved, Digest: ledger.Digest{8}}
+	list := func(refs ...ledger.Reference) ledger.TaskStatement { return ledger.TaskStatement{References: refs} }
+	own := list(event(1), event(2), event(3))
+	// Which side of it the second event is on the proof log says, whose places are those of the test.
+	found := b.leftOut(own, list(event(1), tied, event(3)), ledger.Digest{1})
+	if len(found) != 1 || len(found[0].between) != 1 || found[0].between[0].segment != 0 {
+		t.Fatalf("%+v", found)
+	}
+	for place, at := range map[uint64]uint32{1: 2, 9: 1} {
+		asked := ask(func(_ context.Context, keys []string) (Evidence, error) {
+			e := Evidence{Places: make([]uint64, len(keys))}
+			for i, key := range keys {
+				if e.Places[i] = 5; key == wire.EventKey(tied.Digest) {
+					e.Places[i] = place
+				}
+			}
+			return e, nil
+		})
+		operations, err := found[0].find(t.Context(), asked)
+		if err != nil || operations[0].Challenge.At != at {
+			t.Errorf("%d: %+v %v", place, operations, err)
+		}
+	}
+	// It is claimed of nobody's list that it leaves such out.
+	if found = b.leftOut(list(event(1), tied, event(3)), list(event(1), event(3)), ledger.Digest{1}); len(found) != 0 {
+		t.Errorf("%+v", found)
+	}
+	// One event may be listed twice; it is in one place.
+	places, err := ask(func(_ context.Context, keys []string) (Evidence, error) {
+		return Evidence{Places: []uint64{4, 7}[:len(keys)]}, nil
+	}).places(t.Context(), []string{"b", "a", "b"})
+	if err != nil || !slices.Equal(places, []uint64{7, 4, 7}) {
+		t.Error(places, err)
+	}
+}
+
+func TestNothingIsClaimedBeforeALaterJourneyBegins(t *testing.T) {
+	b := newBook(Config{Prove: func(context.Context, Question) (Evidence, error) { return Evidence{}, nil }}, nil)
+	event := func(n byte) ledger.Reference {
+		return ledger.Reference{Kind: ledger.RefEvent, Digest: ledger.Digest{n}}
+	}
+	own := ledger.TaskStatement{References: []ledger.Reference{event(1), event(2), event(3)}}
+	other := ledger.TaskStatement{References: []ledger.Reference{event(2), event(3)}}
+	if found := b.leftOut(own, other, ledger.Digest{1}); len(found) != 1 {
+		t.Errorf("%+v", found)
+	}
+	own.Begins, other.Begins = 2, 2
+	if found := b.leftOut(own, other, ledger.Digest{1}); len(found) != 0 {
+		t.Errorf("%+v", found)
+	}
+	// Beside what the own list has not, the proof log says whether it would be before all.
+	other.References[0] = event(9)
+	found := b.leftOut(own, other, ledger.Digest{1})
+	if len(found) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	for first, want := range map[uint64]error{1: nil, 9: errVain} {
+		_, err := found[0].find(t.Context(), func(_ context.Context, keys []string) (Evidence, error) {
+			e := Evidence{Places: make([]uint64, len(keys))}
+			for i, key := range keys {
+				if e.Places[i] = 5; key == wire.EventKey(ledger.Digest{9}) {
+					e.Places[i] = first
+				}
+			}
+			return e, nil
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("%d: %v", first, err)
+		}
 	}
 }

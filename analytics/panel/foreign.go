@@ -153,12 +153,9 @@ func (b *book) leastForeign() (task ledger.Digest) {
 func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 	var all []place
 	for i, r := range other.References {
-		if r.Kind == ledger.RefElsewhere {
-			continue // the list may name the event for itself too
-		}
-		ends := []uint64{r.First}
-		if r.Kind == ledger.RefSegments && r.Last > r.First {
-			ends = append(ends, r.Last)
+		ends := []uint64{0}
+		if r.Kind == ledger.RefSegments {
+			ends = slices.Compact([]uint64{r.First, r.Last})
 		}
 		for _, seq := range ends {
 			if key, ok := keyOf(r, seq); ok {
@@ -176,7 +173,10 @@ func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 			if o.Kind != r.Kind || o.ID != r.ID {
 				return false
 			}
-			return o.Kind == ledger.RefEvent && o.Digest == r.Digest || o.Kind == ledger.RefSegments && o.First <= p.segment && p.segment <= o.Last
+			if o.Kind == ledger.RefSegments {
+				return o.First <= p.segment && p.segment <= o.Last
+			}
+			return o.Digest == r.Digest && o.First == r.First
 		})
 		switch {
 		case i < 0:
@@ -197,7 +197,7 @@ func several(all []place) []place {
 	return all
 }
 
-// item is an event, or a segment of a device.
+// item is an event, a segment of a device, or what an event did with a device.
 type item struct {
 	event  ledger.Digest
 	device string
@@ -213,6 +213,10 @@ func located(s ledger.TaskStatement) iter.Seq2[item, place] {
 			switch r.Kind {
 			case ledger.RefEvent:
 				if !yield(item{event: r.Digest}, at) {
+					return
+				}
+			case ledger.RefElsewhere:
+				if !yield(item{event: r.Digest, device: r.ID, seq: r.First}, at) {
 					return
 				}
 			case ledger.RefSegments:
@@ -296,15 +300,12 @@ func (a accusation) find(ctx context.Context, prove ask) ([]ledger.TaskOperation
 	for _, p := range a.between {
 		keys = append(keys, p.key)
 	}
-	e, err := prove(ctx, keys)
+	places, err := prove.places(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	if len(e.Places) != len(keys) {
-		return nil, fmt.Errorf("the proof log gives %d places of %d facts", len(e.Places), len(keys))
-	}
 	for i, p := range a.between {
-		if e.Places[0] < e.Places[i+1] {
+		if places[0] < places[i+1] {
 			if i == 0 && a.begins {
 				return nil, errVain
 			}
@@ -317,8 +318,12 @@ func (a accusation) find(ctx context.Context, prove ask) ([]ledger.TaskOperation
 // omission names what may be claimed to be left out: a segment whose digest is known, or an event of which no containers
 // need be told.
 func (b *book) omission(r ledger.Reference, what item) (ledger.Reference, bool) {
-	if r.Kind == ledger.RefEvent {
+	switch r.Kind {
+	case ledger.RefEvent:
 		return r, len(r.Containers) == 0
+	case ledger.RefElsewhere:
+		return r, false // the contract takes no such claim
+	default:
 	}
 	digest, known := b.digests.Get(segmentKey(what.device, what.seq))
 	if what.seq == r.Last {
@@ -388,18 +393,16 @@ func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperat
 	for i, p := range f.listed {
 		keys[i] = p.key
 	}
-	e, err := prove(ctx, keys)
+	places, err := prove.places(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	if len(e.Places) != len(keys) {
-		return nil, fmt.Errorf("the proof log gives %d places of %d facts", len(e.Places), len(keys))
-	}
 	for i := 1; i < len(keys); i++ {
-		if e.Places[i-1] <= e.Places[i] {
+		if places[i-1] <= places[i] {
 			continue
 		}
-		if e, err = prove(ctx, []string{keys[i-1], keys[i]}); err != nil {
+		e, err := prove(ctx, []string{keys[i-1], keys[i]})
+		if err != nil {
 			return nil, err
 		}
 		first, second := f.listed[i-1], f.listed[i]
