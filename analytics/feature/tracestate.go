@@ -49,6 +49,7 @@ func codeWhole(c *canon.Coder, f *ledger.Finding) {
 	canon.Int(c, &f.ClosedAt)
 	codeText(c, &f.ClosedIn)
 	c.Raw(f.ClosedBy[:])
+	canon.Uint(c, &f.Again)
 }
 
 // codeTrace writes or reads what is kept of a container; of one on a journey but for what CodeJourney does.

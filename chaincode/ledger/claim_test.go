@@ -298,7 +298,7 @@ func TestWhatOfAFindingNeverChangesIsCompared(t *testing.T) {
 	closed := amended
 	closed.Change, closed.ClosedAt, closed.ClosedIn = FindingClosed, 9, "t2"
 	again := raised
-	again.RaisedIn, again.RaisedAt = "t3", 12
+	again.RaisedIn, again.RaisedAt, again.Again = "t3", 12, 1
 	with := func(f Finding, change func(*Finding)) Finding { change(&f); return f }
 	for what, c := range map[string]struct {
 		now, was Finding
@@ -310,6 +310,13 @@ func TestWhatOfAFindingNeverChangesIsCompared(t *testing.T) {
 		"closed":                            {closed, closed, true},
 		"closed, and raised again":          {again, closed, true},
 		"raised, and raised again":          {again, raised, true},
+		"raised elsewhere, once":            {raised, with(raised, func(f *Finding) { f.RaisedIn = "t0" }), false},
+		"raised elsewhere, and closed":      {closed, with(raised, func(f *Finding) { f.RaisedIn = "t0" }), false},
+		"closed elsewhere":                  {raised, with(closed, func(f *Finding) { f.RaisedIn = "t0" }), false},
+		"closed elsewhere before":           {closed, with(closed, func(f *Finding) { f.RaisedIn = "t0" }), false},
+		"raised again, which it was not":    {closed, again, false},
+		"raised again elsewhere":            {again, with(again, func(f *Finding) { f.RaisedIn = "t0" }), false},
+		"closed again, which it was not":    {again, with(closed, func(f *Finding) { f.Again = 1 }), false},
 		"in other words":                    {raised, with(raised, func(f *Finding) { f.Detail = "x" }), false},
 		"raised elsewhere, amended since":   {amended, with(raised, func(f *Finding) { f.RaisedAt++ }), false},
 		"graver, amended since":             {amended, with(raised, func(f *Finding) { f.Severity++ }), false},
@@ -367,5 +374,27 @@ func TestWhatThePlaceOfAClaimShowsIsLeftToTheProofLog(t *testing.T) {
 		if err == nil && !slices.ContainsFunc(with.References, func(r Reference) bool { return r.same(c.omitted) }) {
 			t.Errorf("%s: %+v", what, with.References)
 		}
+	}
+}
+
+// Each raising after the first says that there was one before, however its evidence changes.
+func TestRaisingsOfAFindingAreCounted(t *testing.T) {
+	finds := Finding{Code: FindingReshipped, Item: "i", Event: Digest{1}, Detail: "d"}
+	other := finds
+	other.Detail = "e"
+	var f *Finding
+	for i, c := range []struct {
+		now   *Finding
+		again uint32
+	}{{&finds, 0}, {&other, 0}, {nil, 0}, {&finds, 1}, {nil, 1}, {&other, 2}, {&finds, 2}, {nil, 2}} {
+		before := f
+		after, changed := Settle(before, c.now, Digest{}, Tx{ID: string(rune('a' + i)), Time: Millis(i)})
+		if !changed || after.Again != c.again {
+			t.Fatalf("%d: %t %+v", i, changed, after)
+		}
+		if before != nil && !after.wasOnce(*before) && before.Change != FindingAmended {
+			t.Errorf("%d: %+v was not %+v", i, after, *before)
+		}
+		f = &after
 	}
 }

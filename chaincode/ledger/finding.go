@@ -170,6 +170,8 @@ type Finding struct {
 	ClosedAt Millis        `cbor:"13,keyasint,omitempty"` // 0 while it is open
 	ClosedIn string        `cbor:"14,keyasint,omitempty"`
 	ClosedBy Digest        `cbor:"15,keyasint"` // the event whose recording or declaration closed it; zero for a review
+	// Again is how often it was raised again: each time it had been closed.
+	Again uint32 `cbor:"16,keyasint,omitempty"`
 }
 
 // Open reports whether the finding holds.
@@ -197,9 +199,13 @@ func Settle(before, now *Finding, by Digest, tx Tx) (after Finding, changed bool
 	case now != nil && (before == nil || !before.Open()):
 		after = *now
 		after.Severity, after.Change, after.RaisedAt, after.RaisedIn = now.Code.Severity(), FindingRaised, tx.Time, tx.ID
+		if before != nil {
+			after.Again = before.Again + 1
+		}
 	case now != nil && !before.sameEvidence(*now):
 		after = *now
 		after.Severity, after.Change, after.RaisedAt, after.RaisedIn = before.Severity, FindingAmended, before.RaisedAt, before.RaisedIn
+		after.Again = before.Again
 	case now == nil && before != nil && before.Open():
 		after = *before
 		after.Change, after.ClosedAt, after.ClosedIn, after.ClosedBy = FindingClosed, tx.Time, tx.ID, by
@@ -211,19 +217,19 @@ func Settle(before, now *Finding, by Digest, tx Tx) (after Finding, changed bool
 
 // wasOnce reports whether the finding, as it is recorded now, may have been recorded as was. What a raising begins with
 // never changes; what it rests on does when it is amended, and nothing once it is closed. Of a raising before the present one
-// the ledger's state says nothing.
+// the ledger's state says only that there was one, and that it was closed.
 func (f Finding) wasOnce(was Finding) bool {
 	switch {
-	case f.Naming() != was.Naming() || f.Severity != was.Severity:
+	case f.Naming() != was.Naming() || f.Severity != was.Severity || f.Again < was.Again:
 		return false
-	case f.RaisedIn != was.RaisedIn:
+	case f.Again > was.Again:
 		return true
 	case f.Change == was.Change && f.Change != FindingAmended:
 		return f == was
 	case !was.Open() || f.Change == FindingRaised:
 		return false
 	}
-	return f.RaisedAt == was.RaisedAt && was.ClosedAt == 0 && was.ClosedIn == "" && was.ClosedBy.IsZero()
+	return f.RaisedIn == was.RaisedIn && f.RaisedAt == was.RaisedAt && was.ClosedAt == 0 && was.ClosedIn == "" && was.ClosedBy.IsZero()
 }
 
 // newFinding states a finding; the events that it rests on end its sentence.
