@@ -242,7 +242,7 @@ func (s TaskStatement) notBefore(omitted Reference, l ScoringLedger) error {
 	if s.Begins == 0 || omitted.Kind != RefEvent {
 		return nil
 	}
-	final, err := l.FinalVerdict(s.Shipment, s.Begins-1, s.Model)
+	final, err := s.former(l)
 	if err != nil || final == nil {
 		return err
 	}

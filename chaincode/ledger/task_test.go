@@ -232,3 +232,67 @@ func TestReputationIsWhatTheTasksSay(t *testing.T) {
 		t.Errorf("%+v %d", seer, seer.Score())
 	}
 }
+
+// reused is a ledger on which the windows of a container's journey before have final verdicts, by model.
+type reused struct {
+	standing
+
+	finals map[string]uint32
+	policy ScoringPolicy
+}
+
+func (r reused) FinalVerdict(_ string, window uint32, model string) (*FinalVerdict, error) {
+	if last, ok := r.finals[model]; !ok || window != last {
+		return nil, nil //nolint:nilnil // nothing is final
+	}
+	return &FinalVerdict{Window: window, Model: model, Task: Digest{5}}, nil
+}
+
+func (reused) Statement(task Digest) (*TaskStatement, error) {
+	if task != (Digest{5}) {
+		return nil, nil //nolint:nilnil // it was not opened
+	}
+	return &TaskStatement{References: []Reference{{Kind: RefEvent, Digest: Digest{6}}}}, nil
+}
+
+func (r reused) ScoringPolicy() (*ScoringPolicy, error) { return &r.policy, nil }
+
+// A container goes on its next journey whichever way its last one was judged: a vote between the two, by one model or by each
+// scorer's own, strands none. Events of the journey before are not claimed of the next one.
+func TestAContainersNextJourneyIsJudgedWhicheverWayItsLastWas(t *testing.T) {
+	const model = "m@1"
+	for what, c := range map[string]struct {
+		own    bool
+		finals map[string]uint32
+		begins uint32
+		want   error
+	}{
+		"by the same model":                   {false, map[string]uint32{model: 2}, 3, nil},
+		"by scorers' own":                     {false, map[string]uint32{"": 2}, 3, nil},
+		"by nobody":                           {false, nil, 3, ErrUnknown},
+		"up to another window":                {false, map[string]uint32{model: 1, "": 1}, 3, ErrUnknown},
+		"a first journey":                     {false, nil, 0, nil},
+		"now by scorers' own":                 {true, map[string]uint32{model: 2}, 3, nil},
+		"by scorers' own, and now by them":    {true, map[string]uint32{"": 2}, 3, nil},
+		"the window itself by scorers' own":   {true, map[string]uint32{"": 3}, 3, ErrTaskState},
+		"the window itself by the same model": {false, map[string]uint32{model: 3}, 3, ErrTaskState},
+	} {
+		s := TaskStatement{Shipment: "s", Window: 3, Begins: c.begins, Model: model, References: []Reference{{Kind: RefSegments, ID: "x", Digest: Digest{3}}}}
+		l := reused{finals: c.finals, policy: taskPolicy()}
+		l.policy.MinStake = 1
+		if l.policy.Blend.Own = c.own; c.own {
+			s.Model = ""
+		}
+		scorers := []Scorer{{Account: Digest{9}, MSPID: "A", Active: true}, {Account: Digest{8}, MSPID: "B", Active: true}, {Account: Digest{7}, MSPID: "C", Active: true}}
+		d, err := OpenTask(s, Digest{1}, TaskView{}, scorers, l, Tx{ID: "x", Actor: Actor{MSPID: "A", Key: Digest{8}}})
+		if !errors.Is(err, c.want) || (err == nil) != (d.Task != nil) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err != nil || c.begins == 0 || c.own { // of a task of no model nothing is claimed
+			continue
+		}
+		if err = s.notBefore(Reference{Kind: RefEvent, Digest: Digest{6}}, l); !errors.Is(err, ErrCommitment) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 		return TaskDecision{}, refuse(ErrTaskState, "task %s has the final verdict on window %d of %s", final.Task, s.Window, s.Shipment)
 	}
 	if s.Begins > 0 && s.Model != "" {
-		if final, err = l.FinalVerdict(s.Shipment, s.Begins-1, s.Model); err != nil {
+		if final, err = s.former(l); err != nil {
 			return TaskDecision{}, err
 		}
 		if final == nil {
@@ -125,6 +125,16 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 		return TaskDecision{}, err
 	}
 	return TaskDecision{Status: StatusRecorded, Task: &task}, nil
+}
+
+// former is the final verdict on the last window of the container's journey before, nil if there is none: that of the task's model,
+// or that of scorers' own, by which all answered while a vote had it so.
+func (s TaskStatement) former(l ScoringLedger) (*FinalVerdict, error) {
+	final, err := l.FinalVerdict(s.Shipment, s.Begins-1, s.Model)
+	if final != nil || err != nil || s.Model == "" {
+		return final, err
+	}
+	return l.FinalVerdict(s.Shipment, s.Begins-1, "")
 }
 
 // organisations counts those that have a seat.
