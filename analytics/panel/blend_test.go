@@ -329,3 +329,35 @@ func TestAnInspectionThatSaysNothingIsNotTold(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatOthersMadeOfAWindowIsWatchedUntilItIsOver(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	c.fallsDue(c.world.Tasks...)
+	p := c.player(t, "a")
+	id := c.strange(t, func(s *ledger.TaskStatement) { s.References = slices.Delete(s.References, 2, 3) })
+	p.read(c, len(c.log))
+	apply := func(s wire.ScoringRecords) { p.book.apply(wire.Transaction{Scoring: s}, nil, time.Now()) }
+	watched := func() bool { _, ok := p.book.foreign.Get(id.String()); return ok }
+	next := ownModels()
+	next.Version = 2
+	if apply(wire.ScoringRecords{Policies: []ledger.ScoringPolicy{next}}); !watched() {
+		t.Error("it is forgotten when the rules change")
+	}
+	next = undrawn()
+	next.Version = 3
+	apply(wire.ScoringRecords{Policies: []ledger.ScoringPolicy{next}})
+	window := window{c.world.Tasks[1].Statement.Shipment, c.world.Tasks[1].Statement.Window}
+	own := p.book.windows[window].id
+	saved, err := p.book.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if apply(wire.ScoringRecords{Settlements: []ledger.Settlement{{Task: own, By: ledger.SettledOmission}}}); !watched() {
+		t.Error("it is forgotten when the own task is void")
+	}
+	p.restart(saved)
+	answer := c.world.Tasks[1].Truth.Answer
+	if apply(wire.ScoringRecords{Settlements: []ledger.Settlement{{Task: own, By: ledger.SettledWindow, Answer: &answer}}}); watched() {
+		t.Error("it is not forgotten when the window is over")
+	}
+}

@@ -136,6 +136,9 @@ func (b *book) enter(d scorer.Due, now time.Time) Reason {
 		b.drop(b.ended.Front().Value.(*round))
 	}
 	if len(b.rounds) >= b.cfg.MaxOpen {
+		b.makeRoom()
+	}
+	if len(b.rounds) >= b.cfg.MaxOpen {
 		return TooMany
 	}
 	statement := b.form(*d.Statement, d.Verdict)
@@ -159,16 +162,32 @@ func (b *book) enter(d scorer.Due, now time.Time) Reason {
 	return ""
 }
 
+// makeRoom gives up a task of what was on the ledger before this scorer began, such as all windows of the past where a model is
+// new: what falls due now is not to wait behind those. It is the one whose turn to be opened would come last.
+func (b *book) makeRoom() {
+	if !b.live {
+		return
+	}
+	for e := b.order.Back(); e != nil; e = e.Prev() {
+		r := e.Value.(*round)
+		if a := &r.attempts[doOpen]; !r.live && r.view.Phase() == ledger.TaskAbsent && !a.flying && a.after.IsZero() {
+			b.byItself(r.verdict, TooMany, "of before the start; what falls due now has its place")
+			b.alone = append(b.alone, r.verdict)
+			b.drop(r)
+			return
+		}
+	}
+}
+
 func (b *book) insert(r *round) {
 	b.rounds[r.id] = r
 	b.windows[r.window] = r
 	r.place, r.list = b.order.PushBack(r), b.order
 }
 
-// drop forgets a round.
+// drop forgets a round. What others made of its window may still be under way.
 func (b *book) drop(r *round) {
 	r.list.Remove(r.place)
-	b.overtaken(r.window)
 	delete(b.rounds, r.id)
 	if b.windows[r.window] == r {
 		delete(b.windows, r.window)
@@ -177,12 +196,14 @@ func (b *book) drop(r *round) {
 
 // end moves a round to those of which only silence is left to show, or drops it.
 func (b *book) end(r *round) {
+	if s := r.view.Settlement; s.Answer != nil || s.By == ledger.SettledSuperseded {
+		b.overtaken(r.window) // else another task of it may yet be final
+	}
 	if b.finished(r) {
 		b.drop(r)
 		return
 	}
 	r.statement = nil
-	b.overtaken(r.window)
 	r.list.Remove(r.place)
 	r.place, r.list = b.ended.PushBack(r), b.ended
 }
@@ -473,6 +494,7 @@ func (b *book) stands(f ledger.FinalVerdict) {
 		b.stats.Outvoted++
 		b.log.Error("the final verdict on a window is of another task than this scorer's", "code", "WB_PANEL_OUTVOTED", "shipment", f.Shipment, "window", f.Window, "task", f.Task.String())
 	}
+	b.overtaken(r.window)
 	b.drop(r)
 }
 

@@ -33,6 +33,37 @@ func TestMoreTasksThanAreKeptAreWrittenAlone(t *testing.T) {
 	}
 }
 
+func TestWhatFallsDueNowHasThePlaceOfWhatIsOfThePast(t *testing.T) {
+	c := newChannel(t, undrawn(), 3)
+	p := c.player(t, "a")
+	p.cfg.MaxOpen = 4
+	p.restart(nil)
+	c.fallsDue(c.world.Tasks[:4]...)
+	p.read(c, len(c.log))
+	p.live()
+	opened := c.world.Tasks[3]
+	id, err := wire.TaskDigest(opened.Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.book.apply(wire.Transaction{Scoring: wire.ScoringRecords{Tasks: []ledger.ScoringTask{{ID: id, Statement: opened.Statement, By: c.world.Account("b")}}}}, nil, time.Now())
+
+	c.fallsDue(c.world.Tasks[4:]...)
+	p.read(c, len(c.log))
+	if len(p.alone) != 2 || p.alone[0].Trace != c.world.Tasks[2].Truth.Verdict.Trace || p.alone[1].Trace != c.world.Tasks[1].Truth.Verdict.Trace {
+		t.Errorf("%d alone: %+v", len(p.alone), p.alone)
+	}
+	for i, task := range c.world.Tasks {
+		held := p.book.windows[window{task.Truth.Verdict.Shipment, task.Truth.Verdict.Window}] != nil
+		if want := i != 1 && i != 2; held != want {
+			t.Errorf("task %d held: %t", i, held)
+		}
+	}
+	if s := p.book.snapshot(); s.Alone[TooMany] != 2 || s.Open != 4 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestWhatFellDueBeforeThereWereRulesIsNoTask(t *testing.T) {
 	c := newChannel(t, undrawn(), 1)
 	p := c.player(t, "a")
