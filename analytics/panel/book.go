@@ -37,6 +37,7 @@ type book struct {
 	policies map[uint32]ledger.ScoringPolicy
 	inForce  uint32
 	keepers  []string // of the network's rules
+	fit      fitness
 	scorers  map[ledger.Digest]ledger.Scorer
 	// absent are scorers whose last task closed without their commitment: others' turns come first.
 	absent map[ledger.Digest]bool
@@ -246,6 +247,7 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 			b.keepers = m.Rules.Keepers
 		}
 	}
+	b.modelled(tx.Models)
 	s := tx.Scoring
 	for _, p := range s.Policies {
 		b.policies[p.Version], b.inForce = p, max(b.inForce, p.Version)
@@ -313,6 +315,10 @@ func (b *book) stand() {
 		standing = "the key is bound to no credit account"
 	case !b.scorers[b.account].Active:
 		standing = "the account is not a registered scorer"
+	default:
+		if err := b.unfit(); err != nil {
+			standing = "no answer may rest on its model: " + err.Error()
+		}
 	}
 	if standing == b.standing {
 		return

@@ -126,6 +126,9 @@ func (r *round) opening(b *book) []step {
 			all = append(all, account)
 		}
 	}
+	if r.blended() && b.unfit() != nil {
+		return nil // others open it; of a model's task the ledger says so, and the verdict is given up
+	}
 	own, err := r.commitment(b)
 	if err != nil {
 		return nil
@@ -141,6 +144,9 @@ func (r *round) committing(b *book) []step {
 		committed[i] = c.Account
 	}
 	if !slices.Contains(committed, b.account) {
+		if b.unfit() != nil {
+			return nil // it could not reveal
+		}
 		own, err := r.commitment(b)
 		if err != nil {
 			return nil

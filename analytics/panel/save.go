@@ -29,6 +29,9 @@ func (b *book) save() ([]byte, error) {
 	c.Raw(b.account[:])
 	canon.Uint(c, &b.inForce)
 	part(c, &b.keepers)
+	if err := b.fit.save(c); err != nil {
+		return nil, err
+	}
 	policies, err := texts(slices.Sorted(maps.Keys(b.policies)), func(v uint32) ([]byte, error) { return wire.Encode(b.policies[v]) })
 	if err != nil {
 		return nil, err
@@ -185,6 +188,9 @@ func (b *book) restore(data []byte, now time.Time) error {
 	c.Raw(b.account[:])
 	canon.Uint(c, &b.inForce)
 	part(c, &b.keepers)
+	if err := b.fit.restore(c); err != nil {
+		return err
+	}
 	var policies, scorers []string
 	part(c, &policies)
 	part(c, &scorers)
