@@ -79,11 +79,16 @@ func (c *chronicle) apiece(r *records, list []ledger.Reference) (out []ledger.Re
 	return out, places
 }
 
-// claims gives, of what is recorded and a list does not name, each that could be claimed to be left out, with the list and the first and
-// last place in it that the proof log does not refute. What the ledger asks of a claim beside is asked here too.
-func (c *chronicle) claims(book *records, s, former ledger.TaskStatement, yield func(omitted ledger.Reference, list []ledger.Reference, least, most int)) {
+// claims gives, of what is recorded and a list does not name, each that could be claimed to be left out, with the list, the first and
+// last place in it that the proof log does not refute, and whether it came after the journey before. What the ledger asks of a claim beside is asked here too.
+func (c *chronicle) claims(book *records, s, former ledger.TaskStatement, yield func(omitted ledger.Reference, list []ledger.Reference, least, most int, since bool)) {
 	list, places := c.apiece(book, s.References)
 	last := slices.Max(places) // what is put after it could be of what came after the window
+	ended := -1                // where the last that the journey before rests on stands
+	if len(former.References) > 0 {
+		_, all := c.apiece(book, former.References)
+		ended = slices.Max(all)
+	}
 	for place, f := range c.facts {
 		same := func(r ledger.Reference) bool { return r.Kind == f.Kind && c.place(r) == place }
 		if slices.ContainsFunc(list, same) || place > last {
@@ -101,7 +106,7 @@ func (c *chronicle) claims(book *records, s, former ledger.TaskStatement, yield 
 				most = min(most, i)
 			}
 		}
-		yield(f, list, least, most)
+		yield(f, list, least, most, len(former.References) > 0 && place > ended)
 	}
 }
 
@@ -148,13 +153,13 @@ func TestWhatAnHonestListLeavesOutChangesNothing(t *testing.T) {
 				if lists%3 != 0 {
 					continue
 				}
-				log.claims(book, s, former, func(omitted ledger.Reference, list []ledger.Reference, least, most int) {
+				log.claims(book, s, former, func(omitted ledger.Reference, list []ledger.Reference, least, most int, since bool) {
 					tried[omitted.Kind]++
 					some, all := false, true
 					for at := least; at <= most; at++ {
 						with := s
 						with.References = slices.Insert(slices.Clone(list), at, omitted)
-						is := changes(m, book, s, with, omitted, at)
+						is := changes(m, book, s, with, omitted, at, since)
 						some, all = some || is, all && is
 					}
 					if some && !all {
@@ -173,10 +178,11 @@ func TestWhatAnHonestListLeavesOutChangesNothing(t *testing.T) {
 	}
 }
 
-// changes reports whether the contract takes a claim for true in substance.
-func changes(m *score.Model, book *records, s, with ledger.TaskStatement, omitted ledger.Reference, at int) bool {
+// changes reports whether the contract takes a claim for true in substance; since says that the event came after all of the journey
+// before, so that it may be what opened this one.
+func changes(m *score.Model, book *records, s, with ledger.TaskStatement, omitted ledger.Reference, at int, since bool) bool {
 	ruling := must(referee.Judge(m, with, book))
-	if omitted.Kind == ledger.RefEvent && s.Begins > 0 && ruling.Opened >= at {
+	if omitted.Kind == ledger.RefEvent && s.Begins > 0 && (ruling.Opened > at || ruling.Opened == at && !since) {
 		return false
 	}
 	return ruling.Fault != "" && ruling.Blame || ruling.Fault == "" && ruling.Inputs != s.Inputs

@@ -15,6 +15,8 @@ type Claim struct {
 	At       Millis      `cbor:"6,keyasint"`
 	TxID     string      `cbor:"7,keyasint"`
 	Refuted  *Refutation `cbor:"8,keyasint,omitempty"`
+	// Since says that the claimant showed that it came after the container's journey before, so that it may open this one.
+	Since bool `cbor:"10,keyasint,omitempty"`
 }
 
 // Refutation says by what a claim was proven false.
@@ -94,10 +96,10 @@ func settleClaims(v TaskView, tx Tx) (d TaskDecision, done bool, err error) {
 }
 
 // claimOmission decides on a challenge that names what is left out. Who committed to the list said that it is all.
-func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringPolicy, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
+func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringPolicy, referee Referee, order LogOrder, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	claim := Claim{
 		Task: v.Task.ID, Account: account, Omitted: *op.Omitted, Before: op.At, Segment: op.Segment,
-		RefuteBy: tx.Time + policy.ChallengeFor, At: tx.Time, TxID: tx.ID,
+		RefuteBy: tx.Time + policy.ChallengeFor, At: tx.Time, TxID: tx.ID, Since: op.Since != nil,
 	}
 	if i := slices.IndexFunc(v.Claims, func(c Claim) bool { return c.Account == account }); i >= 0 {
 		if c := v.Claims[i]; c.Before != claim.Before || c.Segment != claim.Segment || !c.Omitted.same(claim.Omitted) {
@@ -125,6 +127,11 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 	if err = v.Task.Statement.notBefore(*op.Omitted, l); err != nil {
 		return TaskDecision{}, err
 	}
+	if claim.Since {
+		if err = v.Task.Statement.since(claim.fact(), op.Since, order, l); err != nil {
+			return TaskDecision{}, err
+		}
+	}
 	ruling, err := referee(inserted)
 	if err != nil {
 		return TaskDecision{}, err
@@ -133,7 +140,7 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 		// With it the list is more than can be re-executed, which says nothing of the list without it.
 		return TaskDecision{}, refuse(ErrTooLarge, "with what is said to be left out: %s", ruling.Fault)
 	}
-	if inserted := claim.insertedAt(); op.Omitted.Kind == RefEvent && v.Task.Statement.Begins > 0 && ruling.Opened >= inserted {
+	if inserted := claim.insertedAt(); op.Omitted.Kind == RefEvent && v.Task.Statement.Begins > 0 && (ruling.Opened > inserted || ruling.Opened == inserted && !claim.Since) {
 		// What was in the container before may be of its journey before, and gone: no list says when that was over.
 		return TaskDecision{}, refuse(ErrCommitment, "the container was on a journey before, and this one does not begin before what is said to be left out")
 	}
@@ -184,7 +191,7 @@ func (s TaskStatement) with(c Claim, l ScoringLedger) (TaskStatement, error) {
 	parted.References = references
 	holds := parted.holdsSegment
 	if c.Omitted.Kind == RefEvent {
-		holds = parted.holdsEvent
+		holds = func(r Reference, at int) error { return parted.holdsEvent(r, at, c.Since) }
 	}
 	if err := holds(c.Omitted, at); err != nil {
 		return s, err
@@ -211,12 +218,12 @@ func (s TaskStatement) holdsSegment(omitted Reference, at int) error {
 
 // holdsEvent holds that an event is left out and may belong before reference at. When it was recorded its submitter says, and
 // what was held back comes late: the log decides. Of a journey that is not a container's first, an event is only left out if
-// it does not come before the first one named.
-func (s TaskStatement) holdsEvent(omitted Reference, at int) error {
+// it does not come before the first one named, or is shown to have come after the journey before.
+func (s TaskStatement) holdsEvent(omitted Reference, at int, since bool) error {
 	if slices.ContainsFunc(s.References, func(r Reference) bool { return r.Kind == RefEvent && r.Digest == omitted.Digest }) {
 		return refuse(ErrConflict, "event %s is not left out", omitted.Digest)
 	}
-	if s.Begins > 0 && !slices.ContainsFunc(s.References[:at], Reference.hasPlace) {
+	if s.Begins > 0 && !since && !slices.ContainsFunc(s.References[:at], Reference.hasPlace) {
 		return refuse(ErrSchema, "event %s does not belong before reference %d", omitted.Digest, at)
 	}
 	return s.goesOn(at)
@@ -256,6 +263,57 @@ func (s TaskStatement) notBefore(omitted Reference, l ScoringLedger) error {
 		}
 	}
 	return nil
+}
+
+// since holds that the proof log has a fact after all that the last final verdict of the container's journey before rests on.
+func (s TaskStatement) since(omitted LogFact, proof []byte, order LogOrder, l ScoringLedger) error {
+	if s.Begins == 0 {
+		return refuse(ErrSchema, "the container was on no journey before")
+	}
+	final, err := s.former(l)
+	if err != nil {
+		return err
+	}
+	if final == nil {
+		return refuse(ErrUnknown, "window %d of %s has no final verdict", s.Begins-1, s.Shipment)
+	}
+	earlier, err := l.Statement(final.Task)
+	if err != nil {
+		return err
+	}
+	if earlier == nil {
+		return refuse(ErrUnknown, "task %s", final.Task)
+	}
+	last := len(earlier.References) - 1
+	for last >= 0 && !earlier.References[last].hasPlace() {
+		last--
+	}
+	if last < 0 {
+		return refuse(ErrCommitment, "the journey before rests on nothing that the proof log has")
+	}
+	end, err := earlier.located(uint32(last), earlier.References[last].lastSegment()) //nolint:gosec // an index of a list of at most 512
+	if err != nil {
+		return err
+	}
+	if end == omitted {
+		return refuse(ErrCommitment, "the journey before ended with what is said to be left out of this one")
+	}
+	after, root, err := order(proof, end, omitted)
+	switch {
+	case err != nil:
+		return err
+	case !after:
+		return refuse(ErrCommitment, "the proof log has what is said to be left out before the end of the journey before")
+	}
+	return anchoredBy(root, l)
+}
+
+// lastSegment is a span's, 0 of what is none.
+func (r Reference) lastSegment() uint64 {
+	if r.Kind == RefSegments {
+		return r.Last
+	}
+	return 0
 }
 
 // located gives the fact that a reference, and of a span a segment, has in the proof log.
@@ -323,7 +381,7 @@ func RefuteClaimOf(op RefuteClaim, v TaskView, order LogOrder, l ScoringLedger, 
 	if err != nil {
 		return TaskDecision{}, err
 	}
-	earlier := s.Begins > 0 && claim.Omitted.Kind == RefEvent && s.begins(op.Reference, op.Segment)
+	earlier := s.Begins > 0 && !claim.Since && claim.Omitted.Kind == RefEvent && s.begins(op.Reference, op.Segment)
 	if before != claim.after(op.Reference, op.Segment) && (!before || !earlier) {
 		return TaskDecision{}, refuse(ErrCommitment, "that is where the claim puts it")
 	}

@@ -398,3 +398,84 @@ func TestRaisingsOfAFindingAreCounted(t *testing.T) {
 		f = &after
 	}
 }
+
+// again is a ledger on which a container is on its next journey, and where facts stand in its proof log.
+type again struct {
+	logged
+
+	journey reused
+}
+
+func (a again) FinalVerdict(shipment string, window uint32, model string) (*FinalVerdict, error) {
+	return a.journey.FinalVerdict(shipment, window, model)
+}
+
+func (again) Statement(Digest) (*TaskStatement, error) {
+	return &TaskStatement{References: []Reference{{Kind: RefEvent, Digest: Digest{1}}, {Kind: RefSegments, ID: "x", Last: 1, Digest: Digest{3}}, {Kind: RefWithdrawn, Digest: Digest{1}}}}, nil
+}
+
+func (again) Event(Digest) (*EventRecord, error) { return &EventRecord{TxID: "t"}, nil }
+
+// What opened a container's later journey is claimed to be left out with the proof that it came after the journey before; without
+// that, and of what came before, it is not. Such a claim is refuted by what is listed and not by that it comes before all of it.
+func TestWhatOpensALaterJourneyIsClaimedIfItCameAfterTheJourneyBefore(t *testing.T) {
+	event := func(n byte) Reference { return Reference{Kind: RefEvent, Digest: Digest{n}} }
+	shown := []byte{1}
+	for what, c := range map[string]struct {
+		place   int // of event 9 in the log: 10 and 11 are the end of the journey before, 20 and 30 what is listed
+		since   []byte
+		opened  int
+		begins  uint32
+		finals  map[string]uint32
+		agree   []string
+		want    error
+		refuted bool
+	}{
+		"shown":                             {15, shown, 0, 3, map[string]uint32{"m@1": 2}, []string{"A", "C"}, nil, false},
+		"shown, after a blend":              {15, shown, 0, 3, map[string]uint32{"": 2}, []string{"A", "C"}, nil, false},
+		"shown, and in a wrong place":       {25, shown, 0, 3, map[string]uint32{"m@1": 2}, []string{"A", "C"}, nil, true},
+		"not shown":                         {15, nil, 0, 3, map[string]uint32{"m@1": 2}, []string{"A", "C"}, ErrSchema, false},
+		"of the journey before":             {5, shown, 0, 3, map[string]uint32{"m@1": 2}, []string{"A", "C"}, ErrCommitment, false},
+		"before this journey opens":         {15, shown, 1, 3, map[string]uint32{"m@1": 2}, []string{"A", "C"}, ErrCommitment, false},
+		"under a root of one keeper":        {15, shown, 0, 3, map[string]uint32{"m@1": 2}, []string{"A"}, ErrNotAnchored, false},
+		"a journey before without verdicts": {15, shown, 0, 3, nil, []string{"A", "C"}, ErrUnknown, false},
+		"a first journey":                   {15, shown, 0, 0, nil, []string{"A", "C"}, ErrSchema, false},
+	} {
+		l := again{newLogged(), reused{finals: c.finals}}
+		l.agree = c.agree
+		l.at = map[LogFact]int{{Device: "x", Segment: 0}: 10, {Device: "x", Segment: 1}: 11, {Event: Digest{9}}: c.place, {Event: Digest{2}}: 20, {Event: Digest{4}}: 30}
+		s := TaskStatement{Shipment: "s", Window: 3, Begins: c.begins, Model: "m@1", Inputs: Digest{1}, References: []Reference{event(2), event(4)}}
+		v := TaskView{
+			Task:    ScoringTask{ID: Digest{7}, Statement: s, Policy: 1, Panel: []Seat{{Account: Digest{1}, Weight: 10}, {Account: Digest{9}, Weight: 10}}},
+			Closing: &Closing{Committed: []Digest{{1}}}, Reveals: []Reveal{{Account: Digest{1}}},
+		}
+		omitted := event(9)
+		op := ChallengeTask{Task: v.Task.ID, Omitted: &omitted, Since: c.since}
+		rule := func(TaskStatement) (Ruling, error) { return Ruling{Inputs: Digest{2}, Opened: c.opened}, nil }
+		tx := Tx{ID: "x", Actor: Actor{MSPID: "A", Key: Digest{8}}}
+		if err := CheckTaskOperation(TaskOperation{Challenge: &op}); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		d, err := ChallengeTaskOf(op, v, rule, l.order, l, tx)
+		if !errors.Is(err, c.want) || (err == nil) != (d.Claim != nil && d.Claim.Since) {
+			t.Errorf("%s: %v %+v", what, err, d.Claim)
+		}
+		if err != nil {
+			continue
+		}
+		v.Claims = []Claim{*d.Claim}
+		d, err = RefuteClaimOf(RefuteClaim{Task: v.Task.ID, Account: Digest{9}}, v, l.order, l, tx)
+		if c.refuted != (err == nil && d.Claim.Refuted != nil) || !c.refuted && !errors.Is(err, ErrCommitment) {
+			t.Errorf("%s: refuted: %v %+v", what, err, d.Claim)
+		}
+	}
+	for what, op := range map[string]ChallengeTask{
+		"of nothing":   {Task: Digest{1}, Since: shown},
+		"of a segment": {Task: Digest{1}, Since: shown, Omitted: &Reference{Kind: RefSegments, ID: "https://id.gs1.org/8004/9520002A", Digest: Digest{1}}},
+		"of the order": {Task: Digest{1}, Since: shown, Order: &Misplaced{Proof: shown}},
+	} {
+		if err := CheckTaskOperation(TaskOperation{Challenge: &op}); !errors.Is(err, ErrSchema) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

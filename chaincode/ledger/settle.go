@@ -293,7 +293,7 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, order LogOrd
 		}
 		return d, err
 	}
-	return claimOmission(op, account.ID, v, policy, referee, l, tx)
+	return claimOmission(op, account.ID, v, policy, referee, order, l, tx)
 }
 
 // ExpireTask decides on the commitments that nobody revealed.

@@ -300,6 +300,9 @@ type ChallengeTask struct {
 	Segment uint64     `cbor:"5,keyasint,omitempty"`
 	// Order shows two references that are not in the ledger's order.
 	Order *Misplaced `cbor:"4,keyasint,omitempty"`
+	// Since shows, of an event that is left out where a container's later journey opens, that it came after all of the journey
+	// before: the proof of two leaves, of the last fact that one's last final verdict rests on and of the event.
+	Since []byte `cbor:"6,keyasint,omitempty"`
 }
 
 // SignedCommitment is a commitment that a scorer signed outside the ledger. Another than the one it recorded
@@ -412,10 +415,18 @@ func CheckTaskOperation(op TaskOperation) error {
 	case "challenge":
 		c := op.Challenge
 		if c.Order != nil {
-			if c.Omitted != nil || c.At != 0 || c.Segment != 0 {
+			if c.Omitted != nil || c.At != 0 || c.Segment != 0 || c.Since != nil {
 				return refuse(ErrSchema, "a challenge says one thing of a list")
 			}
 			if err := checkProof(c.Order.Proof); err != nil {
+				return err
+			}
+		}
+		if c.Since != nil {
+			if c.Omitted == nil || c.Omitted.Kind != RefEvent {
+				return refuse(ErrSchema, "an event that is left out is shown to come after a journey")
+			}
+			if err := checkProof(c.Since); err != nil {
 				return err
 			}
 		}
