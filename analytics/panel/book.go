@@ -235,6 +235,17 @@ func (b *book) goLive(now time.Time) {
 		n.since = now
 	}
 	b.tellStanding()
+	b.tellHurry()
+}
+
+// tellHurry warns of a policy that leaves false claims too little time to be refuted.
+func (b *book) tellHurry() {
+	p, ok := b.policies[b.inForce]
+	if !ok || b.cfg.AnchorEvery <= AnchorAtMost(p) || b.cfg.AnchorEvery == 0 {
+		return
+	}
+	b.log.Warn("under the scoring policy in force what is anchored so rarely refutes false claims too late, so that right tasks are void", "code", "WB_PANEL_ANCHOR_RARELY",
+		"policy", p.Version, "anchor_every", b.cfg.AnchorEvery, "at_most", max(AnchorAtMost(p), 0), "challenge_for", stamp(p.ChallengeFor).Sub(stamp(0)))
 }
 
 // follow takes what a transaction did with tasks.
@@ -251,6 +262,9 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 	s := tx.Scoring
 	for _, p := range s.Policies {
 		b.policies[p.Version], b.inForce = p, max(b.inForce, p.Version)
+		if b.live {
+			b.tellHurry()
+		}
 		delete(b.policies, b.inForce-maxPolicies)
 		b.generation++
 		b.reform()

@@ -1,7 +1,10 @@
 package panel
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -233,6 +236,30 @@ func TestATaskThatTheLedgerDoesNotTakeOfThisScorerIsGivenUp(t *testing.T) {
 		}
 		if len(p.book.alone) != want || len(p.book.rounds) != 0 {
 			t.Errorf("%s: %d alone, %d tasks", code, len(p.book.alone), len(p.book.rounds))
+		}
+	}
+}
+
+func TestAPolicyThatLeavesTooLittleTimeToRefuteIsWarnedOf(t *testing.T) {
+	hasty, calm := undrawn(), undrawn()
+	hasty.Version, hasty.Skew, hasty.RevealFor, hasty.ChallengeFor = 2, 2_000, 8_000, 8_000
+	calm.Version = 3
+	if most := AnchorAtMost(hasty); most != time.Second {
+		t.Errorf("roots every %s", most)
+	}
+	for every, want := range map[time.Duration]int{0: 0, time.Second: 0, 1001 * time.Millisecond: 1, time.Hour: 3} {
+		var told bytes.Buffer
+		b := newBook(Config{AnchorEvery: every, Scorer: scorer.Config{Model: newChannel(t, undrawn(), 0).world.Model}}, slog.New(slog.NewTextHandler(&told, nil)))
+		in := func(p ledger.ScoringPolicy) {
+			b.apply(wire.Transaction{Scoring: wire.ScoringRecords{Policies: []ledger.ScoringPolicy{p}}}, nil, time.Now())
+		}
+		first := undrawn()
+		in(first)
+		b.goLive(time.Now())
+		in(hasty)
+		in(calm)
+		if got := strings.Count(told.String(), "WB_PANEL_ANCHOR_RARELY"); got != want {
+			t.Errorf("every %s: warned %d times\n%s", every, got, told.String())
 		}
 	}
 }

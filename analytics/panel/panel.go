@@ -49,6 +49,9 @@ type Config struct {
 	// Prove asks this organisation's proof log, by which false claims that a task leaves something out are refuted, and lists
 	// of others whose order is not the ledger's are challenged. Nil: that is left to the other scorers.
 	Prove Prove
+	// AnchorEvery is how long what is new in that log waits for its root, 0: unknown. A policy that leaves too little time
+	// for that is warned of, see AnchorAtMost.
+	AnchorEvery time.Duration
 	// Pause is how long who is next waits for who is before; default 3 seconds, well above the time that a
 	// transaction takes.
 	Pause time.Duration
@@ -67,9 +70,18 @@ type Config struct {
 const (
 	defaultPause   = 3 * time.Second
 	defaultMaxOpen = 8_192
+	// landing is how long a transaction takes until its block is read, where the ledger is not at its bound.
+	landing = 2 * time.Second
 	// defaultMaxOpening, for each of four scorers, is about twice what a ledger of 50 final verdicts a second has under way.
 	defaultMaxOpening = 64
 )
+
+// AnchorAtMost is how long the roots of proof logs may be apart under a policy, so that a false claim is refuted while it may
+// be: what is claimed is under a root after two of them at most, the refutation lands after that, and others' clocks may
+// take twice the skew from the time there is. Zero or less: no interval is short enough.
+func AnchorAtMost(p ledger.ScoringPolicy) time.Duration {
+	return (time.Duration(p.ChallengeFor-2*p.ClockSkew())*time.Millisecond - landing) / 2
+}
 
 // Service takes part in tasks, and judges alone while there are none.
 type Service struct {

@@ -233,6 +233,9 @@ must stay at risk for as long as a fault may take to be proven.`,
 		if err != nil {
 			return err
 		}
+		if needs := anchoringNeeds(policy); needs != "" && !a.quiet {
+			fmt.Fprintln(cmd.ErrOrStderr(), needs)
+		}
 		return a.organisation(cmd, func(ctx context.Context, org *founding.Organisation) error {
 			inForce, err := org.Policy(ctx)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/waybill-dev/waybill/analytics/panel"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/internal/protocolsim"
@@ -75,6 +76,21 @@ func defaultPolicy() ledger.ScoringPolicy {
 	p := protocolsim.DefaultPolicy()
 	p.Version = 0
 	return p
+}
+
+// anchoringNeeds says how often servers have to anchor under a policy, where that is more often than they do by default; else
+// nothing.
+func anchoringNeeds(p ledger.ScoringPolicy) string {
+	most := panel.AnchorAtMost(p)
+	switch {
+	case most >= defaultAnchorEvery:
+		return ""
+	case most <= 0:
+		return fmt.Sprintf("WB_PANEL_ANCHOR_RARELY: with challenge_for %s and a skew of %s false claims are refuted too late however often roots are anchored, and void right tasks",
+			lasting(p.ChallengeFor).AsDuration(), lasting(p.ClockSkew()).AsDuration())
+	default:
+		return fmt.Sprintf("WB_PANEL_ANCHOR_RARELY: every keeper's server has to run with --anchor-every %s or less, or false claims are refuted too late and void right tasks", most)
+	}
 }
 
 // writePolicy writes a policy as a file that states it, each field with what it is for.

@@ -72,3 +72,20 @@ func TestAPolicyFileThatCannotBeIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestAVoteForAPolicyInAHurrySaysHowOftenToAnchor(t *testing.T) {
+	for text, want := range map[string]string{
+		"{}": "",
+		"skew: 2s\nreveal_for: 16s\nchallenge_for: 16s": "",
+		"skew: 2s\nreveal_for: 8s\nchallenge_for: 8s":   "--anchor-every 1s or less",
+		"skew: 1s\nreveal_for: 4s\nchallenge_for: 4s":   "however often",
+	} {
+		p, err := readPolicy("-", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := anchoringNeeds(p); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}

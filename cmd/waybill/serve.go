@@ -50,6 +50,9 @@ type serveConfig struct {
 	ready       func(addresses) // called once every part works
 }
 
+// defaultAnchorEvery keeps what is new in the proof log waiting for its root about as long as people wait for a page.
+const defaultAnchorEvery = 5 * time.Second
+
 // addresses are where a server listens; empty for nowhere.
 type addresses struct{ api, rest, metrics string }
 
@@ -104,7 +107,7 @@ PGPASSWORD or a PGPASSFILE than in the URL, which other users of this machine ca
 	f.DurationVar(&c.drain, "drain", 20*time.Second, "how long a clean end may take to finish accepted work")
 	f.DurationVar(&c.takeover, "takeover", 0, "with --partition: judge other partitions' shipments too when their verdict is this late; 0 for never")
 	readREST := restFlags(cmd, &c.rest)
-	f.DurationVar(&c.anchorEvery, "anchor-every", 5*time.Second, "anchor the root of the proof log this often while there is something new; negative for never")
+	f.DurationVar(&c.anchorEvery, "anchor-every", defaultAnchorEvery, "anchor the root of the proof log this often while there is something new; negative for never")
 	location := f.String("store", "", storeHelp)
 	partition := f.String("partition", "", "judge only part `I/N` of the shipments, such as 0/2")
 	model := f.String("model", "", "judge by `MODEL`: an artefact's file, as waybill train writes it, a version on the ledger such as fridge/2, or whichever serves a product class there, such as production:* (default: the one that ships)")

@@ -44,7 +44,7 @@ func (s *service) openScorer() error {
 				Checkpoint: checkpoint, Partition: s.partition, Takeover: s.takeover, Ends: ends,
 				Logger: s.log.With("part", roleScorer),
 			},
-			Ledger: words, Try: s.tryTasks, Prove: prove, Binding: binding, Secret: secret, Settled: settled,
+			Ledger: words, Try: s.tryTasks, Prove: prove, AnchorEvery: max(s.anchorEvery, 0), Binding: binding, Secret: secret, Settled: settled,
 		})
 	}
 	registerScorer(s.registry, func() scorer.Stats { return s.scorers.stats().Scorer })
