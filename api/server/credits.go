@@ -182,6 +182,9 @@ func (s *creditService) accountOf(ctx context.Context, text string) (ledger.Cred
 	if err != nil {
 		return ledger.CreditAccount{}, err
 	}
+	if found == nil && text == "" {
+		return ledger.CreditAccount{}, refuse(codes.NotFound, ledger.CodeNoAccount, "the organisation has no account that its service's key is bound to; it opens one")
+	}
 	if found == nil {
 		return ledger.CreditAccount{}, refuse(codes.NotFound, ledger.CodeNoAccount, "account %s is not open", text)
 	}

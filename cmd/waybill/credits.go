@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,9 @@ func creditKeyOf(p *profile.Profile, identity string) (ledger.Digest, error) {
 // maxStated bounds a file that states a motion, a model or an evaluation.
 const maxStated = 1 << 20
 
+// placeInJSON is where in the JSON form of a file an error is, which nobody has seen.
+var placeInJSON = regexp.MustCompile(`^proto:[\s\x{a0}]*(syntax error )?\(line \d+:\d+\): `)
+
 // readStated reads what a YAML or JSON file states, or standard input for "-".
 func readStated(file string, stdin io.Reader, into proto.Message) error {
 	anything, err := readAnything(file, stdin)
@@ -63,7 +67,7 @@ func readStated(file string, stdin io.Reader, into proto.Message) error {
 		return usage("%s: %s", file, err)
 	}
 	if err := protojson.Unmarshal(plain, into); err != nil {
-		return usage("%s: %s", file, err)
+		return usage("%s: %s", file, placeInJSON.ReplaceAllString(err.Error(), ""))
 	}
 	return nil
 }
@@ -74,7 +78,7 @@ func readAnything(file string, stdin io.Reader) (any, error) {
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the user names the file
 		if err != nil {
-			return nil, err
+			return nil, fail(exitRefused, codeFile, "", "%w", err)
 		}
 		defer f.Close() //nolint:errcheck // was read only
 		in = f
@@ -293,7 +297,7 @@ func pick(ctx context.Context, api waybillv1.CreditServiceClient, amount uint64)
 		inputs, sum = append(inputs, n.GetId()), sum+n.GetAmount()
 	}
 	if sum < amount {
-		return nil, 0, refused("the organisation's notes hold %d credits that may be spent in one operation, %d are needed", sum, amount)
+		return nil, 0, fail(exitRefused, ledger.CodeUnbalanced, "", "the organisation's notes hold %d credits that may be spent in one operation, %d are needed", sum, amount)
 	}
 	return inputs, sum, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"github.com/waybill-dev/waybill/analytics/score"
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/gateway/profile"
@@ -101,7 +102,7 @@ func (a *app) modelReads() []*cobra.Command {
 	la.flags(aliases, "aliases")
 	aliases.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.askModels(cmd, profile.IdentityDashboard, func(ctx context.Context, api waybillv1.ModelServiceClient) error {
-			t := a.newTable(cmd, "CLASS", "GENERATION", "MODEL", "BY", "AT", "")
+			t := a.newTable(cmd, "CLASS", "GENERATION", "MODEL", "BY", "AT", "HOW")
 			return listed(a, cmd, la.limit, t, func(size uint32, token string) (*waybillv1.ListAliasesResponse, int, error) {
 				r, err := api.ListAliases(ctx, &waybillv1.ListAliasesRequest{Class: strings.Join(args, ""), AllGenerations: *all, PageSize: size, PageToken: token})
 				if err != nil {
@@ -195,11 +196,33 @@ func artefactBytes(ctx context.Context, api waybillv1.ModelServiceClient, name s
 	return content.Bytes(), nil
 }
 
+// heldArtefact refuses an artefact that the version's record is not of, or that no server could judge by: a version is written
+// once, and with the wrong file it would be spent.
+func heldArtefact(m *waybillv1.ModelVersion, file string, content []byte) error {
+	sum := sha256.Sum256(content)
+	digest := hex.EncodeToString(sum[:])
+	if stated := m.GetArtefact(); stated != "" && stated != digest {
+		return fail(exitRefused, "WB_MODEL", "submit the artefact that was written with the record", "%s has the digest %s, the record states %s", file, digest, stated)
+	}
+	if m.GetFormat() != score.Format {
+		return nil
+	}
+	parsed, err := score.ParseModel(content)
+	if err != nil {
+		return fail(exitRefused, "WB_MODEL", hintOf("WB_MODEL"), "%s: %w", file, err)
+	}
+	ref, err := ledger.ParseModelRef(m.GetName())
+	if err == nil && parsed.Parameters().ID != ref.ID {
+		return fail(exitRefused, "WB_MODEL", "no server judges by an artefact of another name: train it with --id "+ref.ID, "%s calls itself %s, the record %s", file, parsed.Parameters().ID, ref.ID)
+	}
+	return err
+}
+
 func (a *app) modelSubmissions() []*cobra.Command {
 	submit := &cobra.Command{
 		Use: "submit FILE", Short: "Submit a version with its artefact",
 		Long: `Submit the version that a YAML or JSON file states, such as waybill train --snapshot --record writes. Its artefact is put on
-the ledger first, in parts.
+the ledger first, in parts. It must be what the record states, if that names an artefact, and bear the version's name.
 
   name: cold-chain/1
   format: waybill-model/2
@@ -222,11 +245,14 @@ the ledger first, in parts.
 		}
 		content, err := os.ReadFile(*artefact)
 		if err != nil {
-			return err
+			return fail(exitRefused, codeFile, "", "%w", err)
 		}
 		chunks, digests, err := ledger.CutArtefact(content)
 		if err != nil {
 			return usage("%s: %s", *artefact, err)
+		}
+		if err := heldArtefact(m, *artefact, content); err != nil {
+			return err
 		}
 		sum := sha256.Sum256(content)
 		m.Artefact, m.Size, m.Chunks = hex.EncodeToString(sum[:]), uint64(len(content)), nil
@@ -293,7 +319,10 @@ voted for the same; from then on verdicts rest on approved models only. Values a
 
   version: 1
   approvals: 2
-  gates: [{metric: recall, at_least: 900000, count: 1000}]`,
+  gates: [{metric: recall, at_least: 900000, count: 1000}]
+
+Servers that judge by the model that ships, or by any other that is not approved, write no verdicts from then on: start them with
+--model 'production:*' once a version is promoted.`,
 		Example: "  waybill model policy policy.yaml --org carrier", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p := &waybillv1.ModelPolicy{}

@@ -96,7 +96,7 @@ func (a *app) measureModel(ctx context.Context, cmd *cobra.Command, model, snaps
 		return nil, 0, a.sayDifferences(cmd.ErrOrStderr(), report)
 	}
 	if len(e.Metrics) == 0 {
-		return nil, 0, refused("no journey ended in data set %s: there is nothing to measure on", snapshot)
+		return nil, 0, fail(exitRefused, codeInvalid, "", "no journey ended in data set %s: there is nothing to measure on", snapshot)
 	}
 	return e, report.Journeys, nil
 }
