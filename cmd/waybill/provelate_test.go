@@ -51,6 +51,9 @@ func TestAScorerLeavesAReadModelOfAnotherVersionAsItIs(t *testing.T) {
 			store: readmodel.Config{Path: path},
 			log:   anchor.Config{Channel: "waybill", MSPID: "AMSP", Organisations: []string{"AMSP", "BMSP"}},
 		}
+		if _, err := keeper.ExecContext(t.Context(), `UPDATE schema_version SET version = ?`, other.SchemaVersion()); err != nil {
+			t.Fatal(err)
+		}
 		if opened {
 			if _, err := l.Prove(t.Context(), panel.Question{Keys: []string{"x"}}); !errors.Is(err, panel.ErrNotAnchored) {
 				t.Fatal(err)
