@@ -252,12 +252,12 @@ func (s *Service) act(ctx context.Context) {
 		for _, e := range rest {
 			questions <- struct{}{} // no more were taken than there is room for
 			calls.Go(func() {
-				e, ok := s.find(ctx, e)
+				found, ok := s.find(ctx, e)
 				<-questions
 				s.stir()
 				if ok && acquire(ctx, slots) {
 					defer func() { <-slots }()
-					s.do(ctx, []errand{e})
+					s.do(ctx, []errand{found})
 				}
 			})
 		}

@@ -117,3 +117,26 @@ func TestNoListBaitsAScorer(t *testing.T) {
 		c.unbaited(rt, p, c.agree(rt, other, ruling.Answer, "b", "c", "d"))
 	})
 }
+
+func TestWithoutAProofLogNothingIsAskedOfItThatACheckpointHeld(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	c.fallsDue(c.world.Tasks...)
+	p := c.player(t, "a")
+	id := c.strange(t, func(s *ledger.TaskStatement) { s.References[2] = decoy(c.world.Tasks[1], protocolsim.DecoyWithin) })
+	p.read(c, len(c.log))
+	f, _ := p.book.foreign.Get(id.String())
+	if len(f.listed) == 0 || len(f.challenges[0].between) == 0 {
+		t.Fatalf("%+v", f)
+	}
+	saved, err := p.book.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cfg.Prove = nil
+	p.restart(saved)
+	p.live()
+	errands, _ := p.book.next(p.cfg.Now().Add(time.Hour), 90, maxQuestions)
+	if i := slices.IndexFunc(errands, func(e errand) bool { return e.find != nil }); i >= 0 || p.book.listed != 0 {
+		t.Errorf("%+v", errands)
+	}
+}

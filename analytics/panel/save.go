@@ -224,6 +224,10 @@ func (b *book) restore(data []byte, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errSaved, err)
 		}
+		if b.cfg.Prove == nil {
+			f.unexamined()
+			f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool { return len(a.between) > 0 })
+		}
 		b.foreign.Put(f.id.String(), f)
 		b.listed += len(f.listed)
 	}
