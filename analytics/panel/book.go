@@ -493,6 +493,7 @@ func (b *book) settled(v ledger.Settlement, now time.Time) {
 		// A task opens once; what nobody stood behind is one organisation's word.
 		b.byItself(r.verdict, NobodyAnswered, "")
 		b.alone = append(b.alone, r.verdict)
+	case v.By == ledger.SettledRevoked: // no verdict may rest on the model any more
 	case v.Answer == nil && v.By != ledger.SettledSuperseded:
 		b.stats.Outvoted++
 		b.byItself(r.verdict, Voided, v.By.String())

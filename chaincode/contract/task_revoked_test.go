@@ -30,15 +30,37 @@ func TestRevokingAModelSilencesNobody(t *testing.T) {
 	c.must("s0", "reveal")
 	c.must("s1", "reveal")
 	c.w.Advance(2 * c.w.Policy.RevealFor)
-	for call, code := range map[string]string{"expire": ledger.CodeTaskState, "settle": ledger.CodeModelBlocked} {
-		answers, err := c.w.Score("s2", c.calls("s2")[call])
-		if err != nil || answers[0].Code != code {
-			t.Errorf("%s: %v %v, want %s", call, answers, err, code)
-		}
+	if answers, err := c.w.Score("s2", c.calls("s2")["expire"]); err != nil || answers[0].Code != ledger.CodeTaskState {
+		t.Errorf("expire: %v %v", answers, err)
+	}
+	c.must("s2", "settle")
+	if v := c.view(); v.Phase() != ledger.TaskVoid || v.Settlement.By != ledger.SettledRevoked {
+		t.Errorf("settled %+v", v.Settlement)
 	}
 	for _, who := range []string{"s0", "s1", "s2"} {
 		if got := c.bonded(who); got != 10_000 {
 			t.Errorf("%s has %d bonded", who, got)
+		}
+	}
+}
+
+// Who lied saves nothing by having the model revoked: the referee rules all the same, and nothing is final.
+func TestRevokingAModelSavesNoLiar(t *testing.T) {
+	for _, call := range []string{"settle", "challenge"} {
+		c := newCourt(t)
+		c.must("s0", "open", "commit")
+		c.must("s1", "commit")
+		c.must("s2", "commit another", "close", "reveal another")
+		c.must("s0", "reveal")
+		c.must("s1", "reveal")
+		c.revoke()
+		c.must("s0", call)
+		v := c.view()
+		if v.Phase() != ledger.TaskVoid || v.Settlement.By != ledger.SettledRevoked || !slices.Equal(v.Settlement.Wrong, []ledger.Digest{c.w.Account("s2")}) {
+			t.Errorf("%s: settled %+v", call, v.Settlement)
+		}
+		if got := []ledger.Credits{c.bonded("s0"), c.bonded("s1"), c.bonded("s2")}; !slices.Equal(got, []ledger.Credits{10_000, 10_000, 8_000}) {
+			t.Errorf("%s: bonded %v", call, got)
 		}
 	}
 }

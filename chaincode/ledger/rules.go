@@ -13,6 +13,6 @@ func (v TaskView) Rules(p ScoringPolicy) bool {
 func SettledWays() []SettledBy {
 	return []SettledBy{
 		SettledUnanimous, SettledWindow, SettledDraw, SettledSplit, SettledChallenge,
-		SettledNoWindow, SettledOmission, SettledSuperseded, SettledNobody, SettledBlend,
+		SettledNoWindow, SettledOmission, SettledSuperseded, SettledNobody, SettledBlend, SettledRevoked,
 	}
 }

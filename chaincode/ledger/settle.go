@@ -45,6 +45,7 @@ func tallyOf(v TaskView) (tally, error) {
 //	something is claimed to be left out                void, unless it is refuted in time
 //	no answer has two thirds of the revealed stake     the referee rules
 //	the draw, or a commitment that is not revealed     the referee rules
+//	the model was revoked                              void; where answers differ the referee rules before
 //	the whole panel revealed one answer, and AtOnce    final
 //	otherwise                                          provisional, and final when its time to be challenged is over
 func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
@@ -83,8 +84,16 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	if err != nil {
 		return TaskDecision{}, err
 	}
+	revoked, err := isRevoked(v.Task.Statement.Model, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
 	by, answer := SettledWindow, t.answer
 	switch {
+	case revoked && (ruled || t.one):
+		return v.void(SettledRevoked, nil, nil, tx), nil
+	case revoked:
+		return execute(v, SettledRevoked, account, policy, referee, l, tx)
 	case ruled:
 		by, answer = v.Provisional.By, v.Provisional.Answer
 	case !t.quorum():
@@ -139,10 +148,15 @@ func superseded(v TaskView, l ScoringLedger) (bool, error) {
 }
 
 // execute has the referee rule: who revealed another answer than the engine's loses a part of its stake, and who
-// revealed the engine's is paid. The ruling is on what the task refers to; that this is all there is, the commitments of
+// revealed the engine's is paid. On a model that was revoked nothing is final and nobody is paid, but a lie costs what it
+// does, so that no liar saves itself by revoking. The ruling is on what the task refers to; that this is all there is, the commitments of
 // the whole panel say, or the time to challenge it shows.
 func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
-	if err := ModelBlocked(v.Task.Statement.Model, l); err != nil {
+	revoked, err := isRevoked(v.Task.Statement.Model, l)
+	if err == nil && !revoked {
+		err = ModelBlocked(v.Task.Statement.Model, l)
+	}
+	if err != nil {
 		return TaskDecision{}, err
 	}
 	ruling, err := referee(v.Task.Statement)
@@ -161,6 +175,17 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 		}
 		d := v.void(SettledNoWindow, all, &prover, tx)
 		d.Slashes, err = wrong(v, all, p, &prover)
+		return d, err
+	}
+	if revoked {
+		var liars []Digest
+		for _, r := range v.Reveals {
+			if r.Answer != ruling.Answer {
+				liars = append(liars, r.Account)
+			}
+		}
+		d := v.void(SettledRevoked, liars, &prover, tx)
+		d.Slashes, err = wrong(v, liars, p, &prover)
 		return d, err
 	}
 	pot := by == SettledDraw || len(v.Reveals) == len(v.Closing.Committed) && drawn(v, p)

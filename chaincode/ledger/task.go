@@ -164,11 +164,12 @@ const (
 	SettledSuperseded SettledBy = 8 // void: another task of the window was final before
 	SettledNobody     SettledBy = 9 // void: nobody revealed
 	SettledBlend      SettledBy = 10
+	SettledRevoked    SettledBy = 11 // void: its model was revoked
 )
 
 // String names the way in lower case.
 func (s SettledBy) String() string {
-	names := [...]string{"unknown", "unanimous", "window", "draw", "split", "challenge", "no_window", "omission", "superseded", "nobody", "blend"}
+	names := [...]string{"unknown", "unanimous", "window", "draw", "split", "challenge", "no_window", "omission", "superseded", "nobody", "blend", "revoked"}
 	if int(s) >= len(names) {
 		return names[0]
 	}

@@ -774,7 +774,7 @@ func (x *TaskProvisional) GetTransactionId() string {
 // TaskSettlement is how a task ended.
 type TaskSettlement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// unanimous, window, draw, split, challenge or blend; of a void task no_window, omission, superseded or nobody.
+	// unanimous, window, draw, split, challenge or blend; of a void task no_window, omission, superseded, nobody or revoked.
 	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
 	// The answer that stands; absent: the task is void.
 	Answer *TaskAnswer `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
