@@ -86,7 +86,7 @@ func (k *trace) code(c *canon.Coder) {
 	facts(&k.goods)
 	facts(&k.facts)
 	canon.Slice(c, &k.tied, maxFacts, func(c *canon.Coder, e *tied) {
-		e.mark.code(c)
+		e.code(c)
 		codeText(c, &e.device)
 		codeText(c, &e.container)
 		c.Bool(&e.removed)

@@ -555,5 +555,8 @@ func (b *book) snapshot() Stats {
 	out.Settled, out.Alone = maps.Clone(b.stats.Settled), maps.Clone(b.stats.Alone)
 	out.Standing, out.Policy, out.Scorers = b.standing, b.inForce, b.active()
 	out.Open, out.Foreign, out.Contested, out.Refutes = b.order.Len(), b.foreign.Len(), b.rebuttals.Len(), b.cfg.Prove != nil
+	if err := b.unfit(); err != nil {
+		out.Unfit = err.Error()
+	}
 	return out
 }

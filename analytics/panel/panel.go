@@ -152,10 +152,12 @@ type Stats struct {
 	Scorer scorer.Stats
 	// Standing says in words what keeps this scorer from taking part; empty: nothing does.
 	Standing string
-	Policy   uint32 // version of the scoring policy in force, 0: none
-	Scorers  int    // registered and active
-	Open     int    // tasks under way whose verdict is held, those not opened yet included
-	Foreign  int    // tasks of others, with another statement than this scorer's or for a window that it has not judged
+	// Unfit says why no verdict may rest on this scorer's model; empty: one may.
+	Unfit   string
+	Policy  uint32 // version of the scoring policy in force, 0: none
+	Scorers int    // registered and active
+	Open    int    // tasks under way whose verdict is held, those not opened yet included
+	Foreign int    // tasks of others, with another statement than this scorer's or for a window that it has not judged
 	// Due counts the verdicts that fell due while tasks governed.
 	Due uint64
 	// Opened, Committed and Revealed count what the ledger shows this account to have done.

@@ -136,5 +136,10 @@ func (s *service) reportLag(height uint64) {
 		s.report(roleScorer, trouble)
 		return
 	}
-	lag(roleScorer, s.scorers.stats().Scorer.Position)
+	st := s.scorers.stats()
+	if st.Unfit != "" {
+		s.report(roleScorer, st.Unfit)
+		return
+	}
+	lag(roleScorer, st.Scorer.Position)
 }
