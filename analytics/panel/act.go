@@ -21,6 +21,8 @@ const (
 	unseen     = 15 * time.Second
 	retryFirst = 200 * time.Millisecond
 	retryMost  = 10 * time.Second
+	// retryPressing is retryMost for what reveals, which has little time.
+	retryPressing = time.Second
 	// idle is how long the loop sleeps at most.
 	idle = time.Second
 	// patience is how often an opening is tried that the ledger refuses, before the verdict is written alone.
@@ -40,90 +42,119 @@ type errand struct {
 // errVain says of a challenge that it would prove nothing.
 var errVain = errors.New("it proves nothing")
 
-// next gives the steps whose time has come, as under way from now on, and when to ask again at the latest: at most so many
-// operations, and steps of which the proof log is to be asked.
+// next gives the steps whose time has come, as under way from now on, and when to ask again at the latest: what reveals, then at most
+// so many operations, and steps of which the proof log is to be asked.
 func (b *book) next(now time.Time, most, questions int) (out []errand, again time.Time) {
 	again = now.Add(idle)
 	if !b.live || b.account.IsZero() {
 		return nil, again
 	}
 	var none ledger.Digest
-	n, opening := 0, b.underWay(now)
-	take := func(task, claimant ledger.Digest, s step, a *attempt) {
+	n, under := 0, b.load(now)
+	// come reports whether a step's time has come.
+	come := func(s step, a *attempt) bool {
 		at := later(s.at, a.after)
 		switch {
 		case a.flying, !s.until.IsZero() && !s.until.After(now):
+			return false
 		case at.After(now):
 			if at.Before(again) {
 				again = at
 			}
+			return false
+		}
+		return true
+	}
+	take := func(task, claimant ledger.Digest, s step, a *attempt) {
+		switch {
 		case s.find != nil && questions == 0:
 			// It waits for an answer to what was asked before; whatever else is to be done does not.
-		case n >= most:
-			again = now
-		case s.deed == doOpen && opening >= b.cfg.MaxOpening:
-			// It waits for others to end; what has been committed to must be revealed in time.
-		default:
-			if s.deed == doOpen {
-				opening++
+			return
+		case !s.deed.presses() && n >= most:
+			if most > 0 {
+				again = now
 			}
-			if s.find != nil {
-				questions--
-			}
-			n += max(len(s.operations), 1)
-			a.flying = true
-			out = append(out, errand{task, s.deed, s.operations, s.trial, s.find, claimant})
+			return // with no room at all the end of a call is waited for
 		}
+		if s.find != nil {
+			questions--
+		}
+		n += max(len(s.operations), 1)
+		a.flying, a.sent = true, now
+		out = append(out, errand{task, s.deed, s.operations, s.trial, s.find, claimant})
 	}
-	// What another's turn was to open comes after all else: where more falls due than is opened, those that wait would
-	// else be opened by everybody at once.
-	var overtaken []func()
+	commit := func(w waiting, opens bool) {
+		a := &w.round.attempts[w.step.deed]
+		if !a.unsure { // else it is counted, and may be on the ledger
+			if !b.admits(under, opens) {
+				return
+			}
+			if n < most {
+				under.owed, under.flying = under.owed+1, under.flying+1
+				if opens {
+					under.opened, under.own = under.opened+1, under.own+1
+				}
+			}
+		}
+		take(w.round.id, none, w.step, a)
+	}
+	// What is committed to must be revealed in time, so that goes first. What another's turn was to open comes after all else: where
+	// more falls due than is opened, those that wait would else be opened by everybody at once.
+	var ending, commits, opens, overtaken []waiting
 	for _, l := range b.lists() {
 		for e := l.Front(); e != nil; e = e.Next() {
 			r := e.Value.(*round)
 			for _, s := range r.steps(b) {
-				if s.deed == doOpen && s.at.After(r.since) && opening < b.cfg.MaxOpening {
-					overtaken = append(overtaken, func() { take(r.id, none, s, &r.attempts[s.deed]) })
-					continue
+				switch {
+				case !come(s, &r.attempts[s.deed]):
+				case s.deed.presses():
+					take(r.id, none, s, &r.attempts[s.deed])
+				case s.deed == doCommit:
+					commits = append(commits, waiting{r, s})
+				case s.deed != doOpen:
+					ending = append(ending, waiting{r, s})
+				case s.at.After(r.since):
+					overtaken = append(overtaken, waiting{r, s})
+				default:
+					opens = append(opens, waiting{r, s})
 				}
-				take(r.id, none, s, &r.attempts[s.deed])
 			}
 		}
 	}
-	for _, open := range overtaken {
-		open()
+	for _, w := range ending {
+		if w.step.deed == doSettle {
+			if b.crowded(under) {
+				continue
+			}
+			under.flying++
+		}
+		take(w.round.id, none, w.step, &w.round.attempts[w.step.deed])
 	}
 	for _, f := range b.foreign.All {
 		for _, s := range f.steps(b) {
-			take(f.id, none, s, &f.attempts[s.deed])
+			if a := &f.attempts[s.deed]; come(s, a) {
+				take(f.id, none, s, a)
+			}
 		}
 	}
 	for _, t := range b.blends.truths.All {
-		take(t.task, none, t.step(b), &t.attempt)
-	}
-	for _, c := range b.rebuttals.All {
-		take(c.task, c.claimant, c.step(b), &c.attempt)
-	}
-	return out, again
-}
-
-// underWay counts the tasks that this scorer opened, or is opening, and that are not at their end; those that are stuck, since
-// too few take part, do not count.
-func (b *book) underWay(now time.Time) int {
-	n := 0
-	for e := b.order.Front(); e != nil; e = e.Next() {
-		r := e.Value.(*round)
-		switch v := &r.view; {
-		case v.Phase() == ledger.TaskAbsent:
-			if a := &r.attempts[doOpen]; a.flying || a.tries == 0 && a.after.After(now) {
-				n++
-			}
-		case v.Task.By != b.account || v.Settlement != nil:
-		case v.Closing != nil && now.Before(stamp(v.Closing.RevealBy)), v.Closing == nil && now.Before(b.overdue(v.Task)):
-			n++
+		if s := t.step(b); come(s, &t.attempt) {
+			take(t.task, none, s, &t.attempt)
 		}
 	}
-	return n
+	for _, c := range b.rebuttals.All {
+		if s := c.step(b); come(s, &c.attempt) {
+			take(c.task, c.claimant, s, &c.attempt)
+		}
+	}
+	asOpened(commits)
+	for _, w := range commits {
+		commit(w, false)
+	}
+	for _, w := range slices.Concat(opens, overtaken) {
+		commit(w, true)
+	}
+	return out, again
 }
 
 // overdue is when a task that is not closed is taken for one that too few take part in.
@@ -154,7 +185,7 @@ func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Tim
 		return
 	}
 	a := &r.attempts[e.deed]
-	a.flying = false
+	a.flying, a.unsure = false, err != nil
 	refused := refusalOf(answers)
 	switch {
 	case err == nil && refused == nil:
@@ -175,6 +206,13 @@ func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Tim
 	}
 	a.tries++
 	a.after = now.Add(min(retryFirst<<min(a.tries-1, 8), retryMost))
+	switch {
+	case !e.deed.presses() || a.tries > patience:
+	case err != nil && a.tries == 1:
+		a.after = now
+	default:
+		a.after = now.Add(min(retryFirst<<min(a.tries-1, 8), retryPressing))
+	}
 	if err == nil && e.deed == doOpen {
 		b.notTaken(r, *refused)
 	}
@@ -235,19 +273,32 @@ func (b *book) notTaken(r *round, why wire.Answer) {
 
 // act does what the book asks for until the context is done.
 func (s *Service) act(ctx context.Context) {
-	slots, questions := make(chan struct{}, maxCalls), make(chan struct{}, maxQuestions)
+	pressing, slots, questions := make(chan struct{}, maxCalls), make(chan struct{}, maxCalls), make(chan struct{}, maxQuestions)
 	var calls sync.WaitGroup
 	defer calls.Wait()
-	for acquire(ctx, slots) {
-		errands, err := s.await(ctx, questions)
+	send := func(slots chan struct{}, errands []errand) {
+		calls.Go(func() {
+			if acquire(ctx, slots) {
+				s.do(ctx, errands)
+				<-slots
+				s.stir()
+			}
+		})
+	}
+	for {
+		errands, err := s.await(ctx, slots, questions)
 		if err != nil {
 			return
 		}
 		known, rest := parted(errands)
-		calls.Go(func() {
-			defer func() { <-slots }()
-			s.do(ctx, known)
-		})
+		// What reveals waits for no slot that anything else has.
+		first, known := inCalls(known)
+		for _, few := range first {
+			send(pressing, few)
+		}
+		if len(known) > 0 {
+			send(slots, known)
+		}
 		// What waits for the proof log, which may not answer, keeps no slot from what has a time to be done in.
 		for _, e := range rest {
 			questions <- struct{}{} // no more were taken than there is room for
@@ -256,8 +307,9 @@ func (s *Service) act(ctx context.Context) {
 				<-questions
 				s.stir()
 				if ok && acquire(ctx, slots) {
-					defer func() { <-slots }()
 					s.do(ctx, []errand{found})
+					<-slots
+					s.stir()
 				}
 			})
 		}
@@ -286,11 +338,15 @@ func parted(errands []errand) (known, rest []errand) {
 	return known, rest
 }
 
-// await waits until something is to be done. questions are those that the proof log is being asked.
-func (s *Service) await(ctx context.Context, questions chan struct{}) ([]errand, error) {
+// await waits until something is to be done. slots are those of calls under way, questions those that the proof log is being asked.
+func (s *Service) await(ctx context.Context, slots, questions chan struct{}) ([]errand, error) {
 	for {
+		most := maxCall
+		if len(slots) == cap(slots) {
+			most = 0
+		}
 		s.mu.Lock()
-		errands, again := s.book.next(s.cfg.Now(), maxCall, cap(questions)-len(questions))
+		errands, again := s.book.next(s.cfg.Now(), most, cap(questions)-len(questions))
 		s.mu.Unlock()
 		if len(errands) > 0 {
 			return errands, nil

@@ -52,6 +52,7 @@ type book struct {
 	rebuttals *canon.Recent[*rebuttal]
 	digests   *canon.Recent[ledger.Digest] // of segments
 	blends    blends
+	pace      pace // begins anew with each start
 
 	// generation grows when what concerns all rounds changes; it begins at 1.
 	generation uint64
@@ -67,7 +68,7 @@ func newBook(cfg Config, log *slog.Logger) *book {
 	return &book{
 		cfg: cfg, log: log, generation: 1, policies: map[uint32]ledger.ScoringPolicy{}, scorers: map[ledger.Digest]ledger.Scorer{},
 		absent: map[ledger.Digest]bool{}, rounds: map[ledger.Digest]*round{}, windows: map[window]*round{}, order: list.New(), ended: list.New(),
-		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](), blends: newBlends(),
+		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](), blends: newBlends(), pace: newPace(cfg.MaxOpening),
 		stats: Stats{Settled: map[ledger.SettledBy]uint64{}, Alone: map[Reason]uint64{}},
 	}
 }
@@ -446,6 +447,7 @@ func (b *book) revealed(v ledger.Reveal, now time.Time) {
 	}
 	if v.Account == b.account {
 		b.stats.Revealed++
+		b.paced(r, v, now)
 	}
 	if r.view.Settlement != nil {
 		b.end(r)

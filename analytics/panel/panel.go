@@ -57,8 +57,8 @@ type Config struct {
 	Pause time.Duration
 	// MaxOpen bounds the tasks under way; default 8,192. What falls due beyond it is written by this scorer alone.
 	MaxOpen int
-	// MaxOpening bounds the tasks that this scorer has opened and that are not at their end; default 64. It is what keeps a
-	// scorer that is offered more than the ledger takes from revealing too late, which costs stake; further ones wait.
+	// MaxOpening bounds the tasks that this scorer has opened and that are not at their end; default 64. Four times as many own
+	// commitments may wait for their reveal at most, fewer where the ledger is slow: a late one costs stake. Further ones wait.
 	MaxOpening int
 	// Settled hears of each task that ended while its verdict was held: how, and how long after it fell due. It may be
 	// nil and must return at once.

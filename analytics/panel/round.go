@@ -36,6 +36,8 @@ func (d deed) String() string {
 // attempt is how it stands with a deed.
 type attempt struct {
 	flying bool
+	unsure bool // the last one ended without an answer
+	sent   time.Time
 	tries  int
 	after  time.Time // not before
 }
@@ -55,6 +57,7 @@ type round struct {
 	punished      []ledger.Digest // for silence
 	shown         bool            // silence was shown by this scorer
 	foreignSecret bool            // the own commitment cannot be revealed
+	late          bool            // the own reveal was not shown in half of its time
 	attempts      [deeds]attempt
 	plan          []step
 	planned       uint64 // for which generation of the book; 0: not

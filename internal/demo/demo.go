@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,7 +35,7 @@ const (
 	DefaultShipments = 24
 	// MaxShipments is the longest day that can be played.
 	MaxShipments = simulate.MaxShipments
-	// judgePatience is how long the last verdicts are waited for.
+	// judgePatience is how long the next verdict is waited for: as long as some come, all are.
 	judgePatience = 45 * time.Second
 )
 
@@ -137,11 +138,11 @@ func Play(ctx context.Context, s *stack.Stack, four *Panel, cfg Config) (*Report
 		return nil, err
 	}
 	cfg.Progress.Say("asking the ledger for every verdict, on the peer of " + auditor)
-	if report.OnChain, err = onChain(ctx, s, verdicts); err != nil {
+	if report.OnChain, err = onChain(ctx, s, verdicts, cfg.Progress); err != nil {
 		return nil, err
 	}
 	cfg.Progress.Say("what became of the lies of " + Assessor)
-	if err = report.scoring(ctx, s, four, len(planned), shipments, verdicts); err != nil {
+	if err = report.scoring(ctx, s, four, len(planned), shipments, verdicts, cfg.Progress); err != nil {
 		return nil, err
 	}
 	cfg.Progress.Say("comparing the peers' world states")
@@ -208,18 +209,15 @@ func playAndWatch(ctx context.Context, s *stack.Stack, four *Panel, p *player, d
 	if err := p.play(ctx, day, story); err != nil {
 		return nil, err
 	}
-	until := time.Now().Add(judgePatience)
-	patience, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	if !board.settled(patience, shipments) && ctx.Err() != nil {
+	if !board.settled(ctx, shipments, judgePatience) && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	// A shipment that is still without its end is told as such by the table.
-	return four.verdicts(ctx, until, api, shipments)
+	return four.verdicts(ctx, judgePatience, api, shipments)
 }
 
 // onChain asks another organisation's peer for every verdict, by evaluating the contract, and compares.
-func onChain(ctx context.Context, s *stack.Stack, verdicts map[string][]*waybillv1.Verdict) (OnChain, error) {
+func onChain(ctx context.Context, s *stack.Stack, verdicts map[string][]*waybillv1.Verdict, progress Progress) (OnChain, error) {
 	out := OnChain{Organisation: auditor}
 	p, err := s.Profile(auditor)
 	if err != nil {
@@ -230,6 +228,12 @@ func onChain(ctx context.Context, s *stack.Stack, verdicts map[string][]*waybill
 		return out, err
 	}
 	defer client.Close() //nolint:errcheck // nothing is under way any more
+	var compared atomic.Int64
+	var total int64
+	for _, list := range verdicts {
+		total += int64(len(list))
+	}
+	defer progress.Track(func() []Counter { return []Counter{{"verdicts on the ledger", compared.Load(), total}} })()
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
@@ -237,6 +241,7 @@ func onChain(ctx context.Context, s *stack.Stack, verdicts map[string][]*waybill
 		for _, v := range list {
 			out.Verdicts++
 			group.Go(func() error {
+				defer compared.Add(1)
 				raw, err := client.Evaluate(ctx, wire.FnGetVerdict, []byte(v.GetShipment()), []byte(strconv.FormatUint(uint64(v.GetWindow()), 10)), []byte(v.GetModel()))
 				if err == nil && same(raw, v) {
 					return nil

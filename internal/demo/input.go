@@ -93,8 +93,8 @@ func PlayInput(ctx context.Context, s *stack.Stack, files Files, progress Progre
 	for _, r := range report.Readings {
 		shipments = append(shipments, r.Shipment)
 	}
+	board.settled(ctx, shipments, judgePatience)
 	patience, cancel := context.WithTimeout(ctx, judgePatience)
-	board.settled(patience, shipments)
 	heard.untilQuiet(patience)
 	cancel()
 	if ctx.Err() != nil {
@@ -102,7 +102,7 @@ func PlayInput(ctx context.Context, s *stack.Stack, files Files, progress Progre
 	}
 	verdicts := heard.byShipment()
 	report.tell(verdicts)
-	if report.OnChain, err = onChain(ctx, s, verdicts); err != nil {
+	if report.OnChain, err = onChain(ctx, s, verdicts, progress); err != nil {
 		return nil, err
 	}
 	report.States = compareStates(ctx, s.NetworkDir())

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-dev/waybill/analytics/simulate"
@@ -149,7 +150,7 @@ func asked[T any](ctx context.Context, c *court, decode func([]byte, int) (T, er
 }
 
 // scoring gathers how the four scorers did. It waits for what lies are yet to cost.
-func (r *Report) scoring(ctx context.Context, s *stack.Stack, p *Panel, planned int, shipments []string, verdicts map[string][]*waybillv1.Verdict) error {
+func (r *Report) scoring(ctx context.Context, s *stack.Stack, p *Panel, planned int, shipments []string, verdicts map[string][]*waybillv1.Verdict, progress Progress) error {
 	c, err := newCourt(s, p)
 	if err != nil {
 		return err
@@ -157,10 +158,14 @@ func (r *Report) scoring(ctx context.Context, s *stack.Stack, p *Panel, planned 
 	defer c.client.Close() //nolint:errcheck // nothing is under way any more
 	out := &r.Scoring
 	out.Liar = Assessor
-	if err = c.finals(ctx, out, shipments, verdicts); err != nil {
+	var compared, settled atomic.Int64
+	defer progress.Track(func() []Counter {
+		return []Counter{{"shipments compared with the engine", compared.Load(), int64(len(shipments))}, {"lies paid for", settled.Load(), int64(planned)}}
+	})()
+	if err = c.finals(ctx, out, shipments, verdicts, &compared); err != nil {
 		return err
 	}
-	if out.Lies, err = c.lies(ctx); err != nil {
+	if out.Lies, err = c.lies(ctx, &settled); err != nil {
 		return err
 	}
 	if out.Credits, err = c.credits(ctx); err != nil {
@@ -174,8 +179,9 @@ func (r *Report) scoring(ctx context.Context, s *stack.Stack, p *Panel, planned 
 }
 
 // finals compares the final verdict on each window with the engine's.
-func (c *court) finals(ctx context.Context, out *ScoringReport, shipments []string, verdicts map[string][]*waybillv1.Verdict) error {
-	for _, shipment := range shipments {
+func (c *court) finals(ctx context.Context, out *ScoringReport, shipments []string, verdicts map[string][]*waybillv1.Verdict, compared *atomic.Int64) error {
+	for i, shipment := range shipments {
+		compared.Store(int64(i))
 		engine, err := c.panel.liar.Engine(shipment)
 		if err != nil {
 			return err
@@ -210,6 +216,7 @@ func (c *court) finals(ctx context.Context, out *ScoringReport, shipments []stri
 			}
 		}
 	}
+	compared.Store(int64(len(shipments)))
 	return nil
 }
 
@@ -220,7 +227,7 @@ func (r *ScoringReport) fault(why string) {
 }
 
 // lies gives a row for each lie, once all have been paid for or patience is over.
-func (c *court) lies(ctx context.Context) ([]LieRow, error) {
+func (c *court) lies(ctx context.Context, settled *atomic.Int64) ([]LieRow, error) {
 	told := c.panel.liar.Told()
 	rows := make([]LieRow, len(told))
 	patience, cancel := context.WithTimeout(ctx, catchPatience)
@@ -232,6 +239,7 @@ func (c *court) lies(ctx context.Context) ([]LieRow, error) {
 				return nil, err
 			}
 			if rows[i] = row; row.OK {
+				settled.Add(1)
 				break
 			}
 			select {
@@ -453,7 +461,8 @@ func (r *ScoringReport) settle(planned int) {
 
 // verdicts gives the verdicts on the shipments once there is one on every window that the engine judges, or patience is
 // over: one that the liar keeps back stands seconds after the shipment's last.
-func (p *Panel) verdicts(ctx context.Context, until time.Time, api waybillv1.VerdictServiceClient, shipments []string) (map[string][]*waybillv1.Verdict, error) {
+func (p *Panel) verdicts(ctx context.Context, patience time.Duration, api waybillv1.VerdictServiceClient, shipments []string) (map[string][]*waybillv1.Verdict, error) {
+	least, until := -1, time.Now().Add(patience)
 	for {
 		all, err := verdictsOf(ctx, api, shipments)
 		if err != nil {
@@ -466,6 +475,9 @@ func (p *Panel) verdicts(ctx context.Context, until time.Time, api waybillv1.Ver
 				return nil, err
 			}
 			missing += max(len(engine)-len(all[shipment]), 0)
+		}
+		if least < 0 || missing < least {
+			least, until = missing, time.Now().Add(patience)
 		}
 		if missing == 0 || time.Now().After(until) {
 			return all, nil

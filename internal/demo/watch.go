@@ -107,8 +107,10 @@ func (d *dashboard) judged(shipments []string) (final, verdicts int) {
 	return final, d.verdicts
 }
 
-// settled waits until each shipment has a final verdict, or until ctx ends.
-func (d *dashboard) settled(ctx context.Context, shipments []string) bool {
+// settled waits until each shipment has a final verdict, until none was heard for as long as patience lasts, or until ctx ends.
+func (d *dashboard) settled(ctx context.Context, shipments []string, patience time.Duration) bool {
+	quiet := time.NewTimer(patience)
+	defer quiet.Stop()
 	for {
 		if final, _ := d.judged(shipments); final == len(shipments) {
 			return true
@@ -116,7 +118,10 @@ func (d *dashboard) settled(ctx context.Context, shipments []string) bool {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-quiet.C:
+			return false
 		case <-d.changed:
+			quiet.Reset(patience)
 		}
 	}
 }
