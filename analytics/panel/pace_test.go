@@ -169,7 +169,7 @@ func TestNoRevealIsMissedWhereTheLedgerIsOfferedMoreThanItTakes(t *testing.T) {
 
 func TestNoRevealIsMissedHoweverSlowTheLedgerIs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		c, players := offered(t, rapid.IntRange(10, 30).Draw(rt, "shipments"), true)
+		c, players := offered(t, rapid.IntRange(8, 16).Draw(rt, "shipments"), true)
 		least := rapid.IntRange(6, 20).Draw(rt, "operations")
 		lost := rapid.IntRange(0, 10).Draw(rt, "lost in a hundred")
 		n := 0
