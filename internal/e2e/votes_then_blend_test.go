@@ -109,19 +109,20 @@ func TestEndToEndScorersOfDifferentModelsArePaidByAnInspection(t *testing.T) {
 	if _, itself := paid[founded.Accounts[inspector]]; itself || len(paid) != 3 {
 		t.Errorf("%v are paid, the %s recorded the inspection", paid, inspector)
 	}
-	// Pay goes by stake too, and other tests may have cost a scorer some of its own.
+	// Pay goes by stake too, and other tests may have cost a scorer some of its own. Each is rounded down twice, to a credit.
 	perStake := func(a, b string) int {
 		x, y := founded.Accounts[a], founded.Accounts[b]
 		of, _ := task.Task.Seat(x)
 		to, _ := task.Task.Seat(y)
 		one, two := paid[x]*to.Weight, paid[y]*of.Weight
-		if max(one, two)-min(one, two) <= max(of.Weight, to.Weight) { // they are rounded to a credit
+		if of.Weight != to.Weight && max(one, two)-min(one, two) < 2*max(of.Weight, to.Weight) {
 			return 0
 		}
 		return cmp.Compare(one, two)
 	}
 	right, other := answers[founded.Accounts["producer"]].Score, answers[founded.Accounts["retailer"]].Score
-	if byScore := cmp.Compare(right, other); byScore == 0 || byScore != perStake("producer", "retailer") || perStake("retailer", assessor) != 0 {
+	byScore, byPay := cmp.Compare(right, other), perStake("producer", "retailer")
+	if byScore == 0 || byPay == -byScore || perStake("retailer", assessor) != 0 {
 		t.Errorf("for scores of %d and %d of %+v %v are paid", right, other, task.Task.Panel, paid)
 	}
 
