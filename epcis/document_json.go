@@ -215,19 +215,7 @@ func (d *docReader) ignoreFields(name string, v *decoder, root int32) {
 
 // epcisBody reads the body of a document or query document.
 func (d *docReader) epcisBody() error {
-	c, err := d.in.next()
-	if err != nil {
-		return err
-	}
-	if c != '{' {
-		return d.wrongBody("$.epcisBody", "epcisBody is an object")
-	}
-	seen := make(map[string]bool, 4)
-	return d.in.members(func(name string) error {
-		path := string(appendPathMember([]byte("$.epcisBody"), name))
-		if err := once(seen, path, name); err != nil {
-			return err
-		}
+	_, err := d.part("$.epcisBody", "epcisBody", func(path, name string, seen map[string]bool) error {
 		if seen["eventList"] && seen["queryResults"] {
 			return d.wrongBody("$.epcisBody", "epcisBody holds both eventList and queryResults")
 		}
@@ -243,6 +231,26 @@ func (d *docReader) epcisBody() error {
 			d.strange = append(d.strange, name)
 		}
 		return d.other(InBody, path, name)
+	})
+	return err
+}
+
+// part reads an object of the body member by member, each of which may stand once, and gives the names that it has.
+func (d *docReader) part(path, what string, member func(at, name string, seen map[string]bool) error) (map[string]bool, error) {
+	c, err := d.in.next()
+	if err != nil {
+		return nil, err
+	}
+	if c != '{' {
+		return nil, d.wrongBody(path, what+" is an object")
+	}
+	seen := make(map[string]bool, 4)
+	return seen, d.in.members(func(name string) error {
+		at := string(appendPathMember([]byte(path), name))
+		if err := once(seen, at, name); err != nil {
+			return err
+		}
+		return member(at, name, seen)
 	})
 }
 
@@ -305,19 +313,7 @@ func (d *docReader) read(path string) (int32, error) {
 
 func (d *docReader) queryResults() error {
 	const path = "$.epcisBody.queryResults"
-	c, err := d.in.next()
-	if err != nil {
-		return err
-	}
-	if c != '{' {
-		return d.wrongBody(path, "queryResults is an object")
-	}
-	seen := make(map[string]bool, 4)
-	err = d.in.members(func(name string) error {
-		at := string(appendPathMember([]byte(path), name))
-		if fault := once(seen, at, name); fault != nil {
-			return fault
-		}
+	seen, err := d.part(path, "queryResults", func(at, name string, _ map[string]bool) error {
 		switch name {
 		case "resultsBody":
 			return d.resultsBody(at)
@@ -353,19 +349,7 @@ func (d *docReader) queryResults() error {
 }
 
 func (d *docReader) resultsBody(path string) error {
-	c, err := d.in.next()
-	if err != nil {
-		return err
-	}
-	if c != '{' {
-		return d.wrongBody(path, "resultsBody is an object")
-	}
-	seen := make(map[string]bool, 4)
-	err = d.in.members(func(name string) error {
-		at := string(appendPathMember([]byte(path), name))
-		if fault := once(seen, at, name); fault != nil {
-			return fault
-		}
+	seen, err := d.part(path, "resultsBody", func(at, name string, _ map[string]bool) error {
 		switch name {
 		case "eventList":
 			return d.eventList(at)

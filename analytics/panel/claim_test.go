@@ -234,17 +234,8 @@ func TestWhateverIsLostAndKilledFalseClaimsCostAndNothingElseDoes(t *testing.T) 
 			i := rapid.IntRange(0, len(players)-1).Draw(rt, "who")
 			p := players[i]
 			switch rapid.IntRange(0, 11).Draw(rt, "move") {
-			case 0:
-				p.restart(nil)
-			case 1:
-				p.restart(checkpoints[i].data)
-				p.at = checkpoints[i].at
-			case 2:
-				data, err := p.book.save()
-				if err != nil {
-					rt.Fatal(err)
-				}
-				checkpoints[i] = saved{data, p.at}
+			case 0, 1, 2:
+				p.disturbed(rt, &checkpoints[i])
 			case 3, 4:
 				p.read(c, min(len(c.log), p.at+rapid.IntRange(1, 3).Draw(rt, "blocks")))
 			case 5, 6:
@@ -252,7 +243,7 @@ func TestWhateverIsLostAndKilledFalseClaimsCostAndNothingElseDoes(t *testing.T) 
 			case 7, 8:
 				claim(rapid.SampledFrom(c.world.Tasks).Draw(rt, "task"))
 			default:
-				c.say(rt, players, rapid.IntRange(0, 1<<len(players)-1).Draw(rt, "speak"), rapid.IntRange(0, 1<<len(players)-1).Draw(rt, "deaf"))
+				c.someSay(rt, players)
 			}
 			c.world.Advance(ledger.Millis(rapid.IntRange(0, 10_000).Draw(rt, "pause")))
 		}

@@ -39,23 +39,14 @@ func TestWhateverIsLostAndKilledEveryVerdictBecomesFinalOnce(t *testing.T) {
 			i := rapid.IntRange(0, len(players)-1).Draw(rt, "who")
 			p := players[i]
 			switch rapid.IntRange(0, 9).Draw(rt, "move") {
-			case 0:
-				p.restart(nil)
-			case 1:
-				p.restart(checkpoints[i].data)
-				p.at = checkpoints[i].at
-			case 2:
-				data, err := p.book.save()
-				if err != nil {
-					rt.Fatal(err)
-				}
-				checkpoints[i] = saved{data, p.at}
+			case 0, 1, 2:
+				p.disturbed(rt, &checkpoints[i])
 			case 3, 4:
 				p.read(c, min(len(c.log), p.at+rapid.IntRange(1, 3).Draw(rt, "blocks")))
 			case 5, 6:
 				p.read(c, len(c.log))
 			default:
-				c.say(rt, players, rapid.IntRange(0, 1<<len(players)-1).Draw(rt, "speak"), rapid.IntRange(0, 1<<len(players)-1).Draw(rt, "deaf"))
+				c.someSay(rt, players)
 			}
 			c.world.Advance(ledger.Millis(rapid.IntRange(0, 5_000).Draw(rt, "pause")))
 		}
@@ -68,6 +59,31 @@ func TestWhateverIsLostAndKilledEveryVerdictBecomesFinalOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// disturbed kills the player's process, which begins anew or from its last checkpoint, or has it make one.
+func (p *player) disturbed(t *rapid.T, last *saved) {
+	t.Helper()
+	switch rapid.IntRange(0, 2).Draw(t, "disturbance") {
+	case 0:
+		p.restart(nil)
+	case 1:
+		p.restart(last.data)
+		p.at = last.at
+	default:
+		data, err := p.book.save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		*last = saved{data, p.at}
+	}
+}
+
+// someSay has some of the players speak, and some not hear the answers.
+func (c *channel) someSay(t *rapid.T, players []*player) {
+	t.Helper()
+	all := 1<<len(players) - 1
+	c.say(t, players, rapid.IntRange(0, all).Draw(t, "speak"), rapid.IntRange(0, all).Draw(t, "deaf"))
 }
 
 // say has some speak in one block, in any order, of whom some do not hear the answers.
