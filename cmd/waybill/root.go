@@ -115,7 +115,29 @@ func flagFailure(err error) *failure {
 	if m := negativeFlag.FindStringSubmatch(err.Error()); m != nil {
 		return usage("%s %s is below zero: it takes whole numbers from 0 on", m[2], m[1])
 	}
+	if m := unreadable.FindStringSubmatch(err.Error()); m != nil {
+		return usage("%s takes no %q: it is %s", m[2], m[1], flagWords(m[3]))
+	}
 	return usage("%w", err)
+}
+
+// unreadable finds the value of a flag that is not of its kind.
+var unreadable = regexp.MustCompile(`^invalid argument "(.*)" for "([^"]+)" flag: (strconv\.\w+|time): `)
+
+// flagWords says what a flag takes whose value the parser of that name refuses.
+func flagWords(parser string) string {
+	switch parser {
+	case "strconv.ParseUint":
+		return "a whole number from 0 on"
+	case "strconv.ParseInt":
+		return "a whole number"
+	case "strconv.ParseFloat":
+		return "a number"
+	case "strconv.ParseBool":
+		return "true or false"
+	default:
+		return "a duration, such as 500ms, 10s or 2h"
+	}
 }
 
 // markStart notes, for each command that runs, the moment its own code begins.

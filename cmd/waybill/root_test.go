@@ -191,6 +191,11 @@ func TestANumberBelowZeroIsNamedAsSuch(t *testing.T) {
 			t.Errorf("%q: %d, %s", args, code, stderr)
 		}
 	}
+	for _, args := range [][]string{{"scoring", "join", "--stake", "abc"}, {"simulate", "scoring", "--rounds", "1x"}, {"health", "--timeout", "soon"}} {
+		if code, _, stderr := command(t, args...); code != exitUsage || strings.Contains(stderr, "strconv") || !strings.Contains(stderr, " takes no ") {
+			t.Errorf("%q: %d, %s", args, code, stderr)
+		}
+	}
 	if code, _, stderr := command(t, "credits", "burn", "-x"); code != exitUsage || !strings.Contains(stderr, "unknown shorthand flag") {
 		t.Errorf("a flag that is none: %d, %s", code, stderr)
 	}

@@ -56,7 +56,7 @@ const (
 )
 
 // ErrConfig says that a simulation cannot be.
-var ErrConfig = errors.New("WB_SIMULATION: impossible simulation")
+var ErrConfig = errors.New("impossible simulation")
 
 func (c Config) check() error {
 	switch {
