@@ -293,7 +293,7 @@ func (c *court) again(policy *ledger.ScoringPolicy, revoked map[ledger.Digest]bo
 		stated.Events, stated.Segments, stated.Policy = nil, nil, ""
 		settle.Verdict = &stated
 	}
-	referee := func(ledger.TaskStatement) (ledger.Ruling, error) { return ruling, nil } //nolint:unparam // as the contract's, which reads the ledger
+	referee := func(ledger.TaskStatement, int) (ledger.Ruling, error) { return ruling, nil } //nolint:unparam // as the contract's, which reads the ledger
 	var best *ledger.TaskDecision
 	least := 0
 	why := fmt.Errorf("no account of %s", tx.MSPID)

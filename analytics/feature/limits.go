@@ -104,10 +104,11 @@ func (t *Tracker) trim() {
 	}
 }
 
-// mostEarly is how many segments of a device wait for a binding. A replay drops none: those of a list are few.
+// mostEarly is how many segments of a device wait for a binding. A replay drops none: those of a list are few, also with one
+// that it is said to leave out.
 func (t *Tracker) mostEarly() int {
 	if t.only != "" {
-		return ledger.MaxTaskSegments
+		return ledger.MaxClaimSegments
 	}
 	return maxEarlySegments
 }

@@ -249,7 +249,7 @@ func (t *scoringRound) inspect(op ledger.InspectTask, view ledger.TaskView) (led
 }
 
 // rule re-executes a task on what is recorded.
-func (t *scoringRound) rule(s ledger.TaskStatement) (ledger.Ruling, error) {
+func (t *scoringRound) rule(s ledger.TaskStatement, packBytes int) (ledger.Ruling, error) {
 	if t.rulings == ledger.MaxBatchRulings {
 		return ledger.Ruling{}, fmt.Errorf("%w: a transaction re-executes at most %d tasks; send the others by themselves", ledger.ErrTooLarge, ledger.MaxBatchRulings)
 	}
@@ -258,7 +258,7 @@ func (t *scoringRound) rule(s ledger.TaskStatement) (ledger.Ruling, error) {
 	if err != nil {
 		return ledger.Ruling{}, err
 	}
-	return referee.Judge(m, s, state.NewPacks(t.repository, ledger.MaxTaskPackBytes))
+	return referee.Judge(m, s, state.NewPacks(t.repository, packBytes))
 }
 
 // model gives the model of a name: one that is registered, or the one that ships with the product.

@@ -272,7 +272,7 @@ func TestATaskIsSettledAfterItsClaims(t *testing.T) {
 	v.Task.Policy, v.Task.Statement.Model = 1, "m@"+Digest{1}.String()
 	p := taskPolicy()
 	p.AtOnce = true
-	rule := func(TaskStatement) (Ruling, error) { return Ruling{Answer: v.Reveals[0].Answer}, nil }
+	rule := func(TaskStatement, int) (Ruling, error) { return Ruling{Answer: v.Reveals[0].Answer}, nil }
 	for _, claims := range [][]Claim{nil, {claim(1, 10, false)}, {claim(1, 10, true)}} {
 		v.Claims = claims
 		d, err := execute(v, SettledChallenge, Digest{1}, p, rule, standing{}, Tx{})
@@ -451,7 +451,7 @@ func TestWhatOpensALaterJourneyIsClaimedIfItCameAfterTheJourneyBefore(t *testing
 		}
 		omitted := event(9)
 		op := ChallengeTask{Task: v.Task.ID, Omitted: &omitted, Since: c.since}
-		rule := func(TaskStatement) (Ruling, error) { return Ruling{Inputs: Digest{2}, Opened: c.opened}, nil }
+		rule := func(TaskStatement, int) (Ruling, error) { return Ruling{Inputs: Digest{2}, Opened: c.opened}, nil }
 		tx := Tx{ID: "x", Actor: Actor{MSPID: "A", Key: Digest{8}}}
 		if err := CheckTaskOperation(TaskOperation{Challenge: &op}); err != nil {
 			t.Errorf("%s: %v", what, err)

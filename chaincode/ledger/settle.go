@@ -159,7 +159,7 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 	if err != nil {
 		return TaskDecision{}, err
 	}
-	ruling, err := referee(v.Task.Statement)
+	ruling, err := referee(v.Task.Statement, MaxTaskPackBytes)
 	if err != nil {
 		return TaskDecision{}, err
 	}
@@ -313,7 +313,9 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, order LogOrd
 		return misplaced(*op.Order, account.ID, v, policy, order, l, tx)
 	case op.Omitted == nil:
 		var d TaskDecision
-		if d, err = execute(v, SettledChallenge, account.ID, policy, referee, l, tx); err == nil && len(d.Slashes) == 0 {
+		// A list that is more than can be re-executed is void and costs nobody anything, nor does it who says so: what it comes to
+		// depends on what others recorded beside what it refers to.
+		if d, err = execute(v, SettledChallenge, account.ID, policy, referee, l, tx); err == nil && len(d.Slashes) == 0 && (d.Settlement == nil || d.Settlement.By != SettledNoWindow) {
 			d.Slashes = []Slash{{Account: account.ID, Fault: "challenge/" + v.Task.ID.String(), Amount: policy.Bond}}
 		}
 		return d, err

@@ -35,7 +35,8 @@ func (court) ScoringPolicyVersion(uint32) (*ScoringPolicy, error) {
 
 func (c court) CreditPolicy() (*CreditPolicy, error) { return &CreditPolicy{TaskMint: c.mint}, nil }
 
-func TestWhatCannotBeReExecutedWithTheLeftOutIsNoClaim(t *testing.T) {
+// A claim is re-executed with room for what it adds; what is more than that was so before, and is void.
+func TestWhatIsSaidToBeLeftOutIsReExecuted(t *testing.T) {
 	s := taskStatement()
 	s.References = s.References[:5]
 	s.References[2].First = 1 // segment 0 is left out
@@ -48,15 +49,53 @@ func TestWhatCannotBeReExecutedWithTheLeftOutIsNoClaim(t *testing.T) {
 	for what, c := range map[string]struct {
 		ruling Ruling
 		want   error
+		void   bool
 	}{
-		"it changes what is judged":     {Ruling{Inputs: Digest{2}}, nil},
-		"it changes nothing":            {Ruling{Inputs: s.Inputs}, ErrCommitment},
-		"it makes it no window":         {Ruling{Fault: "no window", Blame: true}, nil},
-		"it is more than can be judged": {Ruling{Fault: "65 MiB of packs"}, ErrTooLarge},
+		"it changes what is judged":      {Ruling{Inputs: Digest{2}}, nil, false},
+		"it changes nothing":             {Ruling{Inputs: s.Inputs}, ErrCommitment, false},
+		"it makes it no window":          {Ruling{Fault: "no window", Blame: true}, nil, false},
+		"it was more than can be judged": {Ruling{Fault: "71 MiB of packs"}, nil, true},
 	} {
-		d, err := ChallengeTaskOf(op, v, func(TaskStatement) (Ruling, error) { return c.ruling, nil }, nil, court{}, tx)
-		if !errors.Is(err, c.want) || c.want == nil && (d.Settlement != nil || d.Claim == nil || d.Claim.Before != 2 || d.Claim.Omitted.ID != op.Omitted.ID) {
-			t.Errorf("%s: %v %+v", what, err, d.Claim)
+		room := 0
+		d, err := ChallengeTaskOf(op, v, func(_ TaskStatement, packBytes int) (Ruling, error) { room = packBytes; return c.ruling, nil }, nil, court{}, tx)
+		if !errors.Is(err, c.want) || room != MaxTaskPackBytes+MaxArgumentBytes {
+			t.Errorf("%s: %v, in %d bytes", what, err, room)
+		}
+		claim := d.Claim != nil && d.Claim.Before == 2 && d.Claim.Omitted.ID == op.Omitted.ID
+		void := d.Settlement != nil && d.Settlement.By == SettledNoWindow && d.Settlement.Answer == nil && len(d.Slashes)+len(d.Settlement.Wrong) == 0
+		if claim != (err == nil && !c.void) || void != c.void {
+			t.Errorf("%s: %+v", what, d)
+		}
+	}
+}
+
+// A challenge that shows that a list is more than can be re-executed costs nobody anything: neither who judged it, nor who says so.
+func TestAListThatIsTooLargeToBeReExecutedIsVoidAndCostsNobody(t *testing.T) {
+	v := panel([]Credits{10, 10, 10}, []int64{1, 1, 1})
+	v.Task.Policy, v.Task.Statement.Model = 1, "m@"+Digest{1}.String()
+	for what, c := range map[string]struct {
+		ruling Ruling
+		void   bool
+		slash  string
+	}{
+		"too large":     {Ruling{Fault: "65 MiB of packs"}, true, ""},
+		"no window":     {Ruling{Fault: "no window", Blame: true}, true, "wrong"},
+		"right":         {Ruling{Answer: v.Reveals[0].Answer}, false, "challenge"},
+		"other answers": {Ruling{Answer: TaskAnswer{Score: 2}}, false, "wrong"},
+	} {
+		d, err := ChallengeTaskOf(ChallengeTask{Task: v.Task.ID}, v, func(_ TaskStatement, packBytes int) (Ruling, error) {
+			if packBytes != MaxTaskPackBytes {
+				t.Errorf("%s: in %d bytes", what, packBytes)
+			}
+			return c.ruling, nil
+		}, nil, standing{}, Tx{ID: "x", Actor: Actor{MSPID: "A", Key: Digest{8}}})
+		if err != nil || (d.Settlement != nil) != c.void || (len(d.Slashes) > 0) != (c.slash != "") {
+			t.Errorf("%s: %+v %v", what, d, err)
+		}
+		for _, s := range d.Slashes {
+			if s.Fault != c.slash+"/"+v.Task.ID.String() {
+				t.Errorf("%s: %+v", what, s)
+			}
 		}
 	}
 }
@@ -71,7 +110,7 @@ func TestClaimsEndWithTheTimeToChallenge(t *testing.T) {
 		Closing: &Closing{Committed: []Digest{{1}}}, Reveals: []Reveal{{Account: Digest{1}}},
 	}
 	op := ChallengeTask{Task: v.Task.ID, At: 2, Omitted: &Reference{Kind: RefSegments, ID: s.References[2].ID, Digest: Digest{3}}}
-	rule := func(TaskStatement) (Ruling, error) { return Ruling{Inputs: Digest{2}}, nil }
+	rule := func(TaskStatement, int) (Ruling, error) { return Ruling{Inputs: Digest{2}}, nil }
 	const at, late = Millis(5), Millis(5) + MinPhase
 	for what, c := range map[string]struct {
 		provisional *Provisional

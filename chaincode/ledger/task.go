@@ -353,6 +353,12 @@ const (
 	MaxTaskReadings  = 100_000
 	MaxTaskPacks     = 256
 	MaxTaskPackBytes = 64 << 20
+	// MaxClaimPackBytes is MaxTaskPackBytes of a list with what a claim says that it leaves out: that may be in one more pack, of
+	// the largest size that is recorded. What is larger was so without it.
+	MaxClaimPackBytes = MaxTaskPackBytes + MaxArgumentBytes
+	// MaxClaimReadings and MaxClaimSegments are those bounds, likewise.
+	MaxClaimReadings = MaxTaskReadings + MaxSegmentReadings
+	MaxClaimSegments = MaxTaskSegments + 1
 	// MaxBatchRulings is how many tasks of one transaction the referee re-executes.
 	MaxBatchRulings = 1
 )

@@ -41,8 +41,9 @@ type Ruling struct {
 	Opened int
 }
 
-// Referee re-executes a task. It is deterministic; an error is a fault of the machinery.
-type Referee func(s TaskStatement) (Ruling, error)
+// Referee re-executes a task, and reads packs of at most so many bytes for that. It is deterministic; an error is a fault of
+// the machinery.
+type Referee func(s TaskStatement, packBytes int) (Ruling, error)
 
 // TaskDecision is what becomes of an operation: what is to be written. Nothing is written of what is nil.
 type TaskDecision struct {

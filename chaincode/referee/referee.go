@@ -61,10 +61,12 @@ func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling
 	return ledger.Ruling{Fault: "no reference", Blame: true}, nil
 }
 
-// limits are wide enough for all that one task can refer to.
+// limits are wide enough for all that one task can refer to, and what a claim says that it leaves out. Twice the loggers that
+// a scorer knows are those that a list of its own names, and what others put into theirs.
 func limits() feature.Limits {
 	l := feature.DefaultLimits()
-	l.EarlyReadings = 2 * ledger.MaxTaskReadings
+	l.EarlyReadings = ledger.MaxClaimReadings
+	l.Devices *= 2
 	l.Containers = 1 << 20
 	return l
 }
