@@ -17,6 +17,8 @@ type Claim struct {
 	Refuted  *Refutation `cbor:"8,keyasint,omitempty"`
 	// Since says that the claimant showed that it came after the container's journey before, so that it may open this one.
 	Since bool `cbor:"10,keyasint,omitempty"`
+	// Late says that it is of that journey before, which then had another window.
+	Late bool `cbor:"11,keyasint,omitempty"`
 }
 
 // Refutation says by what a claim was proven false.
@@ -45,7 +47,10 @@ type Misplaced struct {
 	FirstSegment  uint64 `cbor:"2,keyasint,omitempty"`
 	Second        uint32 `cbor:"3,keyasint"`
 	SecondSegment uint64 `cbor:"4,keyasint,omitempty"`
-	Proof         []byte `cbor:"5,keyasint"` // of two leaves
+	Proof         []byte `cbor:"5,keyasint,omitempty"` // of two leaves
+	// Former says that First is an event that the log has before the end of the container's journey before: the second leaf is
+	// of the last fact that one's last final verdict rests on. Where the event is that fact, nothing is left to be proven.
+	Former bool `cbor:"6,keyasint,omitempty"`
 }
 
 // MaxProofBytes bounds a proof that an operation on a task brings.
@@ -99,10 +104,10 @@ func settleClaims(v TaskView, tx Tx) (d TaskDecision, done bool, err error) {
 func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringPolicy, referee Referee, order LogOrder, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	claim := Claim{
 		Task: v.Task.ID, Account: account, Omitted: *op.Omitted, Before: op.At, Segment: op.Segment,
-		RefuteBy: tx.Time + policy.ChallengeFor, At: tx.Time, TxID: tx.ID, Since: op.Since != nil,
+		RefuteBy: tx.Time + policy.ChallengeFor, At: tx.Time, TxID: tx.ID, Since: op.Since != nil, Late: op.Late,
 	}
 	if i := slices.IndexFunc(v.Claims, func(c Claim) bool { return c.Account == account }); i >= 0 {
-		if c := v.Claims[i]; c.Before != claim.Before || c.Segment != claim.Segment || !c.Omitted.same(claim.Omitted) {
+		if c := v.Claims[i]; c.Before != claim.Before || c.Segment != claim.Segment || c.Late != claim.Late || !c.Omitted.same(claim.Omitted) {
 			return TaskDecision{}, refuse(ErrConflict, "account %s has claimed something else of the task", account)
 		}
 		return TaskDecision{Status: StatusDuplicate, In: v.Claims[i].TxID}, nil
@@ -131,6 +136,12 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 		if err = v.Task.Statement.since(claim.fact(), op.Since, order, l); err != nil {
 			return TaskDecision{}, err
 		}
+	}
+	if claim.Late {
+		if err = v.Task.Statement.late(claim, referee, l); err != nil {
+			return TaskDecision{}, err
+		}
+		return TaskDecision{Status: StatusRecorded, Claim: &claim}, nil
 	}
 	ruling, err := referee(inserted, MaxClaimPackBytes)
 	if err != nil {
@@ -267,31 +278,7 @@ func (s TaskStatement) notBefore(omitted Reference, l ScoringLedger) error {
 
 // since holds that the proof log has a fact after all that the last final verdict of the container's journey before rests on.
 func (s TaskStatement) since(omitted LogFact, proof []byte, order LogOrder, l ScoringLedger) error {
-	if s.Begins == 0 {
-		return refuse(ErrSchema, "the container was on no journey before")
-	}
-	final, err := s.former(l)
-	if err != nil {
-		return err
-	}
-	if final == nil {
-		return refuse(ErrUnknown, "window %d of %s has no final verdict", s.Begins-1, s.Shipment)
-	}
-	earlier, err := l.Statement(final.Task)
-	if err != nil {
-		return err
-	}
-	if earlier == nil {
-		return refuse(ErrUnknown, "task %s", final.Task)
-	}
-	last := len(earlier.References) - 1
-	for last >= 0 && !earlier.References[last].hasPlace() {
-		last--
-	}
-	if last < 0 {
-		return refuse(ErrCommitment, "the journey before rests on nothing that the proof log has")
-	}
-	end, err := earlier.located(uint32(last), earlier.References[last].lastSegment()) //nolint:gosec // an index of a list of at most 512
+	end, _, err := s.end(l)
 	if err != nil {
 		return err
 	}
@@ -400,29 +387,13 @@ func RefuteClaimOf(op RefuteClaim, v TaskView, order LogOrder, l ScoringLedger, 
 
 // misplaced decides on a challenge by the order of the list. Nobody honest commits to a list that is not in the ledger's.
 func misplaced(op Misplaced, account Digest, v TaskView, policy ScoringPolicy, order LogOrder, l ScoringLedger, tx Tx) (TaskDecision, error) {
-	if op.First > op.Second || op.First == op.Second && op.FirstSegment >= op.SecondSegment {
-		return TaskDecision{}, refuse(ErrSchema, "reference %d is not listed before %d", op.First, op.Second)
+	var err error
+	if op.Former {
+		err = op.former(v, order, l)
+	} else {
+		err = op.shown(v, order, l)
 	}
-	s := v.Task.Statement
-	first, err := s.located(op.First, op.FirstSegment)
 	if err != nil {
-		return TaskDecision{}, err
-	}
-	second, err := s.located(op.Second, op.SecondSegment)
-	if err != nil {
-		return TaskDecision{}, err
-	}
-	if first == second {
-		return TaskDecision{}, refuse(ErrSchema, "references %d and %d are one fact", op.First, op.Second)
-	}
-	before, root, err := order(op.Proof, first, second)
-	switch {
-	case err != nil:
-		return TaskDecision{}, err
-	case before:
-		return TaskDecision{}, refuse(ErrCommitment, "the proof log has the two in the same order")
-	}
-	if err = anchoredBy(root, l); err != nil {
 		return TaskDecision{}, err
 	}
 	var all []Digest
@@ -432,6 +403,33 @@ func misplaced(op Misplaced, account Digest, v TaskView, policy ScoringPolicy, o
 	d := v.void(SettledNoWindow, all, &account, tx)
 	d.Slashes, err = wrong(v, all, policy, &account)
 	return d, err
+}
+
+// shown holds that the log has the two references in the other order.
+func (op Misplaced) shown(v TaskView, order LogOrder, l ScoringLedger) error {
+	if op.First > op.Second || op.First == op.Second && op.FirstSegment >= op.SecondSegment {
+		return refuse(ErrSchema, "reference %d is not listed before %d", op.First, op.Second)
+	}
+	s := v.Task.Statement
+	first, err := s.located(op.First, op.FirstSegment)
+	if err != nil {
+		return err
+	}
+	second, err := s.located(op.Second, op.SecondSegment)
+	if err != nil {
+		return err
+	}
+	if first == second {
+		return refuse(ErrSchema, "references %d and %d are one fact", op.First, op.Second)
+	}
+	before, root, err := order(op.Proof, first, second)
+	switch {
+	case err != nil:
+		return err
+	case before:
+		return refuse(ErrCommitment, "the proof log has the two in the same order")
+	}
+	return anchoredBy(root, l)
 }
 
 // anchoredBy holds that more than half of the keepers of the network's rules have anchored a root: those whose peers

@@ -377,6 +377,27 @@ func TestWhatThePlaceOfAClaimShowsIsLeftToTheProofLog(t *testing.T) {
 	}
 }
 
+// What a claim adds to a list that refers to as much as a task may is not refused for that, also where a span is parted for it.
+func TestAListOfTheMostReferencesIsClaimedAgainst(t *testing.T) {
+	s := taskStatement()
+	span := s.References[2]
+	span.Last = MaxTaskSegments - 1
+	s.References = nil
+	for n := range MaxTaskReferences - 1 {
+		s.References = append(s.References, Reference{Kind: RefEvent, Digest: Digest{byte(n), byte(n >> 8), 1}})
+	}
+	s.References = append(s.References, span)
+	if err := CheckTask(s); err != nil {
+		t.Fatal(err)
+	}
+	for segment, want := range map[uint64]int{0: MaxTaskReferences + 1, 7: MaxTaskReferences + 2} {
+		with, err := s.with(Claim{Omitted: Reference{Kind: RefEvent, Digest: Digest{0, 9}}, Before: MaxTaskReferences - 1, Segment: segment}, court{})
+		if err != nil || len(with.References) != want {
+			t.Errorf("%d references, %v", len(with.References), err)
+		}
+	}
+}
+
 // Each raising after the first says that there was one before, however its evidence changes.
 func TestRaisingsOfAFindingAreCounted(t *testing.T) {
 	finds := Finding{Code: FindingReshipped, Item: "i", Event: Digest{1}, Detail: "d"}

@@ -230,7 +230,7 @@ func (v TaskView) final(by SettledBy, answer TaskAnswer, verdict Verdict, jackpo
 	}
 	d := TaskDecision{
 		Status: StatusRecorded, Settlement: &settlement, Verdict: &verdict,
-		Final: &FinalVerdict{Shipment: s.Shipment, Window: s.Window, Model: s.Model, Task: v.Task.ID, Answer: answer, By: by, At: tx.Time, TxID: tx.ID},
+		Final: &FinalVerdict{Shipment: s.Shipment, Window: s.Window, Model: s.Model, Task: v.Task.ID, Answer: answer, By: by, At: tx.Time, TxID: tx.ID, Ended: verdict.Final},
 	}
 	total := p.Reward
 	if jackpot {

@@ -203,6 +203,8 @@ type FinalVerdict struct {
 	TxID     string     `cbor:"8,keyasint"`
 	// Verdict is the whole verdict where another is recorded under its key.
 	Verdict *Verdict `cbor:"9,keyasint,omitempty"`
+	// Ended says that the journey had ended, so that the next window may be another's first. Of a blend it is not told.
+	Ended bool `cbor:"10,keyasint,omitempty"`
 }
 
 // TaskPhase is where a task is.
@@ -304,6 +306,9 @@ type ChallengeTask struct {
 	// Since shows, of an event that is left out where a container's later journey opens, that it came after all of the journey
 	// before: the proof of two leaves, of the last fact that one's last final verdict rests on and of the event.
 	Since []byte `cbor:"6,keyasint,omitempty"`
+	// Late says, of what is shown so, that it is no part of this journey but of the one before, which then had a window more: the
+	// one with which the task has this one begin. It goes before every event of the container itself that the list has.
+	Late bool `cbor:"7,keyasint,omitempty"`
 }
 
 // SignedCommitment is a commitment that a scorer signed outside the ledger. Another than the one it recorded
@@ -422,15 +427,24 @@ func CheckTaskOperation(op TaskOperation) error {
 	case "challenge":
 		c := op.Challenge
 		if c.Order != nil {
-			if c.Omitted != nil || c.At != 0 || c.Segment != 0 || c.Since != nil {
+			if c.Omitted != nil || c.At != 0 || c.Segment != 0 || c.Since != nil || c.Late {
 				return refuse(ErrSchema, "a challenge says one thing of a list")
+			}
+			if o := c.Order; o.Former && (o.Second != 0 || o.SecondSegment != 0) {
+				return refuse(ErrSchema, "the end of the journey before is no reference of the task")
+			}
+			if c.Order.Former && len(c.Order.Proof) == 0 {
+				return needTask(c.Task)
 			}
 			if err := checkProof(c.Order.Proof); err != nil {
 				return err
 			}
 		}
+		if c.Late && c.Since == nil {
+			return refuse(ErrSchema, "what is of the journey before is shown to come after all that its last verdict rests on")
+		}
 		if c.Since != nil {
-			if c.Omitted == nil || c.Omitted.Kind != RefEvent {
+			if c.Omitted == nil || c.Omitted.Kind != RefEvent && !c.Late {
 				return refuse(ErrSchema, "an event that is left out is shown to come after a journey")
 			}
 			if err := checkProof(c.Since); err != nil {
@@ -503,11 +517,17 @@ func CheckTask(s TaskStatement) error {
 	case len(s.References) == 0 || len(s.References) > MaxTaskReferences:
 		return refuse(ErrTooLarge, "%d references; a task has 1 to %d", len(s.References), MaxTaskReferences)
 	}
-	next := map[string]uint64{}
+	next, events := map[string]uint64{}, map[Digest]struct{}{}
 	segments := uint64(0)
 	for _, r := range s.References {
 		if err := checkReference(r); err != nil {
 			return err
+		}
+		if _, twice := events[r.Digest]; twice && r.Kind == RefEvent {
+			return refuse(ErrSchema, "event %s is listed twice", r.Digest)
+		}
+		if r.Kind == RefEvent {
+			events[r.Digest] = struct{}{}
 		}
 		if r.Kind != RefSegments {
 			continue

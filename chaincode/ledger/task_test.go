@@ -239,13 +239,14 @@ type reused struct {
 
 	finals map[string]uint32
 	policy ScoringPolicy
+	goesOn bool // the journey had not ended with the verdict of a model
 }
 
 func (r reused) FinalVerdict(_ string, window uint32, model string) (*FinalVerdict, error) {
 	if last, ok := r.finals[model]; !ok || window != last {
 		return nil, nil //nolint:nilnil // nothing is final
 	}
-	return &FinalVerdict{Window: window, Model: model, Task: Digest{5}}, nil
+	return &FinalVerdict{Window: window, Model: model, Task: Digest{5}, Ended: model != "" && !r.goesOn}, nil
 }
 
 func (reused) Statement(task Digest) (*TaskStatement, error) {

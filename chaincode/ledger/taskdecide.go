@@ -90,13 +90,8 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 	if final != nil {
 		return TaskDecision{}, refuse(ErrTaskState, "task %s has the final verdict on window %d of %s", final.Task, s.Window, s.Shipment)
 	}
-	if s.Begins > 0 && s.Model != "" {
-		if final, err = s.former(l); err != nil {
-			return TaskDecision{}, err
-		}
-		if final == nil {
-			return TaskDecision{}, refuse(ErrUnknown, "window %d of %s, before which the journey does not begin, has no final verdict", s.Begins-1, s.Shipment)
-		}
+	if err = s.follows(l); err != nil {
+		return TaskDecision{}, err
 	}
 	task := ScoringTask{ID: id, Statement: s, Policy: policy.Version, CommitBy: tx.Time + policy.CommitFor, By: account.ID, At: tx.Time, TxID: tx.ID}
 	for _, scorer := range scorers {

@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
@@ -49,6 +53,9 @@ func (r *records) RecordedSegment(device string, seq uint64) (wire.RecordedSegme
 
 func (r *records) RecordedPolicy(string, uint32) (ledger.Policy, error) { return r.policy, r.broken }
 
+// shipped is the model that ships with the product, which takes longer to read than most tasks.
+var shipped = sync.OnceValues(score.Default)
+
 func canonical(t testing.TB, epc string) string {
 	t.Helper()
 	c, err := epcis.CanonicalEPC(epc)
@@ -65,7 +72,7 @@ func shipment(t testing.TB, segments, readings, channels int) (*records, ledger.
 		events: map[ledger.Digest]wire.RecordedEvent{}, segments: map[uint64]wire.RecordedSegment{},
 		policy: ledger.Policy{ID: "cold", Version: 1, Products: []string{"*"}, Low: 2_000, High: 8_000, ExcursionHigh: 15_000, ExcursionFor: 3_600_000, Grace: 600_000},
 	}
-	m, err := score.Default()
+	m, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +118,7 @@ func shipment(t testing.TB, segments, readings, channels int) (*records, ledger.
 
 func judge(t testing.TB, r *records, s ledger.TaskStatement) ledger.Ruling {
 	t.Helper()
-	m, err := score.Default()
+	m, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +185,68 @@ func TestAListThatIsNoWindowIsAFault(t *testing.T) {
 	}
 }
 
+// Whatever list is within the bounds of a task: with a segment that it leaves out it is judged as with it, wherever that stands, also
+// where all segments wait for their binding. The last list is at every bound at once.
+func TestWhatAListLeavesOutIsJudgedAtTheBoundsOfATask(t *testing.T) {
+	rapid.Check(t, func(draw *rapid.T) {
+		segments, readings := rapid.SampledFrom([]int{1, 2, 70, 200}).Draw(draw, "segments"), 1
+		if segments < 70 {
+			readings = rapid.SampledFrom([]int{1, 30}).Draw(draw, "readings")
+		}
+		leavesOut(t, segments, readings, rapid.IntRange(1, 99).Draw(draw, "readings left out"), rapid.IntRange(0, segments-1).Draw(draw, "left out"), rapid.Bool().Draw(draw, "late"))
+	})
+	for _, late := range []bool{false, true} {
+		leavesOut(t, ledger.MaxTaskSegments, ledger.MaxTaskReadings/ledger.MaxTaskSegments, ledger.MaxSegmentReadings, 0, late)
+	}
+}
+
+// leavesOut judges a list of so many segments of so many readings that leaves out another one, of so many, before the n-th of
+// them, with and without that; late: all were recorded before their logger was bound.
+func leavesOut(t testing.TB, segments, readings, long, n int, late bool) {
+	t.Helper()
+	r, s := shipment(t, segments+1, readings, 1)
+	left := r.segments[uint64(n)]
+	at := left.Segment.Times[0]
+	left.Segment.Times, left.Segment.Channels = nil, []ledger.Channel{{Quantity: ledger.Temperature}}
+	for k := range long {
+		left.Segment.Times = append(left.Segment.Times, at+ledger.Millis(k))
+		left.Segment.Channels[0].Values = append(left.Segment.Channels[0].Values, 5_000)
+	}
+	r.segments[uint64(n)] = left
+	span := func(first, last int) []ledger.Reference {
+		if first > last {
+			return nil
+		}
+		return []ledger.Reference{{Kind: ledger.RefSegments, ID: canonical(t, logger), First: uint64(first), Last: uint64(last), Digest: r.segments[uint64(last)].Digest}}
+	}
+	policy, bound, ships := s.References[:1], s.References[1:2], s.References[2:3]
+	ruling := func(window int, spans ...[]ledger.Reference) (ledger.TaskStatement, ledger.Ruling) {
+		one := s
+		one.Window, one.References = uint32(window), slices.Concat(policy, bound, ships, slices.Concat(spans...))
+		if late {
+			one.References = slices.Concat(policy, ships, slices.Concat(spans...), bound)
+		}
+		return one, judge(t, r, one)
+	}
+	last := segments - 1 // each segment closes a window, and a binding that comes late another
+	if late {
+		last++
+	}
+	without, base := ruling(last, span(0, n-1), span(n+1, segments))
+	without.Inputs = base.Inputs
+	if err := ledger.CheckTask(without); err != nil || base.Fault != "" {
+		t.Fatal(err, base.Fault)
+	}
+	if _, claimed := ruling(last, span(0, n-1), span(n, n), span(n+1, segments)); claimed.Fault != "" && !claimed.Blame || claimed.Inputs == base.Inputs {
+		t.Errorf("%d segments of %d readings, without number %d of %d, late %t: %+v", segments, readings, n, long, late, claimed)
+	}
+	if _, all := ruling(last+1, span(0, n-1), span(n, n), span(n+1, segments)); all.Fault != "" {
+		t.Errorf("%d segments of %d readings, without number %d of %d, late %t: something is dropped: %s", segments, readings, n, long, late, all.Fault)
+	}
+}
+
 func TestModelsAreReadOnceAndHeldToTheirDigest(t *testing.T) {
-	shipped, err := score.Default()
+	shipped, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,107 @@
+package ledger
+
+import "slices"
+
+// A container that goes on several journeys counts its windows on. A task of a later journey says with which window that begins,
+// and its list starts there. That is only so if the journey before was over then, and everything that is told of the later one came
+// after it.
+
+// follows holds that a task of a later journey begins where the one before had ended. Of a verdict that joined answers of several
+// models the ledger does not know whether it had.
+func (s TaskStatement) follows(l ScoringLedger) error {
+	if s.Begins == 0 || s.Model == "" {
+		return nil
+	}
+	final, err := s.former(l)
+	switch {
+	case err != nil:
+		return err
+	case final == nil:
+		return refuse(ErrUnknown, "window %d of %s, before which the journey does not begin, has no final verdict", s.Begins-1, s.Shipment)
+	case final.Model != "" && !final.Ended:
+		return refuse(ErrTaskState, "the journey of %s had not ended with window %d, so that none begins with the next", s.Shipment, s.Begins-1)
+	}
+	return nil
+}
+
+// end gives the last fact of the proof log that the last final verdict of the container's journey before rests on, and that
+// verdict's task.
+func (s TaskStatement) end(l ScoringLedger) (LogFact, TaskStatement, error) {
+	if s.Begins == 0 {
+		return LogFact{}, TaskStatement{}, refuse(ErrSchema, "the container was on no journey before")
+	}
+	final, err := s.former(l)
+	if err != nil {
+		return LogFact{}, TaskStatement{}, err
+	}
+	if final == nil {
+		return LogFact{}, TaskStatement{}, refuse(ErrUnknown, "window %d of %s has no final verdict", s.Begins-1, s.Shipment)
+	}
+	earlier, err := l.Statement(final.Task)
+	if err != nil {
+		return LogFact{}, TaskStatement{}, err
+	}
+	if earlier == nil {
+		return LogFact{}, TaskStatement{}, refuse(ErrUnknown, "task %s", final.Task)
+	}
+	last := len(earlier.References) - 1
+	for last >= 0 && !earlier.References[last].hasPlace() {
+		last--
+	}
+	if last < 0 {
+		return LogFact{}, TaskStatement{}, refuse(ErrCommitment, "the journey before rests on nothing that the proof log has")
+	}
+	end, err := earlier.located(uint32(last), earlier.References[last].lastSegment()) //nolint:gosec // an index of a list of at most 512
+	return end, *earlier, err
+}
+
+// names reports whether a reference is an event of the shipment's container itself: what came into it, and out, may have been told
+// of before its journey.
+func (r Reference) names() bool { return r.Kind == RefEvent && len(r.Containers) == 0 }
+
+// former decides on a challenge that shows that the log has an event of the list before the end of the journey before. Whoever
+// judges a later journey lists none.
+func (op Misplaced) former(v TaskView, order LogOrder, l ScoringLedger) error {
+	s := v.Task.Statement
+	listed, err := s.located(op.First, op.FirstSegment)
+	if err != nil {
+		return err
+	}
+	if !s.References[op.First].names() {
+		return refuse(ErrCommitment, "reference %d may tell of what came before the journey", op.First)
+	}
+	end, _, err := s.end(l)
+	if err != nil || end == listed {
+		return err
+	}
+	before, root, err := order(op.Proof, listed, end)
+	switch {
+	case err != nil:
+		return err
+	case !before:
+		return refuse(ErrCommitment, "the proof log has reference %d after the end of the journey before", op.First)
+	}
+	return anchoredBy(root, l)
+}
+
+// late holds that what a claim puts before a later journey was of the one before: that one's list with it closes the window with
+// which the task says that the later journey begins.
+func (s TaskStatement) late(c Claim, referee Referee, l ScoringLedger) error {
+	if i := slices.IndexFunc(s.References[:c.Before], Reference.names); i >= 0 {
+		return refuse(ErrSchema, "reference %d is of the later journey, before which nothing of the one before comes", i)
+	}
+	_, longer, err := s.end(l)
+	if err != nil {
+		return err
+	}
+	longer.References = append(slices.Clone(longer.References), c.Omitted)
+	longer.Window, longer.Model = s.Begins, s.Model
+	ruling, err := referee(longer, MaxClaimPackBytes)
+	switch {
+	case err != nil:
+		return err
+	case ruling.Fault != "":
+		return refuse(ErrCommitment, "what is said to be left out closes no window of the journey before: %s", ruling.Fault)
+	}
+	return nil
+}
