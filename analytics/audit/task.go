@@ -385,8 +385,9 @@ func (a *auditor) behind(final record[ledger.FinalVerdict], due *scorer.Due, rea
 	if err == nil {
 		made.Answer = d.Final.Answer
 	}
-	made.Verdict = nil
+	made.Verdict, made.Ended = nil, false
 	if judged != nil && list.Model != "" {
+		made.Ended = judged.Final
 		digest, err := wire.VerdictDigest(*judged)
 		if err != nil {
 			return err
