@@ -295,14 +295,6 @@ func (s TaskStatement) since(omitted LogFact, proof []byte, order LogOrder, l Sc
 	return anchoredBy(root, l)
 }
 
-// lastSegment is a span's, 0 of what is none.
-func (r Reference) lastSegment() uint64 {
-	if r.Kind == RefSegments {
-		return r.Last
-	}
-	return 0
-}
-
 // located gives the fact that a reference, and of a span a segment, has in the proof log.
 func (s TaskStatement) located(at uint32, segment uint64) (LogFact, error) {
 	if uint64(at) >= uint64(len(s.References)) {

@@ -44,15 +44,26 @@ func (s TaskStatement) end(l ScoringLedger) (LogFact, TaskStatement, error) {
 	if earlier == nil {
 		return LogFact{}, TaskStatement{}, refuse(ErrUnknown, "task %s", final.Task)
 	}
-	last := len(earlier.References) - 1
-	for last >= 0 && !earlier.References[last].hasPlace() {
-		last--
-	}
-	if last < 0 {
+	end, ok := earlier.Ends()
+	if !ok {
 		return LogFact{}, TaskStatement{}, refuse(ErrCommitment, "the journey before rests on nothing that the proof log has")
 	}
-	end, err := earlier.located(uint32(last), earlier.References[last].lastSegment()) //nolint:gosec // an index of a list of at most 512
-	return end, *earlier, err
+	return end, *earlier, nil
+}
+
+// Ends is the last of what a statement lists that the proof log has, false if that is nothing. Of a journey's last window with a
+// final verdict it is what tells the next journey from that one, see ChallengeTask.Since and Misplaced.Former.
+func (s TaskStatement) Ends() (LogFact, bool) {
+	for _, r := range slices.Backward(s.References) {
+		switch r.Kind {
+		case RefEvent, RefElsewhere:
+			return LogFact{Event: r.Digest}, true
+		case RefSegments:
+			return LogFact{Device: r.ID, Segment: r.Last}, true
+		case RefPolicy, RefFinding, RefClosed, RefWithdrawn:
+		}
+	}
+	return LogFact{}, false
 }
 
 // names reports whether a reference is an event of the shipment's container itself: what came into it, and out, may have been told
