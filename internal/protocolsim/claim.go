@@ -15,9 +15,24 @@ func (w *World) anchorEvery() ledger.Millis {
 	return min(5_000, (w.Policy.ChallengeFor-2*w.Policy.ClockSkew())/4)
 }
 
-// claim is the operation that says of a decoy that a task leaves it out.
+// claim is the operation that says of a decoy that a task leaves it out. What it is to prove beside a scorer brings (accusation).
 func (d Decoy) claim(task ledger.Digest) ledger.TaskOperation {
-	return ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: task, Omitted: &d.Event, At: d.At}}
+	return ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: task, Omitted: &d.Event, At: d.At, Late: d.Late}}
+}
+
+// accusation is the claim of a decoy with what it is to prove, which may be false.
+func (g *game) accusation(d Decoy) (ledger.TaskOperation, error) {
+	op := d.claim(g.id)
+	if !d.Since {
+		return op, nil
+	}
+	if g.task.Statement.Begins == 0 {
+		op.Challenge.Since = []byte{1} // there is nothing to prove
+		return op, nil
+	}
+	var err error
+	op.Challenge.Since, err = g.w.sinceFormer(g.task.Statement, d.Event)
+	return op, err
 }
 
 // keysOf are the keys of the leaves that a reference has in the proof log: that of an event, one for each segment.
@@ -95,7 +110,7 @@ func (w *World) refutations(s ledger.TaskStatement, c ledger.Claim) ([]attempt, 
 	var out []attempt
 	for i, at := range list {
 		after := at.reference < int(c.Before) || at.reference == int(c.Before) && at.segment < int(c.Segment) //nolint:gosec // of a few
-		begins := s.Begins > 0 && c.Omitted.Kind == ledger.RefEvent && i == 0
+		begins := s.Begins > 0 && !c.Since && c.Omitted.Kind == ledger.RefEvent && i == 0
 		out = append(out, attempt{
 			operation: ledger.RefuteClaim{Task: c.Task, Account: c.Account, Reference: uint32(at.reference), Segment: uint64(at.segment)}, //nolint:gosec // of a few
 			keys:      []string{keys[0], at.key},

@@ -146,7 +146,7 @@ func TestLiarsWithoutRootsMakeNothingWrongFinal(t *testing.T) {
 	for i := range rounds(t, 60) {
 		w := base.Clone()
 		w.anchoring = nil
-		out, err := w.attack(base.Tasks[r.IntN(len(base.Tasks))], players, r.IntN(len(players)), nil, r)
+		out, err := w.attack(base.Tasks[r.IntN(len(base.Tasks))], players, r.IntN(len(players)), nil, never, r)
 		if err != nil {
 			t.Fatal(err)
 		}

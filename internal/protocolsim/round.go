@@ -106,9 +106,11 @@ type Outcome struct {
 	// claim that ended it.
 	Ended ledger.SettledBy
 	Vain  int
-	Delta map[string]int64 // credits won and lost by each player, stakes included
-	Sent  map[string]int   // transactions of each player
-	Sums  ledger.CreditSums
+	// Revoked says that the model was revoked before anything was final.
+	Revoked bool
+	Delta   map[string]int64 // credits won and lost by each player, stakes included
+	Sent    map[string]int   // transactions of each player
+	Sums    ledger.CreditSums
 }
 
 // Play plays one task to its end.
@@ -173,6 +175,8 @@ type game struct {
 	all   []*part
 
 	claims moment // of an attack
+	revoke moment // that the model is revoked at
+	gone   bool   // it was before anything was final
 	vain   int    // refutations of what is true that were tried
 }
 
@@ -333,9 +337,22 @@ func (g *game) object() error {
 		if p.player.Strategy != Objector {
 			continue
 		}
-		op := g.task.Decoys[g.r.IntN(len(g.task.Decoys))].claim(g.id)
-		if _, err := g.w.ScoreAt(p.player.Name, -g.skewed(), op); err != nil {
+		d := g.task.Decoys[g.r.IntN(len(g.task.Decoys))]
+		op, err := g.accusation(d)
+		if err != nil {
 			return err
+		}
+		answers, err := g.w.ScoreAt(p.player.Name, -g.skewed(), op)
+		if err != nil {
+			return err
+		}
+		switch code := answers[0].Code; {
+		case code == d.Code:
+			g.w.moves[claimOf(d)]++
+		case d.Code != "" && code == "":
+			return fmt.Errorf("%w: a claim is taken that is to be refused with %s: %s", ErrRefused, d.Code, claimOf(d))
+		case code != ledger.CodeTaskTime && code != ledger.CodeTaskState:
+			return fmt.Errorf("%w: %s: %s %s", ErrRefused, claimOf(d), code, answers[0].Message)
 		}
 	}
 	return nil

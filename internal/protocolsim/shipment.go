@@ -22,8 +22,8 @@ const apart = ledger.Millis(15 * 60_000)
 // readings of a segment, a minute apart: two segments make the two windows of a shipment.
 const readings = 20
 
-// shipments records what the windows rest on: every second shipment is too warm.
-func (w *World) shipments(n int) error {
+// goods records what all shipments may be exposed to.
+func (w *World) goods() error {
 	freeze := int32(-500)
 	const hour = ledger.Millis(3_600_000)
 	policy := ledger.Policy{
@@ -34,12 +34,17 @@ func (w *World) shipments(n int) error {
 	if err == nil {
 		_, err = recorded(w.submit("rootA", wire.FnSetPolicies, argument, 0))
 	}
+	return err
+}
+
+// each records so many shipments.
+func (w *World) each(n int, shipment func(i int) error) error {
 	for i := range n {
-		if err == nil {
-			err = w.shipment(i)
+		if err := shipment(i); err != nil {
+			return fmt.Errorf("shipment %d: %w", i, err)
 		}
 	}
-	return err
+	return nil
 }
 
 // shipment records a shipment with two windows, and events that can be said to be left out of them: one shortly before the
@@ -94,16 +99,19 @@ func (w *World) shipment(i int) error {
 				{Kind: ledger.RefSegments, ID: device, First: 0, Last: uint64(window), Digest: digests[window]},
 			},
 		}
-		ruling, err := w.Judge(s)
-		if err == nil && ruling.Fault != "" {
-			err = fmt.Errorf("%w: window %d: %s", ErrRefused, window, ruling.Fault)
-		}
-		if err != nil {
+		if err = w.add(Task{Statement: s, Decoys: decoys}); err != nil {
 			return err
 		}
-		s.Inputs = ruling.Inputs
-		w.Tasks = append(w.Tasks, Task{Statement: s, Truth: ruling, Decoys: decoys})
 	}
+	return nil
+}
+
+// add has the engine rule on a task and keeps it.
+func (w *World) add(task Task) error {
+	if err := w.rule(&task); err != nil {
+		return fmt.Errorf("window %d: %w", task.Statement.Window, err)
+	}
+	w.Tasks = append(w.Tasks, task)
 	return nil
 }
 
@@ -157,11 +165,21 @@ func hashes(answers []wire.Answer, err error) ([]ledger.Digest, error) {
 	return all, err
 }
 
-// segments records two segments of a logger and gives their digests.
-func (w *World) segments(i int, device string) ([]ledger.Digest, error) {
+// logger is a device that measures.
+type logger struct {
+	device   string
+	key      ed25519.PrivateKey
+	warm     bool
+	seed     int
+	previous ledger.Digest
+	seq      uint64
+}
+
+// logger registers a device of the i-th shipment, of which every second one is too warm.
+func (w *World) logger(i int, device string) (*logger, error) {
 	seed := sha256.Sum256([]byte(device))
-	key := ed25519.NewKeyFromSeed(seed[:])
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	l := &logger{device: device, key: ed25519.NewKeyFromSeed(seed[:]), warm: i%2 == 1, seed: i}
+	public, err := x509.MarshalPKIXPublicKey(l.key.Public())
 	if err != nil {
 		return nil, err
 	}
@@ -169,35 +187,60 @@ func (w *World) segments(i int, device string) ([]ledger.Digest, error) {
 	if err == nil {
 		_, err = recorded(w.submit("rootA", wire.FnRegisterDevices, argument, 0))
 	}
+	return l, err
+}
+
+// next signs the logger's next segment, a minute a reading, and gives a reference to it.
+func (l *logger) next(from, readings int) (signed wire.SignedSegment, ref ledger.Reference, err error) {
+	s := ledger.Segment{Device: l.device, Seq: l.seq, Previous: l.previous, Channels: []ledger.Channel{{Quantity: ledger.Temperature}}}
+	for k := range readings {
+		minute := from + k
+		s.Times = append(s.Times, ledger.MillisOf(begin().Add(time.Duration(minute)*time.Minute)))
+		value := int32(4_800 + 37*((minute*minute+l.seed)%11))
+		if l.warm && k > 2 {
+			value += 12_000
+		}
+		s.Channels[0].Values = append(s.Channels[0].Values, value)
+	}
+	if signed.Payload, err = wire.EncodeSegment(s); err == nil {
+		signed.Signature, err = wire.SignSegment(l.key, signed.Payload)
+	}
+	l.previous = wire.SegmentDigest(signed.Payload)
+	ref = ledger.Reference{Kind: ledger.RefSegments, ID: l.device, First: l.seq, Last: l.seq, Digest: l.previous}
+	l.seq++
+	return signed, ref, err
+}
+
+// measure records a logger's next segment.
+func (w *World) measure(l *logger, from, readings int) (ledger.Reference, error) {
+	signed, ref, err := l.next(from, readings)
+	if err != nil {
+		return ref, err
+	}
+	argument, err := wire.Encode(wire.SegmentBatch{Segments: []wire.SignedSegment{signed}})
+	if err == nil {
+		_, err = recorded(w.submit("rootA", wire.FnRecordSegments, argument, 0))
+	}
+	return ref, err
+}
+
+// segments records two segments of a logger at once and gives their digests.
+func (w *World) segments(i int, device string) ([]ledger.Digest, error) {
+	l, err := w.logger(i, device)
 	if err != nil {
 		return nil, err
 	}
 	var batch wire.SegmentBatch
 	var digests []ledger.Digest
-	var previous ledger.Digest
 	for seq := range 2 {
-		s := ledger.Segment{Device: device, Seq: uint64(seq), Previous: previous, Channels: []ledger.Channel{{Quantity: ledger.Temperature}}}
-		for k := range readings {
-			minute := 2 + seq*readings + k
-			s.Times = append(s.Times, ledger.MillisOf(begin().Add(time.Duration(minute)*time.Minute)))
-			value := int32(4_800 + 37*((minute*minute+i)%11))
-			if i%2 == 1 && k > 2 {
-				value += 12_000
-			}
-			s.Channels[0].Values = append(s.Channels[0].Values, value)
-		}
-		signed := wire.SignedSegment{}
-		if signed.Payload, err = wire.EncodeSegment(s); err != nil {
+		signed, ref, err := l.next(2+seq*readings, readings)
+		if err != nil {
 			return nil, err
 		}
-		if signed.Signature, err = wire.SignSegment(key, signed.Payload); err != nil {
-			return nil, err
-		}
-		previous = wire.SegmentDigest(signed.Payload)
-		digests = append(digests, previous)
-		batch.Segments = append(batch.Segments, signed)
+		digests, batch.Segments = append(digests, ref.Digest), append(batch.Segments, signed)
 	}
-	if argument, err = wire.Encode(batch); err == nil {
+	argument, err := wire.Encode(batch)
+	if err == nil {
 		_, err = recorded(w.submit("rootA", wire.FnRecordSegments, argument, 0))
 	}
 	return digests, err

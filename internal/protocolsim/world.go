@@ -45,6 +45,7 @@ type World struct {
 
 	history   history
 	anchoring []string // keepers who anchor the log as it is
+	moves     map[Move]int
 
 	Model  *score.Model
 	Policy ledger.ScoringPolicy
@@ -63,16 +64,22 @@ type identity struct {
 type Task struct {
 	Statement ledger.TaskStatement
 	Truth     ledger.Ruling
-	// Decoys are events that can be claimed to be left out and are not.
+	// Decoys can be claimed to be left out and are not.
 	Decoys []Decoy
+
+	schemes []scheme // lists that are not the window; nil: those that liars make of any task
 }
 
-// Decoy is an event that, as far as times of recording tell, may belong into a task's list and would change what is judged
-// there. The ledger's order shows that it does not.
+// Decoy is an event or a segment that, as far as times of recording tell, may belong into a task's list and would change what is
+// judged there. The ledger's order shows that it does not.
 type Decoy struct {
 	Kind  DecoyKind
 	Event ledger.Reference
 	At    uint32 // before this reference
+	Since bool   // it is said to have come after the journey before
+	Late  bool   // and to be of that
+	// Code is with which the ledger refuses the claim; empty: it takes it, and the log refutes it.
+	Code string
 }
 
 // DecoyKind is where a decoy is in truth.
@@ -83,6 +90,10 @@ const (
 	DecoyBefore DecoyKind = "before" // recorded shortly before the journey began
 	DecoyHeld   DecoyKind = "held"   // of an early time, and ordered after the window closed
 	DecoyWithin DecoyKind = "within" // of the journey, and at its true place it changes nothing
+	DecoyFormer DecoyKind = "former" // what opened the container's journey before
+	DecoyAmid   DecoyKind = "amid"   // between two journeys, and of neither
+	DecoyLate   DecoyKind = "late"   // of the journey before, and ordered when this one was under way
+	DecoyTail   DecoyKind = "tail"   // the next segment of a logger
 )
 
 // Member is a scorer to be set up: its name, its organisation and its stake.
@@ -98,9 +109,14 @@ func NewWorld(policy ledger.ScoringPolicy, members []Member, shipments int) (*Wo
 
 // NewWorldTold is NewWorld that tells what each transaction recorded, from the first on, as a reader of blocks sees it.
 func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, told func(wire.Transaction)) (*World, error) {
+	return newWorld(policy, members, told, func(w *World) error { return w.each(shipments, w.shipment) })
+}
+
+// newWorld makes a channel whose shipments are recorded last.
+func newWorld(policy ledger.ScoringPolicy, members []Member, told func(wire.Transaction), shipments func(*World) error) (*World, error) {
 	now := begin().Add(48 * time.Hour)
 	w := &World{
-		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, Policy: policy, told: told, anchoring: Keepers(),
+		state: statetest.NewWorld(), clock: &now, ids: map[string]*identity{}, sent: map[string]int{}, moves: map[Move]int{}, Policy: policy, told: told, anchoring: Keepers(),
 	}
 	var err error
 	if w.Model, err = score.Default(); err != nil {
@@ -122,10 +138,10 @@ func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, 
 			return nil, fmt.Errorf("scorer %s: %w", m.Name, err)
 		}
 	}
-	if err = w.shipments(shipments); err != nil {
-		return nil, err
+	if err = w.goods(); err == nil {
+		err = shipments(w)
 	}
-	return w, nil
+	return w, err
 }
 
 // Clone gives a world with the same state, which goes its own way from here. The clock is set back for both, so that
@@ -133,7 +149,7 @@ func NewWorldTold(policy ledger.ScoringPolicy, members []Member, shipments int, 
 func (w *World) Clone() *World {
 	c := *w
 	c.state, c.history = w.state.Clone(), w.history.clone()
-	c.sent = map[string]int{}
+	c.sent, c.moves = map[string]int{}, map[Move]int{}
 	*c.clock = begin().Add(72 * time.Hour)
 	return &c
 }
