@@ -21,7 +21,8 @@ type scoringRound struct {
 	*transaction
 
 	models  *referee.Models
-	rulings int // tasks re-executed so far
+	rulings int  // tasks re-executed so far
+	ruled   bool // the present operation has had its task re-executed
 }
 
 // Score does a wire.TaskBatch and answers each operation for itself: scorers register, open tasks, commit, close,
@@ -46,6 +47,7 @@ func (c *Scoring) Score(ctx contractapi.TransactionContextInterface, batch []byt
 
 // do decides on an operation, writes what changed and answers it.
 func (t *scoringRound) do(op ledger.TaskOperation, digest ledger.Digest) error {
+	t.ruled = false
 	decision, err := t.decide(op, digest)
 	if err != nil {
 		return err
@@ -250,10 +252,13 @@ func (t *scoringRound) inspect(op ledger.InspectTask, view ledger.TaskView) (led
 
 // rule re-executes a task on what is recorded.
 func (t *scoringRound) rule(s ledger.TaskStatement, packBytes int) (ledger.Ruling, error) {
-	if t.rulings == ledger.MaxBatchRulings {
+	if !t.ruled && t.rulings == ledger.MaxBatchRulings {
 		return ledger.Ruling{}, fmt.Errorf("%w: a transaction re-executes at most %d tasks; send the others by themselves", ledger.ErrTooLarge, ledger.MaxBatchRulings)
 	}
-	t.rulings++
+	if !t.ruled {
+		t.ruled = true
+		t.rulings++
+	}
 	m, err := t.model(s.Model)
 	if err != nil {
 		return ledger.Ruling{}, err

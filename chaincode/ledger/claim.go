@@ -48,8 +48,9 @@ type Misplaced struct {
 	Second        uint32 `cbor:"3,keyasint"`
 	SecondSegment uint64 `cbor:"4,keyasint,omitempty"`
 	Proof         []byte `cbor:"5,keyasint,omitempty"` // of two leaves
-	// Former says that First is an event that the log has before the end of the container's journey before: the second leaf is
-	// of the last fact that one's last final verdict rests on. Where the event is that fact, nothing is left to be proven.
+	// Former says that First, with which the list begins the journey, stands in the log before the end of the container's journey
+	// before: the second leaf is of the last fact that one's last final verdict rests on. Where First is that fact, nothing is left
+	// to be proven.
 	Former bool `cbor:"6,keyasint,omitempty"`
 }
 
@@ -138,7 +139,7 @@ func claimOmission(op ChallengeTask, account Digest, v TaskView, policy ScoringP
 		}
 	}
 	if claim.Late {
-		if err = v.Task.Statement.late(claim, referee, l); err != nil {
+		if err = v.Task.Statement.late(claim, inserted, referee, l); err != nil {
 			return TaskDecision{}, err
 		}
 		return TaskDecision{Status: StatusRecorded, Claim: &claim}, nil
@@ -378,10 +379,10 @@ func RefuteClaimOf(op RefuteClaim, v TaskView, order LogOrder, l ScoringLedger, 
 }
 
 // misplaced decides on a challenge by the order of the list. Nobody honest commits to a list that is not in the ledger's.
-func misplaced(op Misplaced, account Digest, v TaskView, policy ScoringPolicy, order LogOrder, l ScoringLedger, tx Tx) (TaskDecision, error) {
+func misplaced(op Misplaced, account Digest, v TaskView, policy ScoringPolicy, referee Referee, order LogOrder, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	var err error
 	if op.Former {
-		err = op.former(v, order, l)
+		err = op.former(v, referee, order, l)
 	} else {
 		err = op.shown(v, order, l)
 	}

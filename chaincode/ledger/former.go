@@ -70,36 +70,45 @@ func (s TaskStatement) Ends() (LogFact, bool) {
 // of before its journey.
 func (r Reference) names() bool { return r.Kind == RefEvent && len(r.Containers) == 0 }
 
-// former decides on a challenge that shows that the log has an event of the list before the end of the journey before. Whoever
-// judges a later journey lists none.
-func (op Misplaced) former(v TaskView, order LogOrder, l ScoringLedger) error {
+// former holds that the log has the event with which the list begins the journey before the end of the one before.
+func (op Misplaced) former(v TaskView, referee Referee, order LogOrder, l ScoringLedger) error {
 	s := v.Task.Statement
 	listed, err := s.located(op.First, op.FirstSegment)
 	if err != nil {
 		return err
 	}
-	if !s.References[op.First].names() {
-		return refuse(ErrCommitment, "reference %d may tell of what came before the journey", op.First)
-	}
 	end, _, err := s.end(l)
-	if err != nil || end == listed {
+	if err != nil {
 		return err
 	}
-	before, root, err := order(op.Proof, listed, end)
-	switch {
-	case err != nil:
-		return err
-	case !before:
-		return refuse(ErrCommitment, "the proof log has reference %d after the end of the journey before", op.First)
+	if end != listed {
+		before, root, err := order(op.Proof, listed, end)
+		switch {
+		case err != nil:
+			return err
+		case !before:
+			return refuse(ErrCommitment, "the proof log has reference %d after the end of the journey before", op.First)
+		}
+		if err = anchoredBy(root, l); err != nil {
+			return err
+		}
 	}
-	return anchoredBy(root, l)
+	ruling, err := referee(s, MaxTaskPackBytes)
+	if err == nil && ruling.Opened != int(op.First) {
+		err = refuse(ErrCommitment, "the journey does not begin with reference %d", op.First)
+	}
+	return err
 }
 
 // late holds that what a claim puts before a later journey was of the one before: that one's list with it closes the window with
-// which the task says that the later journey begins.
-func (s TaskStatement) late(c Claim, referee Referee, l ScoringLedger) error {
-	if i := slices.IndexFunc(s.References[:c.Before], Reference.names); i >= 0 {
-		return refuse(ErrSchema, "reference %d is of the later journey, before which nothing of the one before comes", i)
+// which the task says that the later journey begins. inserted is the task with what is left out.
+func (s TaskStatement) late(c Claim, inserted TaskStatement, referee Referee, l ScoringLedger) error {
+	ruling, err := referee(inserted, MaxClaimPackBytes)
+	if err != nil {
+		return err
+	}
+	if ruling.Opened < c.insertedAt() {
+		return refuse(ErrSchema, "the journey began with reference %d, after which nothing of the one before comes", ruling.Opened)
 	}
 	_, longer, err := s.end(l)
 	if err != nil {
@@ -107,11 +116,10 @@ func (s TaskStatement) late(c Claim, referee Referee, l ScoringLedger) error {
 	}
 	longer.References = append(slices.Clone(longer.References), c.Omitted)
 	longer.Window, longer.Model = s.Begins, s.Model
-	ruling, err := referee(longer, MaxClaimPackBytes)
-	switch {
-	case err != nil:
+	if ruling, err = referee(longer, MaxClaimPackBytes); err != nil {
 		return err
-	case ruling.Fault != "":
+	}
+	if ruling.Fault != "" {
 		return refuse(ErrCommitment, "what is said to be left out closes no window of the journey before: %s", ruling.Fault)
 	}
 	return nil

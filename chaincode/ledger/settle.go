@@ -310,7 +310,7 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, order LogOrd
 	}
 	switch {
 	case op.Order != nil:
-		return misplaced(*op.Order, account.ID, v, policy, order, l, tx)
+		return misplaced(*op.Order, account.ID, v, policy, referee, order, l, tx)
 	case op.Omitted == nil:
 		var d TaskDecision
 		// A list that is more than can be re-executed is void and costs nobody anything, nor does it who says so: what it comes to

@@ -307,7 +307,7 @@ type ChallengeTask struct {
 	// before: the proof of two leaves, of the last fact that one's last final verdict rests on and of the event.
 	Since []byte `cbor:"6,keyasint,omitempty"`
 	// Late says, of what is shown so, that it is no part of this journey but of the one before, which then had a window more: the
-	// one with which the task has this one begin. It goes before every event of the container itself that the list has.
+	// one with which the task has this one begin. It goes before what this one begins with.
 	Late bool `cbor:"7,keyasint,omitempty"`
 }
 
@@ -364,7 +364,7 @@ const (
 	// MaxClaimReadings and MaxClaimSegments are those bounds, likewise.
 	MaxClaimReadings = MaxTaskReadings + MaxSegmentReadings
 	MaxClaimSegments = MaxTaskSegments + 1
-	// MaxBatchRulings is how many tasks of one transaction the referee re-executes.
+	// MaxBatchRulings is how many tasks of one transaction the referee re-executes. A claim of the journey before has two lists.
 	MaxBatchRulings = 1
 )
 
