@@ -52,6 +52,7 @@ type book struct {
 	rebuttals *canon.Recent[*rebuttal]
 	digests   *canon.Recent[ledger.Digest] // of segments
 	blends    blends
+	ends      ends
 	pace      pace // begins anew with each start
 
 	// generation grows when what concerns all rounds changes; it begins at 1.
@@ -68,7 +69,7 @@ func newBook(cfg Config, log *slog.Logger) *book {
 	return &book{
 		cfg: cfg, log: log, generation: 1, policies: map[uint32]ledger.ScoringPolicy{}, scorers: map[ledger.Digest]ledger.Scorer{},
 		absent: map[ledger.Digest]bool{}, rounds: map[ledger.Digest]*round{}, windows: map[window]*round{}, order: list.New(), ended: list.New(),
-		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](), blends: newBlends(), pace: newPace(cfg.MaxOpening),
+		foreign: canon.NewRecent[*foreign](), rebuttals: canon.NewRecent[*rebuttal](), digests: canon.NewRecent[ledger.Digest](), blends: newBlends(), ends: newEnds(), pace: newPace(cfg.MaxOpening),
 		stats: Stats{Settled: map[ledger.SettledBy]uint64{}, Alone: map[Reason]uint64{}},
 	}
 }
@@ -189,6 +190,9 @@ func (b *book) insert(r *round) {
 
 // drop forgets a round. What others made of its window may still be under way.
 func (b *book) drop(r *round) {
+	if r.statement != nil && r.view.Phase() != ledger.TaskAbsent && r.view.Settlement == nil {
+		b.watch(r.id, *r.statement)
+	}
 	r.list.Remove(r.place)
 	delete(b.rounds, r.id)
 	if b.windows[r.window] == r {
@@ -359,6 +363,9 @@ func (b *book) tellStanding() {
 
 func (b *book) opened(t ledger.ScoringTask, now time.Time) {
 	r := b.rounds[t.ID]
+	if r == nil {
+		b.watch(t.ID, t.Statement)
+	}
 	if r == nil && t.Statement.Model == "" {
 		b.strangeBlend(t)
 		return
@@ -473,6 +480,7 @@ func proven(by ledger.SettledBy) bool {
 }
 
 func (b *book) settled(v ledger.Settlement, now time.Time) {
+	b.concluded(v)
 	b.forget(v.Task)
 	r := b.rounds[v.Task]
 	ruled := v.By == ledger.SettledChallenge && (r == nil || r.view.Provisional != nil && r.view.Provisional.By != 0) // and counted then

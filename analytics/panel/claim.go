@@ -137,7 +137,7 @@ func nearest(s ledger.TaskStatement, c ledger.Claim) (out []neighbour) {
 		if !put(i, s.References[i].First, false) {
 			continue
 		}
-		if first && s.Begins > 0 && c.Omitted.Kind == ledger.RefEvent {
+		if first && s.Begins > 0 && !c.Since && c.Omitted.Kind == ledger.RefEvent {
 			put(i, s.References[i].First, true) // no event of an earlier journey belongs to this one
 		}
 		break

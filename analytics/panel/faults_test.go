@@ -237,7 +237,6 @@ func TestAWindowThatIsMadeUpIsVoidThoughAllOthersTakeItAllTheWay(t *testing.T) {
 		"another order": {func(s *ledger.TaskStatement) {
 			s.Window, s.References = 9, append([]ledger.Reference{s.References[3]}, s.References[:3]...)
 		}, true},
-		"a journey that began later": {func(s *ledger.TaskStatement) { s.Begins = 1 }, true},
 		"one policy twice, and true": {func(s *ledger.TaskStatement) {
 			s.References = append([]ledger.Reference{s.References[0]}, s.References...)
 		}, false},

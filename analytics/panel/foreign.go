@@ -36,6 +36,10 @@ type foreign struct {
 	// listed are those of its references that the proof log knows, while their order is to be examined; empty: it need not be,
 	// or cannot.
 	listed []place
+	// former is, in the proof log, the end of the container's journey before, where that is known and the list may begin before it.
+	former string
+	// skipped are the events that stand before that and that the journey was found not to begin with.
+	skipped int
 	// doubted: the own list does not vouch for the order of this one, nor has the proof log yet. What is claimed of a list in
 	// another order than the ledger's can be refuted by what else is wrong with it.
 	doubted bool
@@ -56,6 +60,7 @@ type place struct {
 	reference uint32
 	segment   uint64
 	inside    bool // it is not the first of its span
+	named     bool // it is an event that names the shipment's container itself
 	key       string
 }
 
@@ -67,7 +72,11 @@ type accusation struct {
 	// Where among them it belongs the proof log says.
 	between []place
 	key     string
-	begins  bool // nothing may be claimed before the first of them
+	// begins says that what is claimed before all of the list is to be shown to come after former, the end of the container's journey
+	// before; late, that it is of that journey.
+	begins bool
+	late   bool
+	former string
 }
 
 // omits is what is said to be left out, nil if nothing is.
@@ -101,8 +110,15 @@ func (b *book) stranger(t ledger.ScoringTask) {
 			f.challenges = b.leftOut(*own, s, t.ID)
 		}
 	}
+	former := b.former(s)
+	if a, ok := b.late(s, t.ID, former); ok && f.seated {
+		f.challenges = append(f.challenges[:min(len(f.challenges), maxChallenges-1)], a)
+	}
 	f.challenges = append(f.challenges, accusation{TaskOperation: ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: t.ID}}})
 	f.listed = doubted(s, own)
+	if former != "" && begunOtherwise(s, own) {
+		f.listed, f.former = places(s), former
+	}
 	f.doubted = len(f.listed) > 0
 	if b.cfg.Prove == nil || b.listed+len(f.listed) > maxListed {
 		f.unexamined()
@@ -151,18 +167,7 @@ func (b *book) leastForeign() (task ledger.Digest) {
 // doubted gives the places in a list whose order is to be asked of the proof log: two where the own list has them the other
 // way round, all where the own list does not have all, none where the order is the own one.
 func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
-	var all []place
-	for i, r := range other.References {
-		ends := []uint64{0}
-		if r.Kind == ledger.RefSegments {
-			ends = slices.Compact([]uint64{r.First, r.Last})
-		}
-		for _, seq := range ends {
-			if key, ok := keyOf(r, seq); ok {
-				all = append(all, place{reference: uint32(i), segment: seq, key: key})
-			}
-		}
-	}
+	all := places(other)
 	if own == nil {
 		return several(all)
 	}
@@ -187,6 +192,32 @@ func doubted(other ledger.TaskStatement, own *ledger.TaskStatement) []place {
 		before, at, last[i] = i, p, p.segment
 	}
 	return nil
+}
+
+// places are those of a list that the proof log knows, of a span its ends.
+func places(s ledger.TaskStatement) (all []place) {
+	for i, r := range s.References {
+		ends := []uint64{0}
+		if r.Kind == ledger.RefSegments {
+			ends = slices.Compact([]uint64{r.First, r.Last})
+		}
+		for _, seq := range ends {
+			if key, ok := keyOf(r, seq); ok {
+				all = append(all, place{reference: uint32(i), segment: seq, named: named(r), key: key}) //nolint:gosec // an index of a list of at most 512
+			}
+		}
+	}
+	return all
+}
+
+// begunOtherwise reports whether a list of a later journey may tell of the one before: the own one does not vouch for all events
+// of the container itself, or has the journey begin with another window.
+func begunOtherwise(other ledger.TaskStatement, own *ledger.TaskStatement) bool {
+	return other.Begins > 0 && slices.ContainsFunc(other.References, func(r ledger.Reference) bool {
+		return named(r) && (own == nil || own.Begins != other.Begins || !slices.ContainsFunc(own.References, func(o ledger.Reference) bool {
+			return named(o) && o.Digest == r.Digest
+		}))
+	})
 }
 
 // several gives places of which at least two may be in a wrong order.
@@ -242,7 +273,7 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []accu
 	}
 	var out []accusation
 	var waiting []ledger.Reference // for what comes next in both
-	last := -1
+	last, former := -1, b.former(other)
 	for what, at := range located(own) {
 		i, both := named[what]
 		if !both {
@@ -253,7 +284,7 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []accu
 		}
 		if i > last {
 			for _, r := range waiting {
-				if a, ok := b.accuse(id, r, other, order[last+1:i+1], last < 0); ok {
+				if a, ok := b.accuse(id, r, other, order[last+1:i+1], last < 0, former); ok {
 					out = append(out, a)
 				}
 			}
@@ -264,16 +295,18 @@ func (b *book) leftOut(own, other ledger.TaskStatement, id ledger.Digest) []accu
 }
 
 // accuse makes a claim that something is left out right before the last of some places, or the others, which only the proof
-// log tells. first says that the list has nothing before those: what was recorded before a journey that is not the
-// container's first is taken for a part of the one before.
-func (b *book) accuse(id ledger.Digest, omitted ledger.Reference, other ledger.TaskStatement, places []place, first bool) (accusation, bool) {
+// log tells. first says that the list has nothing before those: of an event that opens a journey that is not the container's first
+// it is to be shown that it came after former, the end of the one before.
+func (b *book) accuse(id ledger.Digest, omitted ledger.Reference, other ledger.TaskStatement, places []place, first bool, former string) (accusation, bool) {
 	next, between := places[len(places)-1], slices.Clone(places[:len(places)-1])
 	a := accusation{TaskOperation: ledger.TaskOperation{Challenge: next.before(id, omitted)}, between: between}
-	a.begins = first && other.Begins > 0 && omitted.Kind == ledger.RefEvent
-	if len(between) == 0 {
-		return a, !a.begins
+	if a.begins = first && other.Begins > 0 && omitted.Kind == ledger.RefEvent; a.begins {
+		a.former = former
 	}
-	ok := b.cfg.Prove != nil && len(between) <= maxBetween
+	if !a.asks() {
+		return a, true
+	}
+	ok := b.cfg.Prove != nil && len(between) <= maxBetween && (len(between) > 0 || former != "")
 	for i := range between {
 		if ok {
 			between[i].key, ok = keyOf(other.References[between[i].reference], between[i].segment)
@@ -285,6 +318,9 @@ func (b *book) accuse(id ledger.Digest, omitted ledger.Reference, other ledger.T
 	return a, ok
 }
 
+// asks reports whether the proof log is to be asked before the challenge is made.
+func (a accusation) asks() bool { return len(a.between) > 0 || a.begins }
+
 // before claims that something is left out right before a place.
 func (p place) before(task ledger.Digest, omitted ledger.Reference) *ledger.ChallengeTask {
 	c := &ledger.ChallengeTask{Task: task, Omitted: &omitted, At: p.reference}
@@ -294,25 +330,51 @@ func (p place) before(task ledger.Digest, omitted ledger.Reference) *ledger.Chal
 	return c
 }
 
-// find asks the proof log where among other things what is left out belongs.
+// find asks the proof log where among other things what is left out belongs, and whether it came after the journey before.
 func (a accusation) find(ctx context.Context, prove ask) ([]ledger.TaskOperation, error) {
-	keys := []string{a.key}
-	for _, p := range a.between {
-		keys = append(keys, p.key)
-	}
-	places, err := prove.places(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	for i, p := range a.between {
-		if places[0] < places[i+1] {
-			if i == 0 && a.begins {
-				return nil, errVain
-			}
-			return []ledger.TaskOperation{{Challenge: p.before(a.Challenge.Task, *a.omits())}}, nil
+	claim, first := *a.Challenge, len(a.between) == 0
+	if !first {
+		keys := []string{a.key}
+		for _, p := range a.between {
+			keys = append(keys, p.key)
+		}
+		places, err := prove.places(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(places[1:], func(at uint64) bool { return places[0] < at })
+		switch {
+		case i >= 0:
+			claim, first = *a.between[i].before(claim.Task, *a.omits()), i == 0
+		case a.late:
+			return nil, errVain // the journey had begun
 		}
 	}
-	return []ledger.TaskOperation{a.TaskOperation}, nil
+	if a.late || a.begins && first {
+		var err error
+		if claim.Since, err = a.since(ctx, prove); err != nil {
+			return nil, err
+		}
+		claim.Late = a.late
+	}
+	return []ledger.TaskOperation{{Challenge: &claim}}, nil
+}
+
+// since shows that what is left out came after the journey before.
+func (a accusation) since(ctx context.Context, prove ask) ([]byte, error) {
+	if a.former == "" || a.former == a.key {
+		return nil, errVain
+	}
+	e, err := prove(ctx, []string{a.former, a.key})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(e.Places) != 2:
+		return nil, fmt.Errorf("the proof log gives %d places of 2 facts", len(e.Places))
+	case e.Places[0] >= e.Places[1]:
+		return nil, errVain // it is of that journey
+	}
+	return e.Proof, nil
 }
 
 // omission names what may be claimed to be left out: a segment whose digest is known, or an event of which no containers
@@ -370,7 +432,7 @@ func (f *foreign) steps(b *book) []step {
 		deed: doChallenge, at: b.pressing(f.id, doChallenge, all, from, policy), operations: []ledger.TaskOperation{a.TaskOperation},
 		trial: plain(a) && !f.alike, // else it is sure to prove something
 	}
-	if len(a.between) > 0 {
+	if a.asks() {
 		s.find = a.find
 	}
 	return append(out, s)
@@ -387,17 +449,20 @@ func alike(a, b *ledger.Reference) bool {
 // plain reports whether a challenge asks for no more than that a task be re-executed.
 func plain(a accusation) bool { return a.omits() == nil }
 
-// misplaced asks the proof log whether what the task lists stands in that order.
+// misplaced asks the proof log whether what the task lists stands in that order, and after the journey before.
 func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperation, error) {
 	keys := make([]string, len(f.listed))
 	for i, p := range f.listed {
 		keys[i] = p.key
 	}
+	if f.former != "" {
+		keys = append(keys, f.former)
+	}
 	places, err := prove.places(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	for i := 1; i < len(keys); i++ {
+	for i := 1; i < len(f.listed); i++ {
 		if places[i-1] <= places[i] {
 			continue
 		}
@@ -410,6 +475,24 @@ func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperat
 			First: first.reference, FirstSegment: first.segment, Second: second.reference, SecondSegment: second.segment, Proof: e.Proof,
 		}}}}, nil
 	}
+	skip := f.skipped
+	for i, p := range f.listed {
+		if f.former == "" || !p.named || places[i] > places[len(f.listed)] {
+			continue
+		}
+		if skip--; skip >= 0 {
+			continue // the journey does not begin with it
+		}
+		order := ledger.Misplaced{First: p.reference, Former: true}
+		if p.key != f.former {
+			e, err := prove(ctx, []string{p.key, f.former})
+			if err != nil {
+				return nil, err
+			}
+			order.Proof = e.Proof
+		}
+		return []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: f.id, Order: &order}}}, nil
+	}
 	return nil, errVain
 }
 
@@ -417,7 +500,7 @@ func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperat
 func (f *foreign) claimed(b *book, c ledger.Claim, now time.Time) {
 	own := c.Account == b.account
 	holds := own || slices.ContainsFunc(f.challenges, func(a accusation) bool {
-		return len(a.between) == 0 && alike(a.omits(), &c.Omitted) && a.Challenge.At == c.Before && a.Challenge.Segment == c.Segment
+		return len(a.between) == 0 && a.late == c.Late && alike(a.omits(), &c.Omitted) && a.Challenge.At == c.Before && a.Challenge.Segment == c.Segment
 	})
 	f.claims = slices.DeleteFunc(f.claims, func(v vouched) bool { return v.account == c.Account })
 	if holds && c.Refuted == nil {
@@ -458,11 +541,16 @@ func (f *foreign) told(b *book, e errand, answers []wire.Answer, err error, now 
 		if refused != nil {
 			b.log.Info("a challenge that the ledger does not take", "task", f.id.String(), "operation", e.deed.String(), "code", refused.Code, "message", refused.Message)
 		}
-		if e.deed == doOrder {
+		switch {
+		case e.deed == doOrder && refused != nil && e.operations[0].Challenge.Order.Former:
+			f.skipped++
+			a.tries, a.after = 0, now
+			return
+		case e.deed == doOrder:
 			b.listed -= len(f.listed)
 			f.doubted = refused != nil // the proof log has it in order, or what it says is not taken
 			f.unexamined()
-		} else {
+		default:
 			f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool {
 				return len(e.operations) == 1 && alike(a.omits(), e.operations[0].Challenge.Omitted)
 			})

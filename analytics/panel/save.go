@@ -16,7 +16,7 @@ import (
 var errSaved = errors.New("WB_CHECKPOINT: damaged tasks")
 
 const (
-	savedVersion = 3
+	savedVersion = 4
 	maxRounds    = 1 << 20
 	maxSavedPart = 1 << 24
 )
@@ -72,6 +72,7 @@ func (b *book) save() ([]byte, error) {
 	absent := slices.SortedFunc(maps.Keys(b.absent), func(x, y ledger.Digest) int { return bytes.Compare(x[:], y[:]) })
 	canon.Slice(c, &absent, maxRounds, codeDigest)
 	b.blends.code(c, time.Time{})
+	b.ends.code(c)
 	return c.Bytes(), c.Err()
 }
 
@@ -157,8 +158,11 @@ func (f *foreign) code(c *canon.Coder, challenges *string) {
 		canon.Slice(c, &a.between, maxBetween, codePlace)
 		canon.String(c, &a.key, maxSavedPart)
 		c.Bool(&a.begins)
+		c.Bool(&a.late)
+		canon.String(c, &a.former, maxSavedPart)
 	})
 	canon.Slice(c, &f.listed, maxListed, codePlace)
+	canon.String(c, &f.former, maxSavedPart)
 	canon.Slice(c, &f.claims, ledger.MaxScorers, func(c *canon.Coder, v *vouched) {
 		c.Raw(v.account[:])
 		until := v.until.UnixMilli()
@@ -174,6 +178,7 @@ func codePlace(c *canon.Coder, p *place) {
 	canon.Uint(c, &p.reference)
 	canon.Uint(c, &p.segment)
 	c.Bool(&p.inside)
+	c.Bool(&p.named)
 	canon.String(c, &p.key, maxSavedPart)
 }
 
@@ -226,7 +231,7 @@ func (b *book) restore(data []byte, now time.Time) error {
 		}
 		if b.cfg.Prove == nil {
 			f.unexamined()
-			f.challenges = slices.DeleteFunc(f.challenges, func(a accusation) bool { return len(a.between) > 0 })
+			f.challenges = slices.DeleteFunc(f.challenges, accusation.asks)
 		}
 		b.foreign.Put(f.id.String(), f)
 		b.listed += len(f.listed)
@@ -246,6 +251,7 @@ func (b *book) restore(data []byte, now time.Time) error {
 		b.absent[account] = true
 	}
 	b.blends.code(c, now)
+	b.ends.code(c)
 	if err := c.Done(); err != nil {
 		return fmt.Errorf("%w: %w", errSaved, err)
 	}

@@ -166,6 +166,15 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 	if ruling.Fault == "" && ruling.Inputs != v.Task.Statement.Inputs {
 		ruling.Fault, ruling.Blame = "the references give other inputs than the task says", true
 	}
+	if ruling.Fault == "" {
+		var whole bool
+		if whole, err = v.Task.Statement.goesOnAs(l); err != nil {
+			return TaskDecision{}, err
+		}
+		if !whole {
+			ruling.Fault, ruling.Blame = "the references are not of the journey whose windows they count", true
+		}
+	}
 	if ruling.Fault != "" {
 		var all []Digest
 		for _, r := range v.Reveals {

@@ -51,6 +51,10 @@ func Judge(m *score.Model, s ledger.TaskStatement, source Source) (ledger.Ruling
 		if closed < 0 {
 			return ledger.Ruling{Fault: fmt.Sprintf("window %d of the shipment does not close with the last reference", s.Window), Blame: true, Opened: opened}, nil
 		}
+		if r.journeys > 1 {
+			// Who counts windows from an earlier journey on could leave out of that what makes the number right.
+			return ledger.Ruling{Fault: "the references tell of more journeys than one", Blame: true, Opened: opened}, nil
+		}
 		verdict := verdicts[closed]
 		digest, err := wire.VerdictDigest(verdict)
 		if err != nil {
@@ -77,6 +81,7 @@ type replay struct {
 	window   uint32
 	tracker  *feature.Tracker
 	engine   *score.Engine
+	journeys int // begun
 }
 
 // reference observes what one reference names and gives the verdicts that its last part made due.
@@ -145,6 +150,7 @@ func (r *replay) take(steps []feature.Step) []ledger.Verdict {
 		}
 		switch step.Kind {
 		case feature.StepOpen:
+			r.journeys++
 			r.engine = score.New(r.model, r.shipment, r.window)
 		case feature.StepRetire:
 			if r.engine != nil {

@@ -245,6 +245,45 @@ func leavesOut(t testing.TB, segments, readings, long, n int, late bool) {
 	}
 }
 
+// A list that tells of a journey that ended and of the next one is of neither, whatever window is counted from which on.
+func TestAListOfTwoJourneysIsAFault(t *testing.T) {
+	r, s := shipment(t, 1, 20, 1)
+	event := func(minutes int, fields map[string]any) ledger.Reference {
+		fields["eventTime"], fields["eventTimeZoneOffset"] = start.Add(time.Duration(minutes)*time.Minute).Format(time.RFC3339), "+00:00"
+		body, err := json.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := epcis.ParseEvent(nil, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := ledger.Digest(e.Hash())
+		r.events[hash] = wire.RecordedEvent{Hash: hash, Body: body}
+		return ledger.Reference{Kind: ledger.RefEvent, Digest: hash}
+	}
+	step := func(minutes int, name string) ledger.Reference {
+		return event(minutes, map[string]any{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{pallet}, "bizStep": name})
+	}
+	bind := func(minutes int) ledger.Reference {
+		return event(minutes, map[string]any{"type": "AssociationEvent", "action": "ADD", "parentID": pallet, "childEPCs": []string{logger}})
+	}
+	one := append(slices.Clone(s.References), step(60, "receiving"))
+	s.References, s.Window = one, 1
+	if ruling := judge(t, r, s); ruling.Fault != "" {
+		t.Fatal(ruling.Fault)
+	}
+	again := []ledger.Reference{step(120, "shipping"), bind(121)} // which closes a window
+	s.References, s.Window = slices.Concat(one, again), 2
+	if ruling := judge(t, r, s); !strings.Contains(ruling.Fault, "more journeys") || !ruling.Blame || ruling.Opened != 1 {
+		t.Errorf("%+v", ruling)
+	}
+	s.References, s.Begins = append(slices.Clone(s.References[:1]), again...), 2
+	if ruling := judge(t, r, s); ruling.Fault != "" {
+		t.Errorf("%+v", ruling)
+	}
+}
+
 func TestModelsAreReadOnceAndHeldToTheirDigest(t *testing.T) {
 	shipped, err := shipped()
 	if err != nil {
