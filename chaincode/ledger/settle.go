@@ -45,7 +45,7 @@ func tallyOf(v TaskView) (tally, error) {
 //	something is claimed to be left out                void, unless it is refuted in time
 //	no answer has two thirds of the revealed stake     the referee rules
 //	the draw, or a commitment that is not revealed     the referee rules
-//	the model was revoked                              void; where answers differ the referee rules before
+//	the model was revoked                              void, when the referee has ruled
 //	the whole panel revealed one answer, and AtOnce    final
 //	otherwise                                          provisional, and final when its time to be challenged is over
 func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l ScoringLedger, tx Tx) (TaskDecision, error) {
@@ -90,7 +90,7 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 	}
 	by, answer := SettledWindow, t.answer
 	switch {
-	case revoked && (ruled || t.one):
+	case revoked && ruled:
 		return v.void(SettledRevoked, nil, nil, tx), nil
 	case revoked:
 		return execute(v, SettledRevoked, account, policy, referee, l, tx)
