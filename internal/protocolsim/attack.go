@@ -73,7 +73,7 @@ func (w *World) siege(task Task, players []Player, honest int, revoke moment, r 
 		first.Wrong = true // whatever it says, it rests on what is not the window
 		return first, nil
 	}
-	if first.By != p.voids {
+	if first.By != p.voids && first.By != ledger.SettledNoWindow { // the draw had it re-executed before
 		return first, fmt.Errorf("%w: %s: a list that is not the window ended by %s in phase %s", ErrRefused, p.move, first.By, first.Phase)
 	}
 	// The window that they meant is judged then, if the ledger has come that far, or else the one that was due.
@@ -138,6 +138,13 @@ func (w *World) afterwards(other game, liars []Player, p *scheme, out Outcome) e
 	if !other.id.IsZero() {
 		w.moves[Beside]++
 		return other.overtaken(liars)
+	}
+	if right := other.task.Statement; !out.Final.Ended {
+		right.Begins, right.Window = right.Window+1, right.Window+1
+		w.moves[BeginWithin]++
+		if err = other.refused(liar, ledger.TaskOperation{Open: &right}, ledger.CodeTaskState); err != nil {
+			return err
+		}
 	}
 	late := other.task
 	late.Statement.References = append(slices.Clone(late.Statement.References), late.Statement.References[0])
@@ -508,9 +515,13 @@ func (g *game) answer(who string, p *scheme) error {
 	case p == nil:
 		_, err := g.try(who, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: g.id}})
 		return err
+	}
+	if view, err := g.w.View(g.id); err != nil || view.Settlement != nil && view.Settlement.By == ledger.SettledNoWindow {
+		return err // the draw had it re-executed before
+	}
+	switch {
 	case p.executed:
-		_, err := g.try(who, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: g.id}}) // the draw may have come before
-		return err
+		return g.must(who, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: g.id}})
 	case p.former:
 		return g.former(who)
 	case p.omitted == nil:

@@ -2,7 +2,6 @@ package protocolsim
 
 import (
 	"errors"
-	"reflect"
 	"testing"
 
 	"github.com/waybill-dev/waybill/analytics/feature"
@@ -19,30 +18,44 @@ func TestScorersFindTheTasksWithoutTheDecoys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docket := scorer.NewTaskDocket(m, feature.DefaultLimits())
-	var found []ledger.TaskStatement
-	block := uint64(0)
-	w, err := NewWorldTold(DefaultPolicy(), nil, 3, func(tx wire.Transaction) {
-		block++
-		if len(tx.Findings) > 0 {
-			t.Errorf("findings: %+v", tx.Findings)
-		}
-		for _, due := range docket.Judge(block, tx) {
-			if due.Statement == nil {
-				t.Fatal(due.Why)
+	policy := DefaultPolicy()
+	for name, made := range map[string]func(told func(wire.Transaction)) (*World, error){
+		"first journeys":  func(told func(wire.Transaction)) (*World, error) { return NewWorldTold(policy, nil, 3, told) },
+		"later journeys":  func(told func(wire.Transaction)) (*World, error) { return NewReusedWorld(policy, nil, 3, told) },
+		"several loggers": func(told func(wire.Transaction)) (*World, error) { return NewLoggersWorld(policy, nil, 3, told) },
+	} {
+		docket := scorer.NewTaskDocket(m, feature.DefaultLimits())
+		found := map[ledger.Digest]bool{}
+		block := uint64(0)
+		w, err := made(func(tx wire.Transaction) {
+			block++
+			for _, due := range docket.Judge(block, tx) {
+				if due.Statement == nil {
+					t.Fatal(name, due.Why)
+				}
+				id, err := wire.TaskDigest(*due.Statement)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[id] = true
 			}
-			found = append(found, *due.Statement)
+		})
+		if err != nil {
+			t.Fatal(name, err)
 		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []ledger.TaskStatement
-	for _, task := range w.Tasks {
-		want = append(want, task.Statement)
-	}
-	if !reflect.DeepEqual(found, want) {
-		t.Errorf("%+v\nnot %+v", found, want)
+		for _, task := range w.Tasks {
+			if id, err := wire.TaskDigest(task.Statement); err != nil || !found[id] {
+				t.Errorf("%s: no scorer asks for %+v, %v", name, task.Statement, err)
+			}
+			for _, p := range task.schemes {
+				if id, err := wire.TaskDigest(p.task.Statement); err != nil || found[id] {
+					t.Errorf("%s: scorers ask for it who do not %s, %v", name, p.move, err)
+				}
+			}
+		}
+		if want := len(w.Tasks); want == 0 || len(found) < want || name == "first journeys" && len(found) != want {
+			t.Errorf("%s: scorers ask for %d tasks, not %d", name, len(found), want)
+		}
 	}
 }
 

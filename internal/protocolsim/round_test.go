@@ -36,17 +36,27 @@ func world(t testing.TB, n, shipments int) (*World, []Player) {
 
 func ruled(t testing.TB, policy ledger.ScoringPolicy, n, shipments int) (*World, []Player) {
 	t.Helper()
-	var members []Member
-	var players []Player
-	for i := range n {
-		members = append(members, Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i%4)), Stake: 10_000})
-		players = append(players, Player{Name: members[i].Name, Strategy: Honest})
-	}
-	w, err := NewWorld(policy, members, shipments)
+	w, err := NewWorld(policy, members(n), shipments)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w, players
+	return w, players(n)
+}
+
+// members are n scorers of organisations A to D by turns, with equal stakes.
+func members(n int) (all []Member) {
+	for i := range n {
+		all = append(all, Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i%4)), Stake: 10_000})
+	}
+	return all
+}
+
+// players are they, honest.
+func players(n int) (all []Player) {
+	for _, m := range members(n) {
+		all = append(all, Player{Name: m.Name, Strategy: Honest})
+	}
+	return all
 }
 
 func TestHonestScorersAgreeAtOnceAndArePaid(t *testing.T) {
@@ -87,12 +97,6 @@ type ground struct {
 // grounds are all that OneHonest plays on, in shares of a hundred rounds.
 func grounds(t testing.TB, policy ledger.ScoringPolicy) []ground {
 	t.Helper()
-	var members []Member
-	var players []Player
-	for i := range 4 {
-		members = append(members, Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i)), Stake: 10_000})
-		players = append(players, Player{Name: members[i].Name, Strategy: Honest})
-	}
 	untold := func(wire.Transaction) {}
 	made := func(w *World, err error) *World {
 		t.Helper()
@@ -101,15 +105,16 @@ func grounds(t testing.TB, policy ledger.ScoringPolicy) []ground {
 		}
 		return w
 	}
-	first := made(NewWorld(policy, members, 8))
+	first, players := made(NewWorld(policy, members(4), 8)), players(4)
 	return []ground{
-		{"first journeys", 50, first, players, false, []Move{LeaveOutSegment, LeaveOutEvent, PutElsewhere, BeginUnjudged, Twice, OtherWindow, AgainVoid, Beside, AfterAll}},
-		{"later journeys", 22, made(NewReusedWorld(policy, members, 6, untold)), players, false, []Move{
+		{"first journeys", 48, first, players, false, []Move{LeaveOutSegment, LeaveOutEvent, PutElsewhere, BeginUnjudged, BeginWithin, Twice, OtherWindow, AgainVoid, Beside, AfterAll}},
+		{"later journeys", 22, made(NewReusedWorld(policy, members(4), 6, untold)), players, false, []Move{
 			LeaveOutOpening, LeaveOutBoth, LeaveOutEarly, LeaveOutSegment, PutFormer, SkipWindow, BeginEarly, BeginWithin, BeginUnjudged, Twice,
 		}},
-		{"several loggers", 14, made(NewLoggersWorld(policy, members, 4, untold)), players, false, []Move{CutTail, CutBothTails, CutWithin}},
+		{"several loggers", 14, made(NewLoggersWorld(policy, members(4), 4, untold)), players, false, []Move{CutTail, CutBothTails, CutWithin}},
 		{"a model revoked", 10, first, players, true, []Move{RevokeOpen, RevokeCommitted, RevokeRevealed, RevokeAnswered, RevokeChallenged}},
-		{"padded lists", 4, made(NewPaddedWorld(policy, members, false)), players, false, []Move{PadReferences, PadPacks}},
+		{"lists padded with what is recorded", 4, made(NewPaddedWorld(policy, members(4), false)), players, false, []Move{PadReferences, PadPacks}},
+		{"lists padded with bytes", 2, made(NewPaddedWorld(policy, members(4), true)), players, false, []Move{PadBytes, PadBeyond}},
 	}
 }
 
@@ -119,15 +124,34 @@ func TestOneHonestChallengerKeepsEveryVerdictRight(t *testing.T) {
 	all := grounds(t, DefaultPolicy())
 	r := rand.New(rand.NewPCG(3, 4))
 	n := rounds(t, 400)
+	var sum tally
 	for _, g := range all {
-		playGround(t, g, max(n*g.share/100, 1), r)
+		sum.add(playGround(t, g, max(n*g.share/100, 1), r))
 	}
+	t.Log(sum)
 }
 
-func playGround(t *testing.T, g ground, n int, r *rand.Rand) {
+// tally is what rounds came to.
+type tally struct{ rounds, right, void, claims, refuted, omitted, disproved, voided int }
+
+func (y *tally) add(o tally) {
+	y.rounds, y.right, y.void = y.rounds+o.rounds, y.right+o.right, y.void+o.void
+	y.claims, y.refuted = y.claims+o.claims, y.refuted+o.refuted
+	y.omitted, y.disproved, y.voided = y.omitted+o.omitted, y.disproved+o.disproved, y.voided+o.voided
+}
+
+func (y tally) String() string {
+	return fmt.Sprintf("%d rounds: 0 wrong final verdicts, %d right ones, %d without one since the model was revoked; %d false claims, %d refuted; "+
+		"%d lists left something out and were void by a claim, which %d refutations tried in vain to refute; %d lists were void otherwise",
+		y.rounds, y.right, y.void, y.claims, y.refuted, y.omitted, y.disproved, y.voided)
+}
+
+// playGround plays rounds and holds that nothing wrong is final, that the honest scorer loses nothing, that every lie on a model that
+// was revoked costs, and that each way of lying was tried.
+func playGround(t *testing.T, g ground, n int, r *rand.Rand) tally {
 	t.Helper()
-	right, void, claims, refuted, vain, cost, free := 0, 0, 0, 0, 0, 0, 0
-	ended, without, moves := map[ledger.SettledBy]int{}, map[string]int{}, map[Move]int{}
+	y := tally{rounds: n}
+	without, moves := map[string]int{}, map[Move]int{}
 	for i := range n {
 		w := g.base.Clone()
 		honest := r.IntN(len(g.players))
@@ -143,45 +167,45 @@ func playGround(t *testing.T, g ground, n int, r *rand.Rand) {
 		if out.Wrong {
 			t.Fatalf("%s, round %d: a wrong verdict is final by %s: %v", g.name, i, out.By, w.Moves())
 		}
-		if out.Delta[g.players[honest].Name] < 0 {
-			t.Errorf("%s, round %d: the honest scorer lost %d credits: %v", g.name, i, -out.Delta[g.players[honest].Name], w.Moves())
+		if own := out.Delta[g.players[honest].Name]; own < 0 {
+			t.Errorf("%s, round %d: the honest scorer lost %d credits: %v", g.name, i, -own, w.Moves())
 		}
 		switch {
 		case out.Final != nil:
-			right++
+			y.right++
 		case out.Revoked && out.By == ledger.SettledRevoked:
-			void++
-			lost := int64(0)
-			for _, p := range g.players {
-				lost = min(lost, out.Delta[p.Name])
-			}
-			if lost < 0 {
-				cost++
-			} else {
-				free++
+			y.void++
+			if !slices.ContainsFunc(g.players, func(p Player) bool { return out.Delta[p.Name] < 0 }) {
+				t.Errorf("%s, round %d: nobody's lie cost anything: %v", g.name, i, w.Moves())
 			}
 		default:
 			without[out.Phase.String()+" "+out.By.String()]++
 		}
-		ended[out.Ended]++
-		claims, refuted, vain = claims+out.Claims, refuted+out.Refuted, vain+out.Vain
+		y.add(tally{claims: out.Claims, refuted: out.Refuted, disproved: out.Vain})
+		switch out.Ended {
+		case ledger.SettledOmission:
+			y.omitted++
+		case 0:
+		default:
+			y.voided++
+		}
 		for m, k := range w.Moves() {
 			moves[m] += k
 		}
 	}
-	t.Logf("%s: %d rounds, 0 wrong final verdicts, %d right ones, %d void by revocation (lies cost in %d, in %d they did not), %d without one %v; %d false claims, %d refuted; %d void by a claim, which %d refutations tried in vain to refute; %d void by what is no window",
-		g.name, n, right, void, cost, free, n-right-void, without, claims, refuted, ended[ledger.SettledOmission], vain, ended[ledger.SettledNoWindow])
+	t.Logf("%s: %s", g.name, y)
 	for _, m := range slices.Sorted(maps.Keys(moves)) {
 		t.Logf("    %5d  %s", moves[m], m)
 	}
 	for _, m := range g.moves {
-		if moves[m] == 0 && n > 20*len(g.moves) {
+		if moves[m] == 0 && n >= 20*len(g.moves) {
 			t.Errorf("%s: never tried to %s", g.name, m)
 		}
 	}
-	if right+void < n || claims != refuted {
-		t.Errorf("%s: a round ended without what is right", g.name)
+	if y.right+y.void < n || y.claims != y.refuted {
+		t.Errorf("%s: a round ended without what is right: %v", g.name, without)
 	}
+	return y
 }
 
 func BenchmarkRound(b *testing.B) {
