@@ -52,7 +52,7 @@ func (p places) of(t failer, references []ledger.Reference) (out []int) {
 
 // Segments that waited for their binding, goods that were packed long before, events of several containers: whatever is
 // recorded, a list names events and segments in the order of the proof log, so that no true claim that one is left out can
-// be refuted. And what two journeys of a container both rest on is about what is in it: the ledger takes an event that the
+// be refuted. A journey's lists only grow, so that one that has not what a window before rests on is of another. And what two journeys of a container both rest on is about what is in it: the ledger takes an event that the
 // journey before rests on for none of this one's.
 func TestEveryListIsInTheOrderOfTheProofLog(t *testing.T) {
 	m := model(t)
@@ -87,8 +87,12 @@ func TestEveryListIsInTheOrderOfTheProofLog(t *testing.T) {
 						early++
 					}
 				}
-				if last := ends[s.Shipment]; last.Begins != s.Begins {
+				last, seen := ends[s.Shipment]
+				if last.Begins != s.Begins {
 					before[s.Shipment] = last
+				}
+				if seen && last.Window >= s.Begins {
+					grows(t, last, *s)
 				}
 				ends[s.Shipment] = *s
 				if former := before[s.Shipment]; s.Begins > 0 && former.Window+1 == s.Begins && limits.Containers == feature.DefaultLimits().Containers { // none was forgotten
@@ -101,6 +105,15 @@ func TestEveryListIsInTheOrderOfTheProofLog(t *testing.T) {
 	t.Logf("%d lists, %d begin with segments that waited, %d are of a journey after another", lists, early, again)
 	if lists == 0 || early == 0 || again == 0 {
 		t.Error("nothing was shown")
+	}
+}
+
+func grows(t failer, last, s ledger.TaskStatement) {
+	t.Helper()
+	for _, r := range last.References {
+		if last.Begins != s.Begins || r.Kind == ledger.RefEvent && len(r.Containers) == 0 && !slices.ContainsFunc(s.References, func(q ledger.Reference) bool { return q.Kind == r.Kind && q.Digest == r.Digest }) {
+			t.Fatalf("window %d of %s, which begins with %d, has not event %s of window %d, which begins with %d", s.Window, s.Shipment, s.Begins, r.Digest, last.Window, last.Begins)
+		}
 	}
 }
 
