@@ -77,9 +77,13 @@ func (op Misplaced) former(v TaskView, referee Referee, order LogOrder, l Scorin
 	if err != nil {
 		return err
 	}
-	end, _, err := s.end(l)
+	_, earlier, err := s.end(l)
 	if err != nil {
 		return err
+	}
+	end, ok := earlier.closing()
+	if !ok {
+		return refuse(ErrCommitment, "what closed the last window of the journey before has no place in the proof log")
 	}
 	if end != listed {
 		before, root, err := order(op.Proof, listed, end)

@@ -66,9 +66,9 @@ func TestAListOfALaterJourneyBeginsAfterTheOneBefore(t *testing.T) {
 		"of what has no place":            {5, 0, 3, map[string]uint32{"m@1": 2}, []string{"A", "C"}, ErrSchema},
 		"the journey before has no final": {5, 1, 3, nil, []string{"A", "C"}, ErrUnknown},
 	} {
-		l := again{newLogged(), reused{finals: c.finals}}
+		l := ended{again{newLogged(), reused{finals: c.finals}}}
 		l.agree = c.agree
-		l.at = map[LogFact]int{{Device: "x", Segment: 1}: 11, {Event: Digest{2}}: c.place, {Event: Digest{4}}: 5}
+		l.at = map[LogFact]int{{Event: Digest{3}}: 11, {Event: Digest{2}}: c.place, {Event: Digest{4}}: 5}
 		v := later(c.begins, Reference{Kind: RefPolicy, ID: "p", First: 1}, eventNamed(2), eventNamed(4))
 		op := ChallengeTask{Task: v.Task.ID, Order: &Misplaced{First: c.first, Former: true, Proof: []byte{1}}}
 		if err := CheckTaskOperation(TaskOperation{Challenge: &op}); err != nil {
@@ -93,6 +93,19 @@ type ended struct{ again }
 
 func (ended) Statement(Digest) (*TaskStatement, error) {
 	return &TaskStatement{Window: 2, References: []Reference{eventNamed(1), eventNamed(3)}}, nil
+}
+
+// What closed the last window of the journey before may have no place in the log, and what is listed before that may be anything.
+func TestNothingIsShownByWhatDidNotCloseTheJourneyBefore(t *testing.T) {
+	l := again{newLogged(), reused{finals: map[string]uint32{"m@1": 2}}} // it ends with a declaration of error
+	l.agree = []string{"A", "C"}
+	l.at = map[LogFact]int{{Device: "x", Segment: 1}: 11, {Event: Digest{2}}: 5}
+	v := later(3, eventNamed(2))
+	op := ChallengeTask{Task: v.Task.ID, Order: &Misplaced{Former: true, Proof: []byte{1}}}
+	d, err := ChallengeTaskOf(op, v, func(TaskStatement, int) (Ruling, error) { return Ruling{}, nil }, l.order, l, Tx{ID: "x", Actor: Actor{MSPID: "A", Key: Digest{8}}})
+	if !errors.Is(err, ErrCommitment) {
+		t.Errorf("%+v, %v", d, err)
+	}
 }
 
 func TestAListThatBeginsWithTheEndOfTheJourneyBeforeNeedsNoProof(t *testing.T) {

@@ -168,7 +168,7 @@ func execute(v TaskView, by SettledBy, prover Digest, p ScoringPolicy, referee R
 	}
 	if ruling.Fault == "" {
 		var whole bool
-		if whole, err = v.Task.Statement.goesOnAs(l); err != nil {
+		if whole, err = v.Task.Statement.goesOnAs(ruling.Opened, l); err != nil {
 			return TaskDecision{}, err
 		}
 		if !whole {

@@ -35,7 +35,9 @@ func TestAListIsOfTheJourneyWhoseWindowsItCounts(t *testing.T) {
 		return TaskStatement{Shipment: "s", Model: "m@" + Digest{1}.String(), Window: window, Begins: begins, References: refs}
 	}
 	first := list(0, 0, event(1), event(2))
+	measured := Reference{Kind: RefSegments, ID: "x", Last: 8, Digest: Digest{7}}
 	ended := list(2, 0, event(1), event(2), event(3), event(9, Contained{"i", "i"}), Reference{Kind: RefSegments, ID: "x", Last: 7, Digest: Digest{8}})
+	withdrawn := list(2, 0, event(1), event(2), event(77), Reference{Kind: RefWithdrawn, Digest: Digest{2}})
 	later := list(3, 3, event(4))
 	for what, c := range map[string]struct {
 		finals []TaskStatement
@@ -47,7 +49,11 @@ func TestAListIsOfTheJourneyWhoseWindowsItCounts(t *testing.T) {
 		"with all that the one before rests on":         {[]TaskStatement{first}, list(1, 0, event(1), event(2), event(3)), true},
 		"with less":                                     {[]TaskStatement{first}, list(1, 0, event(1), event(3)), false},
 		"with less than one long before":                {[]TaskStatement{first}, list(7, 0, event(1), event(3)), false},
-		"without what came into it and was measured":    {[]TaskStatement{ended}, list(4, 0, event(1), event(2), event(3)), true},
+		"without what closed it":                        {[]TaskStatement{ended}, list(4, 0, event(1), event(2), event(3)), false},
+		"with what opened and what closed it":           {[]TaskStatement{ended}, list(4, 0, event(1), measured), true}, // what else it leaves out is claimed
+		"after one that a declaration of error closed":  {[]TaskStatement{withdrawn}, list(4, 0, event(1), event(2)), true},
+		"of another beginning":                          {[]TaskStatement{ended}, list(4, 0, event(2), event(3), event(9), event(4), measured), true},
+		"of a beginning that came later":                {[]TaskStatement{ended}, list(4, 0, event(4), measured), false},
 		"a later journey's first window":                {[]TaskStatement{first, ended}, list(3, 3, event(4)), true},
 		"its second":                                    {[]TaskStatement{ended, later}, list(4, 3, event(4), event(5)), true},
 		"its second, counted from the journey before":   {[]TaskStatement{ended, later}, list(4, 0, event(1), event(2), event(3), event(4), event(5)), false},
@@ -59,7 +65,7 @@ func TestAListIsOfTheJourneyWhoseWindowsItCounts(t *testing.T) {
 			for _, s := range c.finals {
 				l.finals[s.Window] = s
 			}
-			whole, err := c.list.goesOnAs(l)
+			whole, err := c.list.goesOnAs(0, l)
 			if err != nil || whole != c.whole {
 				t.Errorf("%s: %t %v", what, whole, err)
 			}
@@ -74,7 +80,7 @@ func TestAListIsOfTheJourneyWhoseWindowsItCounts(t *testing.T) {
 		}
 	}
 	broken := errors.New("no line")
-	if _, err := list(1, 0).goesOnAs(failingFinal{err: broken}); !errors.Is(err, broken) {
+	if _, err := list(1, 0).goesOnAs(0, failingFinal{err: broken}); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 }

@@ -15,18 +15,31 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
-// Approve writes that a model is approved, which the model contract has two organisations do.
+// Approve writes that a model is registered and approved, which the model contract has two organisations do.
 func (w *World) Approve(m *score.Model) error {
 	w.txs++
 	stub := w.state.Simulate(statetest.Proposal{TxID: fmt.Sprintf("tx%d", w.txs)})
-	standing := ledger.ModelStatus{
-		Artefact: m.Digest(), Model: ledger.ModelRef{ID: m.Parameters().ID, Version: 1}, State: ledger.ModelApproved, ChangedAt: w.Now(), TxID: stub.TxID,
-	}
-	r := state.New(stub)
-	if err := r.PutModelStatus(standing, nil); err != nil {
+	chunks, digests, err := ledger.CutArtefact(m.Bytes())
+	if err != nil {
 		return err
 	}
-	if _, err := r.Flush(); err != nil {
+	r := state.New(stub)
+	for _, chunk := range chunks {
+		if err = r.CreateChunk(wire.StoredChunk{Bytes: chunk, TxID: stub.TxID}); err != nil {
+			return err
+		}
+	}
+	version := ledger.ModelVersion{ID: m.Parameters().ID, Version: 1, Artefact: m.Digest(), Size: uint64(len(m.Bytes())), Chunks: digests}
+	if err = r.CreateModel(version); err != nil {
+		return err
+	}
+	standing := ledger.ModelStatus{
+		Artefact: m.Digest(), Model: version.Ref(), State: ledger.ModelApproved, ChangedAt: w.Now(), TxID: stub.TxID,
+	}
+	if err = r.PutModelStatus(standing, nil); err != nil {
+		return err
+	}
+	if _, err = r.Flush(); err != nil {
 		return err
 	}
 	if codes := w.state.Commit(stub); codes[0] != peer.TxValidationCode_VALID {
