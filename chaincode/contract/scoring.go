@@ -3,11 +3,13 @@ package contract
 import (
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 	"github.com/hyperledger/fabric-contract-api-go/v2/metadata"
 
+	"github.com/waybill-dev/waybill/analytics/score"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/chaincode/referee"
 	"github.com/waybill-dev/waybill/chaincode/state"
@@ -18,12 +20,14 @@ import (
 type Scoring struct {
 	contractapi.Contract
 
-	clock  func() time.Time
-	models referee.Models
+	clock func() time.Time
+	// What was parsed before spares work and shapes nothing: no key is read, written or left out because of it.
+	models  referee.Models
+	shipped func() (*score.Model, error) // the model that ships with the product
 }
 
 func newScoring(clock func() time.Time) *Scoring {
-	c := &Scoring{clock: clock}
+	c := &Scoring{clock: clock, shipped: sync.OnceValues(score.Default)}
 	c.Name = "scoring"
 	c.Info = metadata.InfoMetadata{
 		Title: "Scoring", Version: "1",

@@ -21,6 +21,8 @@ type scoringRound struct {
 	*transaction
 
 	models  *referee.Models
+	shipped func() (*score.Model, error)
+	named   map[string]*score.Model // models that were read in this transaction, by name
 	rulings int  // tasks re-executed so far
 	ruled   bool // the present operation has had its task re-executed
 }
@@ -41,7 +43,7 @@ func (c *Scoring) Score(ctx contractapi.TransactionContextInterface, batch []byt
 	if err = t.repository.Prefetch([]string{wire.CreditKeyKey(key), wire.CreditAccountKey(key), wire.ScoringPolicyKey(), wire.CreditPolicyKey()}); err != nil {
 		return nil, coded(err)
 	}
-	round := &scoringRound{transaction: t, models: &c.models}
+	round := &scoringRound{transaction: t, models: &c.models, shipped: c.shipped, named: map[string]*score.Model{}}
 	return inputs(t, in.Operations, wire.OperationDigest, ledger.CheckTaskOperation, round.do)
 }
 
@@ -266,8 +268,12 @@ func (t *scoringRound) rule(s ledger.TaskStatement, packBytes int) (ledger.Rulin
 	return referee.Judge(m, s, state.NewPacks(t.repository, packBytes))
 }
 
-// model gives the model of a name: one that is registered, or the one that ships with the product.
+// model gives the model of a name: one that is registered, or the one that ships with the product. Which keys are read depends
+// on what is recorded alone, and not on what this process has run before: endorsements would differ.
 func (t *scoringRound) model(name string) (*score.Model, error) {
+	if m := t.named[name]; m != nil {
+		return m, nil
+	}
 	id, digest, ok := ledger.ArtefactOf(name)
 	if !ok {
 		return nil, fmt.Errorf("%w: %.200s names no artefact by its digest", ledger.ErrModelBlocked, name)
@@ -276,25 +282,25 @@ func (t *scoringRound) model(name string) (*score.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := t.models.Get(digest, func() ([]byte, error) {
-		if standing == nil {
-			return shipped()
+	var m *score.Model
+	if standing == nil {
+		if m, err = t.shipped(); err == nil && m.Digest() != digest {
+			err = fmt.Errorf("%w: %.200s is neither registered nor the model that ships", ledger.ErrArtefact, name)
 		}
-		return t.registered(standing.Model)
-	})
+	} else {
+		var artefact []byte
+		if artefact, err = t.registered(standing.Model); err == nil {
+			m, err = t.models.Get(digest, artefact)
+		}
+	}
 	if err == nil && m.Parameters().ID != id {
 		err = fmt.Errorf("%w: artefact %s is that of %s", ledger.ErrArtefact, digest, m.Parameters().ID)
 	}
-	return m, err
-}
-
-// shipped is the artefact of the model that ships with the product.
-func shipped() ([]byte, error) {
-	m, err := score.Default()
 	if err != nil {
 		return nil, err
 	}
-	return m.Bytes(), nil
+	t.named[name] = m
+	return m, nil
 }
 
 // registered is the artefact of a version that is registered.

@@ -5,6 +5,7 @@
 package referee
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"sync"
@@ -171,8 +172,8 @@ func (r *replay) take(steps []feature.Step) []ledger.Verdict {
 	return due
 }
 
-// Models keeps models that were parsed, by the digest of their artefact, a few at a time: reading one costs more than
-// most tasks. It is for concurrent use. What it holds shapes no result.
+// Models keeps models that were parsed, by the digest of their artefact, a few at a time: parsing one costs more than
+// most tasks. It is for concurrent use. It asks for the artefact each time, so that what it holds shapes no read of it.
 type Models struct {
 	mu     sync.Mutex
 	models []*score.Model // the latest used last
@@ -180,21 +181,17 @@ type Models struct {
 
 const maxModels = 4
 
-// Get gives the model with an artefact's digest; artefact is asked for its bytes where it is not kept.
-func (c *Models) Get(digest ledger.Digest, artefact func() ([]byte, error)) (*score.Model, error) {
+// Get gives the model of an artefact that has a digest.
+func (c *Models) Get(digest ledger.Digest, artefact []byte) (*score.Model, error) {
+	if found := ledger.Digest(sha256.Sum256(artefact)); found != digest {
+		return nil, fmt.Errorf("%w: its digest is %s, not %s", ledger.ErrArtefact, found, digest)
+	}
 	if m := c.kept(digest); m != nil {
 		return m, nil
 	}
-	data, err := artefact()
-	if err != nil {
-		return nil, err
-	}
-	m, err := score.ParseModel(data)
+	m, err := score.ParseModel(artefact)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ledger.ErrArtefact, err)
-	}
-	if m.Digest() != digest {
-		return nil, fmt.Errorf("%w: its digest is %s, not %s", ledger.ErrArtefact, m.Digest(), digest)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
