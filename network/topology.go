@@ -1,7 +1,6 @@
 package network
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -14,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/statedfile"
 )
 
 //go:embed topologies/*.yaml
@@ -168,16 +166,9 @@ func parseTopology(from string, raw []byte) (*Topology, error) {
 	if len(raw) > maxTopologyBytes {
 		return nil, fmt.Errorf("%w: %slarger than %d bytes", ErrTopology, from, maxTopologyBytes)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
 	var t Topology
-	if err := dec.Decode(&t); errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %sthere is nothing in it", ErrTopology, from)
-	} else if err != nil {
+	if err := statedfile.Struct(raw, &t); err != nil {
 		return nil, fmt.Errorf("%w: %s%w", ErrTopology, from, err)
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %sholds more than one document", ErrTopology, from)
 	}
 	t.fillDefaults()
 	if faults := t.faults(); len(faults) > 0 {

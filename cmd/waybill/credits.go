@@ -1,32 +1,28 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/statedfile"
 )
 
 // creditKeyOf names the key that an identity signs with, as credit accounts are bound to it.
@@ -53,27 +49,20 @@ func creditKeyOf(p *profile.Profile, identity string) (ledger.Digest, error) {
 // maxStated bounds a file that states a motion, a model or an evaluation.
 const maxStated = 1 << 20
 
-// placeInJSON is where in the JSON form of a file an error is, which nobody has seen.
-var placeInJSON = regexp.MustCompile(`^proto:[\s\x{a0}]*(syntax error )?\(line \d+:\d+\): `)
-
 // readStated reads what a YAML or JSON file states, or standard input for "-".
 func readStated(file string, stdin io.Reader, into proto.Message) error {
-	anything, err := readAnything(file, stdin)
+	text, err := statedText(file, stdin)
 	if err != nil {
 		return err
 	}
-	plain, err := json.Marshal(anything)
-	if err != nil {
-		return usage("%s: %s", file, err)
-	}
-	if err := protojson.Unmarshal(plain, into); err != nil {
-		return usage("%s: %s", file, placeInJSON.ReplaceAllString(err.Error(), ""))
+	if err := statedfile.Message(text, into); err != nil {
+		return usage("%s: %w", file, err)
 	}
 	return nil
 }
 
-// readAnything reads a YAML or JSON file, or standard input for "-".
-func readAnything(file string, stdin io.Reader) (any, error) {
+// statedText is what a file holds, or standard input for "-".
+func statedText(file string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the user names the file
@@ -90,11 +79,7 @@ func readAnything(file string, stdin io.Reader) (any, error) {
 	case len(text) > maxStated:
 		return nil, usage("%s: more than %d bytes", file, maxStated)
 	}
-	var anything any
-	if err = yaml.NewDecoder(bytes.NewReader(text)).Decode(&anything); err != nil {
-		return nil, usage("%s: %s", file, err)
-	}
-	return anything, nil
+	return text, nil
 }
 
 // governedResults tells what became of operations, motions or submissions.
@@ -133,6 +118,30 @@ func amountOf(text string) (uint64, error) {
 		return 0, usage("%q is not a number of credits from 1 to %d", text, ledger.MaxCredits)
 	}
 	return n, nil
+}
+
+// paymentsOf reads whom to pay how much: "ACCOUNT AMOUNT" or "ACCOUNT=AMOUNT", as often as there are.
+func paymentsOf(args []string) ([]*waybillv1.Payment, error) {
+	var out []*waybillv1.Payment
+	for len(args) > 0 {
+		to, text, joined := strings.Cut(args[0], "=")
+		args = args[1:]
+		if _, err := ledger.ParseDigest(to); err != nil {
+			return nil, usage("%s is no account, which 64 hexadecimal digits name: an account comes first, then its amount, as ACCOUNT AMOUNT or ACCOUNT=AMOUNT", printable(strconv.Quote(to)))
+		}
+		if !joined {
+			if len(args) == 0 {
+				return nil, usage("account %s is to have no amount: write ACCOUNT AMOUNT or ACCOUNT=AMOUNT", to)
+			}
+			text, args = args[0], args[1:]
+		}
+		n, err := amountOf(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &waybillv1.Payment{To: to, Amount: n})
+	}
+	return out, nil
 }
 
 func (a *app) newCreditsCommand() *cobra.Command {
@@ -302,12 +311,17 @@ func pick(ctx context.Context, api waybillv1.CreditServiceClient, amount uint64)
 	return inputs, sum, nil
 }
 
-// moves asks for an operation on an amount out of the organisation's notes.
-func (a *app) moves(cmd *cobra.Command, what, memo, amount string, operation func(inputs []string, sum, amount uint64, own string) (*waybillv1.CreditOperation, error)) error {
+// moves asks for an operation on an amount, as it is written, out of the organisation's notes.
+func (a *app) moves(cmd *cobra.Command, what, amount string, operation func(inputs []string, sum, amount uint64, own string) (*waybillv1.CreditOperation, error)) error {
 	n, err := amountOf(amount)
 	if err != nil {
 		return err
 	}
+	return a.moved(cmd, what, "", n, operation)
+}
+
+// moved asks for an operation on an amount out of the organisation's notes.
+func (a *app) moved(cmd *cobra.Command, what, memo string, n uint64, operation func(inputs []string, sum, amount uint64, own string) (*waybillv1.CreditOperation, error)) error {
 	return a.askCredits(cmd, profile.IdentityHolder, func(ctx context.Context, api waybillv1.CreditServiceClient) error {
 		own, err := api.GetCreditAccount(ctx, &waybillv1.GetCreditAccountRequest{})
 		if err != nil {
@@ -343,11 +357,21 @@ func (a *app) creditMoves() []*cobra.Command {
 			})
 		},
 	}
-	transfer := &cobra.Command{Use: "transfer ACCOUNT AMOUNT", Short: "Pay", Example: "  waybill credits transfer 5f2b…c1 100 --memo 'readings of March'", Args: cobra.ExactArgs(2)}
+	transfer := &cobra.Command{
+		Use: "transfer ACCOUNT AMOUNT", Short: "Pay", Long: "Pay an account out of this organisation's. ACCOUNT=AMOUNT is taken too.",
+		Example: "  waybill credits transfer 5f2b…c1 100 --memo 'readings of March'", Args: cobra.RangeArgs(1, 2),
+	}
 	memo := transfer.Flags().String("memo", "", "for people and books, on the ledger for good")
 	transfer.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.moves(cmd, "transfer", *memo, args[1], func(inputs []string, sum, amount uint64, own string) (*waybillv1.CreditOperation, error) {
-			outputs := []*waybillv1.Payment{{To: args[0], Amount: amount}}
+		payments, err := paymentsOf(args)
+		if err != nil {
+			return err
+		}
+		if len(payments) != 1 {
+			return usage("a transfer pays one account")
+		}
+		return a.moved(cmd, "transfer", *memo, payments[0].GetAmount(), func(inputs []string, sum, amount uint64, own string) (*waybillv1.CreditOperation, error) {
+			outputs := payments
 			if sum > amount {
 				outputs = append(outputs, &waybillv1.Payment{To: own, Amount: sum - amount})
 			}
@@ -357,7 +381,7 @@ func (a *app) creditMoves() []*cobra.Command {
 	burn := &cobra.Command{
 		Use: "burn AMOUNT", Short: "Destroy credits", Example: "  waybill credits burn 10", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.moves(cmd, "burn", "", args[0], func(inputs []string, _, amount uint64, _ string) (*waybillv1.CreditOperation, error) {
+			return a.moves(cmd, "burn", args[0], func(inputs []string, _, amount uint64, _ string) (*waybillv1.CreditOperation, error) {
 				return &waybillv1.CreditOperation{Operation: &waybillv1.CreditOperation_Burn{Burn: &waybillv1.BurnNotes{Inputs: inputs, Amount: amount}}}, nil
 			})
 		},
@@ -365,7 +389,7 @@ func (a *app) creditMoves() []*cobra.Command {
 	bond := &cobra.Command{
 		Use: "bond AMOUNT", Short: "Put credits at stake", Example: "  waybill credits bond 100", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.moves(cmd, "bond", "", args[0], func(inputs []string, _, amount uint64, _ string) (*waybillv1.CreditOperation, error) {
+			return a.moves(cmd, "bond", args[0], func(inputs []string, _, amount uint64, _ string) (*waybillv1.CreditOperation, error) {
 				return &waybillv1.CreditOperation{Operation: &waybillv1.CreditOperation_Bond{Bond: &waybillv1.BondStake{Inputs: inputs, Amount: amount}}}, nil
 			})
 		},
@@ -424,7 +448,7 @@ lets the payee have them at any time, and so does the recorded outcome of --task
 		if terms.GetPayee() != "" {
 			terms.Purpose = ledger.LockEscrow.String()
 		}
-		return a.moves(cmd, "lock", "", args[0], func(inputs []string, _, amount uint64, _ string) (*waybillv1.CreditOperation, error) {
+		return a.moves(cmd, "lock", args[0], func(inputs []string, _, amount uint64, _ string) (*waybillv1.CreditOperation, error) {
 			return &waybillv1.CreditOperation{Operation: &waybillv1.CreditOperation_Lock{Lock: &waybillv1.LockNotes{Inputs: inputs, Amount: amount, Lock: terms}}}, nil
 		})
 	}
@@ -444,7 +468,7 @@ func (a *app) creditMotions() []*cobra.Command {
 	mint := &cobra.Command{
 		Use: "mint ACCOUNT=AMOUNT…", Short: "Make credits: a vote, or a use of the allowance",
 		Long: `Ask for credits to be made. With --serial it is a motion: they are made once more than half of the keepers of the network's
-rules have asked for the same, under the same serial. With --use it is that use of this organisation's allowance, counted from 0 in each period.`,
+rules have asked for the same, under the same serial. With --use it is that use of this organisation's allowance, counted from 0 in each period. ACCOUNT AMOUNT is taken too.`,
 		Example: "  waybill credits mint --serial first-issue 5f2b…c1=1000\n  waybill credits mint --use 0 5f2b…c1=50", Args: cobra.MinimumNArgs(1),
 	}
 	serial := mint.Flags().String("serial", "", "tells motions apart")
@@ -457,13 +481,9 @@ rules have asked for the same, under the same serial. With --use it is that use 
 		if cmd.Flags().Changed("use") {
 			m.Use = use
 		}
-		for _, arg := range args {
-			to, text, _ := strings.Cut(arg, "=")
-			n, err := amountOf(text)
-			if err != nil {
-				return err
-			}
-			m.Payments = append(m.Payments, &waybillv1.Payment{To: to, Amount: n})
+		var err error
+		if m.Payments, err = paymentsOf(args); err != nil {
+			return err
 		}
 		return govern(cmd, "mint", &waybillv1.CreditMotion{Motion: &waybillv1.CreditMotion_Mint{Mint: m}})
 	}

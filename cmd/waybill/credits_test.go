@@ -38,3 +38,25 @@ func TestTheCreditPolicyOfTheHelpCarriesTheDefaultScoringPolicy(t *testing.T) {
 		t.Errorf("a scoring policy as --print writes it is refused under %+v", stated)
 	}
 }
+
+func TestWhomToPayHowMuchIsReadEitherWay(t *testing.T) {
+	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	for _, args := range [][]string{{a + "=7", b + "=9"}, {a, "7", b, "9"}, {a + "=7", b, "9"}} {
+		got, err := paymentsOf(args)
+		if err != nil || len(got) != 2 || got[0].GetTo() != a || got[0].GetAmount() != 7 || got[1].GetTo() != b || got[1].GetAmount() != 9 {
+			t.Errorf("%v: %v, %v", args, got, err)
+		}
+	}
+	for want, args := range map[string][]string{
+		"is to have no amount":        {a},
+		"is no account":               {"7", a},
+		`"" is not a number`:          {a + "="},
+		`"many" is not a number`:      {a, "many"},
+		`"0" is not a number`:         {a + "=0"},
+		"ACCOUNT AMOUNT or ACCOUNT=A": {"producer", "7"},
+	} {
+		if got, err := paymentsOf(args); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, %v; it is to say %q", args, got, err, want)
+		}
+	}
+}

@@ -434,7 +434,8 @@ func (e *evaluation) nab(ctx context.Context, dir string) error {
 	}
 	labels := map[string][][2]string{}
 	if err = json.Unmarshal(raw, &labels); err != nil {
-		return fail(exitRefused, codeInvalid, "", "%s: %w", filepath.Join(dir, "labels", "combined_windows.json"), err)
+		return fail(exitRefused, codeInvalid, "", "%s: it is not what NAB labels with, an object of files with windows each: {\"FILE\": [[\"FROM\", \"TO\"], …], …}",
+			filepath.Join(dir, "labels", "combined_windows.json"))
 	}
 	keys := make([]string, 0, len(labels))
 	for key := range labels {

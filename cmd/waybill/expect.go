@@ -65,19 +65,19 @@ func expected(said string) (expectation, error) {
 		}
 		key = wire.EventKey(ledger.Digest(hash))
 	case words[0] == "segment" && len(args) == 2:
-		seq, notNumber := strconv.ParseUint(args[1], 10, 64)
+		seq, notNumber := numbered("a segment", args[1], 64)
 		device, notID := epcis.CanonicalEPC(args[0])
 		if err = cmp.Or(notNumber, notID); err == nil {
 			key, err = wire.SegmentKey(device, seq)
 		}
 	case words[0] == "verdict" && len(args) == 3:
-		window, notNumber := strconv.ParseUint(args[1], 10, 32)
+		window, notNumber := numbered("a window", args[1], 32)
 		shipment, notID := epcis.CanonicalEPC(args[0])
 		if err = cmp.Or(notNumber, notID); err == nil {
 			key, err = wire.VerdictKey(shipment, uint32(window), args[2])
 		}
 	case words[0] == "final" && (len(args) == 2 || len(args) == 3):
-		window, notNumber := strconv.ParseUint(args[1], 10, 32)
+		window, notNumber := numbered("a window", args[1], 32)
 		shipment, notID := epcis.CanonicalEPC(args[0])
 		if err = cmp.Or(notNumber, notID); err == nil {
 			key, err = wire.FinalKey(shipment, uint32(window), strings.Join(args[2:], ""))
@@ -94,6 +94,15 @@ func expected(said string) (expectation, error) {
 		return wrong(err.Error())
 	}
 	return expectation{said, func(f proof.Fact) bool { return f.Key == key }}, nil
+}
+
+// numbered reads the number of something that is counted from 0.
+func numbered(what, text string, bits int) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, bits)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not the number of %s, which are numbered from 0", text, what)
+	}
+	return n, nil
 }
 
 func expectedFinding(args []string) (ledger.Naming, error) {

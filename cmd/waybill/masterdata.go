@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/api/report"
 	"github.com/waybill-dev/waybill/epcis"
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/statedfile"
 )
 
 const (
@@ -171,10 +171,8 @@ func readMasterData(file string, stdin io.Reader) (data []*waybillv1.MasterDatum
 			return bad("%w", err)
 		}
 	} else {
-		dec := yaml.NewDecoder(bytes.NewReader(raw))
-		dec.KnownFields(true)
 		var f masterFile
-		if err = dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+		if err = statedfile.Struct(raw, &f); err != nil {
 			return bad("%w", err)
 		}
 		if data, err = f.data(); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -19,6 +18,7 @@ import (
 
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/gateway/profile"
+	"github.com/waybill-dev/waybill/internal/statedfile"
 )
 
 const (
@@ -107,10 +107,8 @@ func readPolicies(file string, stdin io.Reader) ([]*waybillv1.Policy, error) {
 	if len(raw) > maxPolicyFile {
 		return nil, bad("larger than %d bytes", maxPolicyFile)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
 	var f policyFile
-	if err = dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+	if err = statedfile.Struct(raw, &f); err != nil {
 		return nil, bad("%w", err)
 	}
 	if len(f.Policies) == 0 || len(f.Policies) > maxPolicies {

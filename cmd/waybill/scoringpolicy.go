@@ -2,10 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -15,6 +15,7 @@ import (
 	waybillv1 "github.com/waybill-dev/waybill/api/gen/waybill/v1"
 	"github.com/waybill-dev/waybill/chaincode/ledger"
 	"github.com/waybill-dev/waybill/internal/protocolsim"
+	"github.com/waybill-dev/waybill/internal/statedfile"
 )
 
 // policyFields are the fields of a scoring policy that a person states, in the order in which they are explained.
@@ -64,11 +65,11 @@ func policyFacts(p ledger.ScoringPolicy) (map[string]any, error) {
 	if err = json.Unmarshal(raw, &all); err != nil {
 		return nil, err
 	}
-	stated := map[string]any{}
+	facts := map[string]any{}
 	for _, f := range policyFields() {
-		stated[f[0]] = all[f[0]]
+		facts[f[0]] = all[f[0]]
 	}
-	return stated, nil
+	return facts, nil
 }
 
 // defaultPolicy is what a file need not state: the policy whose economics docs/scoring.md measures.
@@ -95,12 +96,12 @@ func anchoringNeeds(p ledger.ScoringPolicy) string {
 
 // writePolicy writes a policy as a file that states it, each field with what it is for.
 func writePolicy(w io.Writer, p ledger.ScoringPolicy) error {
-	stated, err := policyFacts(p)
+	facts, err := policyFacts(p)
 	if err != nil {
 		return err
 	}
 	for _, f := range policyFields() {
-		line := fmt.Sprintf("%s: %v", f[0], stated[f[0]])
+		line := fmt.Sprintf("%s: %v", f[0], facts[f[0]])
 		if f[0] == "version" && p.Version == 0 {
 			line = "# version: 1"
 		}
@@ -113,31 +114,25 @@ func writePolicy(w io.Writer, p ledger.ScoringPolicy) error {
 
 // readPolicy reads the policy that a YAML or JSON file states; what it leaves out is as in the default.
 func readPolicy(file string, stdin io.Reader) (ledger.ScoringPolicy, error) {
-	anything, err := readAnything(file, stdin)
+	text, err := statedText(file, stdin)
 	if err != nil {
 		return ledger.ScoringPolicy{}, err
-	}
-	said, ok := anything.(map[string]any)
-	if !ok {
-		return ledger.ScoringPolicy{}, usage("%s: it states no fields such as min_stake; --print writes a file that does", file)
-	}
-	stated, err := policyFacts(defaultPolicy())
-	if err != nil {
-		return ledger.ScoringPolicy{}, err
-	}
-	for field := range said {
-		if _, known := stated[field]; !known {
-			return ledger.ScoringPolicy{}, usage("%s: a scoring policy has no field %q; it has %s", file, field, strings.Join(fieldNames(), ", "))
-		}
-	}
-	maps.Copy(stated, said)
-	raw, err := json.Marshal(stated)
-	if err != nil {
-		return ledger.ScoringPolicy{}, usage("%s: %s", file, err)
 	}
 	var m waybillv1.ScoringPolicy
-	if err = protojson.Unmarshal(raw, &m); err != nil {
-		return ledger.ScoringPolicy{}, usage("%s: %s", file, err)
+	said, err := statedfile.Fields(text, &m, fieldNames()...)
+	switch {
+	case errors.Is(err, statedfile.ErrEmpty):
+		return ledger.ScoringPolicy{}, usage("%s: %w; --print writes a file that states a policy", file, err)
+	case err != nil:
+		return ledger.ScoringPolicy{}, usage("%s: %w", file, err)
+	}
+	all, err := policyFacts(defaultPolicy())
+	if err != nil {
+		return ledger.ScoringPolicy{}, err
+	}
+	maps.Copy(all, said)
+	if err = statedfile.FromFields(all, &m); err != nil {
+		return ledger.ScoringPolicy{}, usage("%s: %w", file, err)
 	}
 	p := ledger.ScoringPolicy{
 		Version: m.GetVersion(), MinStake: ledger.Credits(m.GetMinStake()), Skew: millis(m.GetSkew()), CommitFor: millis(m.GetCommitFor()), RevealFor: millis(m.GetRevealFor()),

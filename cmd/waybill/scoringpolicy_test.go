@@ -48,11 +48,10 @@ func TestAPolicyFileStatesWhatDiffersFromTheDefault(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	// Five minutes are what no skew says: both are one motion.
-	if p, err = readPolicy("-", strings.NewReader("skew: "+(300*time.Second).String())); err == nil {
-		t.Errorf("a duration that JSON does not write was read: %+v", p)
-	}
-	if p, err = readPolicy("-", strings.NewReader("skew: 300s")); err != nil || p.Skew != 0 {
-		t.Errorf("%+v, %v", p, err)
+	for _, skew := range []string{"300s", (300 * time.Second).String()} {
+		if p, err = readPolicy("-", strings.NewReader("skew: "+skew)); err != nil || p.Skew != 0 {
+			t.Errorf("%s: %+v, %v", skew, p, err)
+		}
 	}
 }
 
@@ -66,9 +65,17 @@ func TestAPolicyFileThatCannotBeIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 		"what is not YAML":              "bond: [",
 		"more than a million millionth": "wrong_millionths: 1000001",
 		"own models for nothing":        "blend_own_models: true\nblend_truth: 0",
+		"nothing at all":                "",
 	} {
-		if p, err := readPolicy("-", strings.NewReader(text)); err == nil {
+		p, err := readPolicy("-", strings.NewReader(text))
+		if err == nil {
 			t.Errorf("%s: %+v", name, p)
+			continue
+		}
+		for _, raw := range []string{"yaml", "proto", "json", "unmarshal", "EOF"} {
+			if strings.Contains(err.Error(), raw) {
+				t.Errorf("%s: a parser's own words: %v", name, err)
+			}
 		}
 	}
 }

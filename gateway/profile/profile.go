@@ -8,7 +8,6 @@
 package profile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +21,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/statedfile"
 )
 
 // Version is the format of the file that this package reads and writes.
@@ -190,16 +191,9 @@ func Parse(raw []byte) (*Profile, error) { return parse("", raw) }
 
 // parse has every error name where the profile comes from, after the code.
 func parse(from string, raw []byte) (*Profile, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
 	var p Profile
-	if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %sthere is nothing in it", ErrInvalid, from)
-	} else if err != nil {
+	if err := statedfile.Struct(raw, &p); err != nil {
 		return nil, fmt.Errorf("%w: %s%w", ErrInvalid, from, err)
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %sholds more than one document", ErrInvalid, from)
 	}
 	if faults := p.faults(); len(faults) > 0 {
 		return nil, fmt.Errorf("%w: %s%s", ErrInvalid, from, strings.Join(faults, "; "))
