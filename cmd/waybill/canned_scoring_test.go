@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"testing"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -177,4 +178,32 @@ func (cannedScoring) ListModelVerdicts(_ context.Context, r *waybillv1.ListModel
 		}
 	}
 	return out, nil
+}
+
+func TestATaskSaysWhomItWaitsFor(t *testing.T) {
+	k := cannedTask()
+	r := &waybillv1.GetTaskResponse{Task: k}
+	if phase, waits := phaseText(k, at(99).AsTime()), awaited(r); phase != "final" || waits != "" {
+		t.Errorf("a final one: %q, %q", phase, waits)
+	}
+	k.Phase = waybillv1.TaskPhase_TASK_PHASE_OPEN
+	if before, after := phaseText(k, at(32).AsTime()), phaseText(k, at(33).AsTime()); before != "open" || after != "open, overdue" {
+		t.Errorf("%q, then %q", before, after)
+	}
+	for _, c := range []struct {
+		committed []string
+		want      string
+	}{
+		{nil, "0 of 30000 credits have; ProducerMSP, CarrierMSP, AssessorMSP have not: do their scorers run?"},
+		{[]string{"a2"}, "10000 of 30000 credits have; ProducerMSP, AssessorMSP have not: do their scorers run?"},
+		{[]string{"a2", "a1"}, "commitments of all until its time is over, without: AssessorMSP"},
+	} {
+		r.Commitments = nil
+		for _, account := range c.committed {
+			r.Commitments = append(r.Commitments, &waybillv1.TaskCommitment{Account: cannedDigest(account)})
+		}
+		if got := awaited(r); !strings.Contains(got, c.want) {
+			t.Errorf("%q, not %q", got, c.want)
+		}
+	}
 }

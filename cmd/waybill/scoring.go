@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -83,6 +84,9 @@ func windowOf(text string) (*uint32, error) {
 func (a *app) newScoringTasksCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tasks", Short: "List tasks in the order in which they opened",
+		Long: `List tasks in the order in which they opened. An open one is overdue when its time for commitments is over: it goes on as soon as
+those who have committed hold more than half of the panel's stake, and not before. Where scorers with half of it do not run, start them, or have
+them leave (waybill scoring leave): tasks that open then are without them. waybill scoring task says who is waited for.`,
 		Example: "  waybill scoring tasks --newest --limit 10\n  waybill scoring tasks --shipment urn:epc:id:sscc:9521321.0000000012 --json",
 		Args:    cobra.NoArgs,
 	}
@@ -115,7 +119,7 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 				return r, len(r.GetTasks()), show(a, cmd.OutOrStdout(), t, r.GetTasks(), func(k *waybillv1.ScoringTask) []string {
 					of := fmt.Sprintf(" of %d", len(k.GetPanel()))
 					return []string{
-						k.GetId(), wordOf(k.GetPhase()), k.GetShipment(), decimal(k.GetWindow()), decimal(k.GetCommitted()) + of, decimal(k.GetRevealed()) + of, claimsText(k),
+						k.GetId(), phaseText(k, time.Now()), k.GetShipment(), decimal(k.GetWindow()), decimal(k.GetCommitted()) + of, decimal(k.GetRevealed()) + of, claimsText(k),
 						level1(k.GetAnswer().GetLevel()), ifTrue(k.GetAnswer() != nil, millionths(k.GetAnswer().GetScoreMillionths())), k.GetSettledBy(), stamp(k.GetOpenedAt()),
 					}
 				})
@@ -123,6 +127,37 @@ func (a *app) newScoringTasksCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// phaseText says where a task is. One that takes commitments after its time closes as soon as those who commit hold more than half
+// of the panel's stake: nothing else ends it.
+func phaseText(k *waybillv1.ScoringTask, now time.Time) string {
+	phase := wordOf(k.GetPhase())
+	if k.GetPhase() == waybillv1.TaskPhase_TASK_PHASE_OPEN && now.After(k.GetCommitBy().AsTime()) {
+		phase += ", overdue"
+	}
+	return phase
+}
+
+// awaited says whose commitments a task that takes some waits for; else nothing.
+func awaited(r *waybillv1.GetTaskResponse) string {
+	k := r.GetTask()
+	if k.GetPhase() != waybillv1.TaskPhase_TASK_PHASE_OPEN {
+		return ""
+	}
+	var committed uint64
+	var absent []string
+	for _, seat := range k.GetPanel() {
+		if slices.ContainsFunc(r.GetCommitments(), func(c *waybillv1.TaskCommitment) bool { return c.GetAccount() == seat.GetAccount() }) {
+			committed += seat.GetWeight()
+		} else {
+			absent = append(absent, seat.GetMspId())
+		}
+	}
+	if committed > k.GetWeight()-committed {
+		return "commitments of all until its time is over, without: " + strings.Join(absent, ", ")
+	}
+	return fmt.Sprintf("commitments of more than half of the panel's stake: %d of %d credits have; %s have not: do their scorers run?", committed, k.GetWeight(), strings.Join(absent, ", "))
 }
 
 // claimsText says how many claims were made of a task.
@@ -207,7 +242,7 @@ func (a *app) printTask(cmd *cobra.Command, r *waybillv1.GetTaskResponse) error 
 	if i := r.GetInspection(); i != nil {
 		inspected = ifTrue(i.GetSpoiled(), "spoiled") + ifTrue(!i.GetSpoiled(), "sound") + " by event " + i.GetEventHash() + " of " + i.GetMspId()
 	}
-	if err := facts(w, "task", k.GetId(), "phase", wordOf(k.GetPhase()), "shipment", k.GetShipment(), "window", decimal(k.GetWindow()), "model", cmp.Or(k.GetModel(), "each scorer's own"),
+	if err := facts(w, "task", k.GetId(), "phase", phaseText(k, time.Now()), "waits for", awaited(r), "shipment", k.GetShipment(), "window", decimal(k.GetWindow()), "model", cmp.Or(k.GetModel(), "each scorer's own"),
 		"judged", fmt.Sprintf("%d things recorded, %d times of readings", k.GetReferenceCount(), k.GetReadings()), "inputs", k.GetInputsDigest(),
 		"policy", decimal(k.GetPolicy()), "opened", stamp(k.GetOpenedAt())+" by "+k.GetOpenedBy()+" in "+k.GetTransactionId(), "commits until", stamp(k.GetCommitBy()), "closed", closed,
 		"provisional", provisional, "ended", ended, "blend", blendText(r.GetSettlement().GetBlend()), "inspection", inspected); err != nil {
