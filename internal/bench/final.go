@@ -27,6 +27,7 @@ const (
 	outstanding   = 300
 	finalPatience = 60 * time.Second
 	bindBatch     = 200
+	tenths        = 10
 )
 
 // FinalConfig says what to measure. Of Config, Rounds, NaiveClients and Records have no meaning.
@@ -151,6 +152,9 @@ func (r *finalRun) saturate(ctx context.Context, d time.Duration, result *FinalR
 	}
 	// The first third fills what waits and warms up.
 	result.MostPerS = round1(r.finals.rate(begun.Add(d/3), until))
+	for i := range time.Duration(tenths) {
+		result.Course = append(result.Course, round1(r.finals.rate(begun.Add(i*d/tenths), begun.Add((i+1)*d/tenths))))
+	}
 	if err := r.drain(ctx); err != nil {
 		return err
 	}

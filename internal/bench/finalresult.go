@@ -15,6 +15,9 @@ type FinalResult struct {
 	Bench Kind `json:"bench"`
 	// MostPerS is the most final verdicts a second that were reached; 0 where it was not looked for.
 	MostPerS float64 `json:"most_per_s,omitempty"`
+	// Course is final verdicts a second in each tenth of the stretch in which the most was looked for: a run that is too short for
+	// scorers to find what the ledger bears shows it by still rising.
+	Course []float64 `json:"course_per_s,omitempty"`
 	// Offered is the load of the measured stretch in windows a second, Finals how many became final in it.
 	Offered float64 `json:"offered_per_s"`
 	Finals  uint64  `json:"finals"`
@@ -67,6 +70,9 @@ func (r *FinalResult) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "waybill bench %s\n\n  %-22s %s\n", r.Bench, "load", r.Load)
 	if r.MostPerS > 0 {
 		fmt.Fprintf(&b, "  %-22s %.1f final verdicts/s, of which half was offered\n", "at most", r.MostPerS)
+	}
+	if len(r.Course) > 0 {
+		fmt.Fprintf(&b, "  %-22s %s\n", "tenth by tenth", strings.Trim(fmt.Sprintf("%.0f", r.Course), "[]"))
 	}
 	fmt.Fprintf(&b, "  %-22s %.1f windows/s (%s final in %.1f s)\n", "offered", r.Offered, grouped(float64(r.Finals)), r.Seconds)
 	fmt.Fprintf(&b, "  %-22s p50 %s ms, p99 %s ms, longest %s ms\n", "sent to final", grouped(r.P50MS), grouped(r.P99MS), grouped(r.MaxMS))

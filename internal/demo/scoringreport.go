@@ -14,7 +14,7 @@ func (r *ScoringReport) writeText(w io.Writer) error {
 			return err
 		}
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "\tLIE\tSHIPMENT\tWINDOW\tTASK\tIT SAID\tSTANDS\tCAUGHT BY\tBLOCK\tTRANSACTION\tCOST\tOF IT TO WHO PROVED IT")
+		fmt.Fprintln(t, "\tLIE\tSHIPMENT\tWINDOW\tIT SAID\tSTANDS\tCAUGHT BY\tBLOCK\tTRANSACTION\tCOST\tOF IT TO WHO PROVED IT")
 		for _, l := range r.Lies {
 			mark, caught, reward := "ok", l.Caught, "-"
 			if !l.OK {
@@ -23,8 +23,16 @@ func (r *ScoringReport) writeText(w io.Writer) error {
 			if l.By != "" {
 				reward = fmt.Sprintf("%d %s", l.Reward, l.By)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", mark, l.Lie, shortEPC(l.Shipment), l.Window, shortTx(l.Task), l.Said, l.Stands,
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", mark, l.Lie, shortEPC(l.Shipment), l.Window, l.Said, l.Stands,
 				caught, l.Block, shortTx(l.Transaction), l.Cost, reward)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		t = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintf(t, "\nThe task of each, which `waybill scoring task` shows:\n")
+		for _, l := range r.Lies {
+			fmt.Fprintf(t, "%s\t%s\n", l.Lie, l.Task)
 		}
 		if err := t.Flush(); err != nil {
 			return err
