@@ -98,13 +98,15 @@ func (l *lab) ledger(ctx context.Context, t *testing.T) *contents {
 	stream, _ := l.stream(t, "retailer")
 	source := readmodel.FromStream(stream, l.profile(t, "retailer").Chaincode)
 	height := l.height(ctx, t)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	c := &contents{
 		height: height, events: map[ledger.Digest]int{}, segments: map[segmentID]int{},
 		digests: map[segmentID]ledger.Digest{}, verdicts: map[verdictID][]ledger.Verdict{},
 	}
 	for b, err := range source.Blocks(ctx, 0) {
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("block %d of %d of the retailer's peer: %v", len(c.blocks), height, err)
 		}
 		c.blocks = append(c.blocks, b)
 		for _, tx := range b.Transactions {

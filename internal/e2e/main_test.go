@@ -28,15 +28,42 @@ import (
 	"github.com/waybill-dev/waybill/network"
 )
 
-// lab is what all tests share: one network, supervised by the test itself, and the command.
+// lab is what tests share: a network, supervised by the test itself, and the command.
 type lab struct {
 	dir     string // the command's --dir
 	waybill string // the program
 	net     *network.Network
 }
 
+// ground is what tests of one kind leave on a ledger for good, so that those of another kind have a network of their own
+// and no test rests on the order in which they run.
+type ground string
+
+const (
+	// plain: each scorer judges alone, by the model that ships.
+	plain ground = "plain"
+	// convened: organisations have voted for how they score together, by the model that ships. No scorer is registered when a
+	// test begins, and none when it ends; stakes stay bonded.
+	convened ground = "convened"
+	// governed: organisations have voted for how models are approved, and no verdict rests on the one that ships.
+	governed ground = "governed"
+)
+
+// labs are the networks, each brought up when a test first asks for it.
+type labs struct {
+	dir, bin string
+	up       map[ground]*lab
+}
+
 // shared is set by TestMain; nil with -short.
-var shared *lab
+var shared *labs
+
+const (
+	// patience bounds each wait of a test, so that it ends soon and says what it waited for.
+	patience = 2 * time.Minute
+	// coldStart is how long programs and a network may take, a cold build of Fabric included.
+	coldStart = 12 * time.Minute
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -47,8 +74,6 @@ func TestMain(m *testing.M) {
 }
 
 func inLab(m *testing.M) (code int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute) // a cold build of Fabric included
-	defer cancel()
 	dir, err := os.MkdirTemp("", "waybill-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,48 +86,67 @@ func inLab(m *testing.M) (code int) {
 		}
 		_ = os.RemoveAll(dir)
 	}()
-	l, err := newLab(ctx, dir)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	began := time.Now()
+	all := &labs{dir: dir, bin: filepath.Join(dir, "bin"), up: map[ground]*lab{}}
+	ctx, cancel := context.WithTimeout(context.Background(), coldStart)
+	defer cancel()
+	build := exec.CommandContext(ctx, "go", "build", "-o", all.bin+string(filepath.Separator), "./cmd/...")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the commands: %v\n%s", err, out)
 		return 1
 	}
+	fmt.Fprintf(os.Stderr, "e2e: programs built after %s\n", time.Since(began).Round(time.Millisecond))
 	defer func() {
 		down, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := l.net.Down(down); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = max(code, 1)
+		for _, l := range all.up {
+			if err := l.net.Down(down); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
 		}
 	}()
-	shared = l
+	shared = all
 	return m.Run()
 }
 
-func newLab(ctx context.Context, dir string) (*lab, error) {
-	began := time.Now()
-	bin := filepath.Join(dir, "bin")
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./cmd/...")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building the commands: %w\n%s", err, out)
+// on gives the lab of a ground.
+func (all *labs) on(g ground) (*lab, error) {
+	if l := all.up[g]; l != nil {
+		return l, nil
 	}
-	net, err := network.Up(ctx, network.Options{Dir: filepath.Join(dir, "network"), ChaincodeBin: filepath.Join(bin, "waybill-chaincode")})
+	ctx, cancel := context.WithTimeout(context.Background(), coldStart) // it outlives the test that asks first
+	defer cancel()
+	began, dir := time.Now(), filepath.Join(all.dir, string(g))
+	net, err := network.Up(ctx, network.Options{Dir: filepath.Join(dir, "network"), ChaincodeBin: filepath.Join(all.bin, "waybill-chaincode")})
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(os.Stderr, "e2e: programs and network up after %s\n", time.Since(began).Round(time.Millisecond))
-	return &lab{dir: dir, waybill: filepath.Join(bin, "waybill"), net: net}, nil
+	fmt.Fprintf(os.Stderr, "e2e: the %s network is up after %s\n", g, time.Since(began).Round(time.Millisecond))
+	all.up[g] = &lab{dir: dir, waybill: filepath.Join(all.bin, "waybill"), net: net}
+	return all.up[g], nil
 }
 
-// endToEnd gives the shared lab and a context that ends the test in time.
+// endToEnd gives the lab of the plain ground and a context that ends the test in time.
 func endToEnd(t *testing.T, limit time.Duration) (context.Context, *lab) {
+	t.Helper()
+	return endToEndOn(t, plain, limit)
+}
+
+// endToEndOn is endToEnd on another ground.
+func endToEndOn(t *testing.T, g ground, limit time.Duration) (context.Context, *lab) {
 	t.Helper()
 	if shared == nil {
 		t.Skip("starts a Fabric network; not with -short")
 	}
+	l, err := shared.on(g)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
-	return ctx, shared
+	return ctx, l
 }
 
 func (l *lab) profile(t *testing.T, org string) *profile.Profile {
@@ -134,12 +178,17 @@ type result struct {
 // run runs the command to its end.
 func (l *lab) run(ctx context.Context, t *testing.T, args ...string) result {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, l.waybill, append(args, "--dir", l.dir)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	ended, err := stack.Start(cmd)
 	if err == nil {
 		err = <-ended
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("waybill %s did not end within %s:\n%s%s", strings.Join(args, " "), patience, tail(stdout.String()), tail(stderr.String()))
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		t.Fatalf("waybill %s: %v", strings.Join(args, " "), err)
@@ -209,6 +258,8 @@ func (l *lab) caughtUp(ctx context.Context, t *testing.T, org string) {
 func (l *lab) serveBehind(ctx context.Context, t *testing.T, org string, args ...string) *serving {
 	t.Helper()
 	s, ready := l.start(t, org, args...)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	select {
 	case ok := <-ready:
 		if !ok {
@@ -274,6 +325,8 @@ func (s *serving) end(ctx context.Context, t *testing.T) int {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	select {
 	case <-s.done:
 	case <-ctx.Done():
@@ -318,9 +371,12 @@ func freeAddress(t *testing.T) string {
 
 var _ io.Writer = (*tailBuffer)(nil)
 
-// until repeats a check until it holds.
+// until repeats a check until it holds, for as long as a test has patience.
 func until(ctx context.Context, t *testing.T, what string, check func() error) {
 	t.Helper()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -330,7 +386,7 @@ func until(ctx context.Context, t *testing.T, what string, check func() error) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
+			t.Fatalf("%s: not within %s: %v", what, time.Since(began).Round(time.Second), err)
 		case <-tick.C:
 		}
 	}

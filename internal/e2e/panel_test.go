@@ -2,8 +2,10 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +28,7 @@ import (
 // TestEndToEndFourScorersMakeEveryVerdictFinalThoughOneIsKilled has four organisations score simulated shipments, one of
 // them killed again and again under load, and compares each final verdict with that of a docket that nobody disturbed.
 func TestEndToEndFourScorersMakeEveryVerdictFinalThoughOneIsKilled(t *testing.T) {
-	ctx, l := endToEnd(t, 6*time.Minute)
+	ctx, l := endToEndOn(t, convened, 6*time.Minute)
 	const org, victim = "producer", "carrier"
 	l.level(ctx, t)
 	l.serve(ctx, t, org)
@@ -89,6 +91,55 @@ func TestEndToEndFourScorersMakeEveryVerdictFinalThoughOneIsKilled(t *testing.T)
 	}
 }
 
+// TestEndToEndTasksSayWhomTheyWaitForWhileHalfOfTheScorersDoNotRun has two of four organisations start no scorer: no verdict is
+// final, the command says who is missing, and with a third all become final.
+func TestEndToEndTasksSayWhomTheyWaitForWhileHalfOfTheScorersDoNotRun(t *testing.T) {
+	ctx, l := endToEndOn(t, convened, 4*time.Minute)
+	const org, late = "producer", "carrier"
+	policy := protocolsim.DefaultPolicy()
+	policy.Skew, policy.CommitFor, policy.RevealFor, policy.ChallengeFor = 2_000, 4_000, 60_000, 8_000
+	l.serve(ctx, t, org)
+	l.conveneUnder(ctx, t, policy, org, late, "retailer", assessor)
+	l.serve(ctx, t, assessor, "--role", "scorer")
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	day, err := simulate.New(simulate.Config{Seed: seed, Now: time.Now().Add(-time.Hour), Shipments: 1, SegmentReadings: 240})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.setUp(ctx, t, org, day)
+	l.live(ctx, t, org, day, day.Truth[0].Shipment)
+	tasks := []string{"scoring", "tasks", "--shipment", day.Truth[0].Shipment, "--org", org}
+	until(ctx, t, "a task is overdue", func() error {
+		if said := l.must(ctx, t, tasks...); !strings.Contains(said, "open, overdue") {
+			return errors.New(said)
+		}
+		return nil
+	})
+	p := l.protocol(ctx, t)
+	if p.opened == 0 || p.allFinal(t) == nil {
+		t.Fatalf("%d tasks, final although half of the stake has not committed", p.opened)
+	}
+	overdue := regexp.MustCompile(`(?m)^([0-9a-f]{64}) +open, overdue`).FindStringSubmatch(l.must(ctx, t, tasks...))
+	if overdue == nil {
+		t.Fatal("the list names no task that is overdue")
+	}
+	if said := l.must(ctx, t, "scoring", "task", overdue[1], "--org", org); !strings.Contains(said, "CarrierMSP, RetailerMSP have not: do their scorers run?") {
+		t.Error(said)
+	}
+	l.serve(ctx, t, late, "--role", "scorer")
+	until(ctx, t, "every verdict that is due is final", func() error {
+		p = l.protocol(ctx, t)
+		return p.allFinal(t)
+	})
+	for _, why := range p.faults {
+		t.Error(why)
+	}
+	if said := l.must(ctx, t, tasks...); strings.Contains(said, "overdue") {
+		t.Error(said)
+	}
+}
+
 // convene brings the network under rules by which organisations score together.
 func (l *lab) convene(ctx context.Context, t *testing.T, organisations ...string) {
 	t.Helper()
@@ -104,11 +155,13 @@ func (l *lab) conveneUnder(ctx context.Context, t *testing.T, policy ledger.Scor
 	for _, org := range organisations {
 		o.Profiles = append(o.Profiles, l.profile(t, org))
 	}
-	founded, err := founding.Found(ctx, o)
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	founded, err := founding.Found(limited, o)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("bringing the network under rules: %v", err)
 	}
-	// The other tests have the network as it was: one scorer's word.
+	// The other tests find no scorer, as this one did.
 	t.Cleanup(func() {
 		leaving, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()

@@ -30,7 +30,7 @@ import (
 // TestEndToEndAFalseClaimIsRefutedThoughWhoRefutesIsKilled has the assessor say of right tasks that they leave out an event
 // that came before the journey. The proof log refutes it as soon as two of the keepers have anchored it.
 func TestEndToEndAFalseClaimIsRefutedThoughWhoRefutesIsKilled(t *testing.T) {
-	ctx, l := endToEnd(t, 5*time.Minute)
+	ctx, l := endToEndOn(t, convened, 5*time.Minute)
 	const refuter, witness = "producer", "carrier"
 	l.level(ctx, t)
 	policy := protocolsim.DefaultPolicy()
@@ -210,10 +210,13 @@ func (l *lab) refuted(ctx context.Context, t *testing.T, told liar.Told, liarsAc
 	t.Helper()
 	var c ledger.Claim
 	until(ctx, t, "the claim is refuted", func() error {
-		if c = l.claim(ctx, t, told.Task, liarsAccount); c.Open() {
-			return errors.New("it stands")
+		if c = l.claim(ctx, t, told.Task, liarsAccount); !c.Open() {
+			return nil
 		}
-		return nil
+		if by := c.RefuteBy.Time(); time.Now().After(by) {
+			t.Fatalf("it was to be refuted by %s and stands: the task is void", by)
+		}
+		return errors.New("it stands")
 	})
 	by := c.Refuted.Account
 	if !slices.Contains(some, by) || c.Refuted.At >= c.RefuteBy {

@@ -19,7 +19,7 @@ import (
 // TestAThousandPaymentsToOneAccountDoNotConflict has a thousand transactions pay one account, 64 at a time, each signed by
 // a holder of its own organisation's and none of them through a server that would batch them.
 func TestAThousandPaymentsToOneAccountDoNotConflict(t *testing.T) {
-	ctx, l := endToEnd(t, 5*time.Minute)
+	ctx, l := endToEndOn(t, convened, 5*time.Minute)
 	const payments, atOnce = 1_000, 64
 	client := func(org, identity string) *fabric.Client {
 		c, err := fabric.Dial(l.profile(t, org), identity, fabric.Options{})

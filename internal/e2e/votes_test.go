@@ -19,7 +19,7 @@ import (
 // TestModelsServeOnceTwoOthersApproved submits, evaluates, approves, promotes, revokes and rolls back models on a network
 // whose peers hold to the keys' own endorsement policies, and pays with credits that the organisations voted for.
 func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
-	ctx, l := endToEnd(t, 4*time.Minute)
+	ctx, l := endToEndOn(t, governed, 4*time.Minute)
 	orgs := map[string]string{"producer": "ProducerMSP", "carrier": "CarrierMSP", "retailer": "RetailerMSP"}
 	for org := range orgs {
 		l.serve(ctx, t, org, "--role", "api", "--role", "readmodel")
@@ -74,7 +74,7 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 	}
 
 	least := int64(900_000)
-	policy := &waybillv1.ModelMotion{Motion: &waybillv1.ModelMotion_Policy{Policy: &waybillv1.ModelPolicy{Version: 1, Approvals: 2, Gates: []*waybillv1.Gate{{Metric: "recall", AtLeast: &least}}}}}
+	policy := &waybillv1.ModelMotion{Motion: &waybillv1.ModelMotion_Policy{Policy: &waybillv1.ModelPolicy{Version: l.nextModelPolicy(ctx, t), Approvals: 2, Gates: []*waybillv1.Gate{{Metric: "recall", AtLeast: &least}}}}}
 	govern("producer", "recorded", policy)
 	govern("retailer", "recorded", policy)
 

@@ -22,9 +22,9 @@ import (
 
 // TestEndToEndScorersOfDifferentModelsArePaidByAnInspection has two organisations score by one model and two by another, each
 // trained from the ledger and approved there: the median becomes final, and an inspection that one of them records pays the
-// others by how right they were. It needs a model policy, so that it comes after the tests that judge by an unregistered model.
+// others by how right they were.
 func TestEndToEndScorersOfDifferentModelsArePaidByAnInspection(t *testing.T) {
-	ctx, l := endToEnd(t, 8*time.Minute)
+	ctx, l := endToEndOn(t, governed, 8*time.Minute)
 	const inspector = "carrier"
 	organisations := []string{"producer", inspector, "retailer", assessor}
 	began := time.Now()
