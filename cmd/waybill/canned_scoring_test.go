@@ -194,8 +194,8 @@ func TestATaskSaysWhomItWaitsFor(t *testing.T) {
 		committed []string
 		want      string
 	}{
-		{nil, "0 of 30000 credits have; ProducerMSP, CarrierMSP, AssessorMSP have not: do their scorers run?"},
-		{[]string{"a2"}, "10000 of 30000 credits have; ProducerMSP, AssessorMSP have not: do their scorers run?"},
+		{nil, "0 of 30000 credits have; AssessorMSP, CarrierMSP, ProducerMSP have not: do their scorers run?"},
+		{[]string{"a2"}, "10000 of 30000 credits have; AssessorMSP, ProducerMSP have not: do their scorers run?"},
 		{[]string{"a2", "a1"}, "commitments of all until its time is over, without: AssessorMSP"},
 	} {
 		r.Commitments = nil

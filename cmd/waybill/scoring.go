@@ -154,6 +154,8 @@ func awaited(r *waybillv1.GetTaskResponse) string {
 			absent = append(absent, seat.GetMspId())
 		}
 	}
+	slices.Sort(absent)
+	absent = slices.Compact(absent) // an organisation may have several scorers
 	if committed > k.GetWeight()-committed {
 		return "commitments of all until its time is over, without: " + strings.Join(absent, ", ")
 	}
