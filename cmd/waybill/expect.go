@@ -65,22 +65,22 @@ func expected(said string) (expectation, error) {
 		}
 		key = wire.EventKey(ledger.Digest(hash))
 	case words[0] == "segment" && len(args) == 2:
-		seq, notNumber := numbered("a segment", args[1], 64)
+		seq, notNumber := segmentOf(args[1])
 		device, notID := epcis.CanonicalEPC(args[0])
 		if err = cmp.Or(notNumber, notID); err == nil {
 			key, err = wire.SegmentKey(device, seq)
 		}
 	case words[0] == "verdict" && len(args) == 3:
-		window, notNumber := numbered("a window", args[1], 32)
+		window, notNumber := windowOf(args[1])
 		shipment, notID := epcis.CanonicalEPC(args[0])
 		if err = cmp.Or(notNumber, notID); err == nil {
-			key, err = wire.VerdictKey(shipment, uint32(window), args[2])
+			key, err = wire.VerdictKey(shipment, *window, args[2])
 		}
 	case words[0] == "final" && (len(args) == 2 || len(args) == 3):
-		window, notNumber := numbered("a window", args[1], 32)
+		window, notNumber := windowOf(args[1])
 		shipment, notID := epcis.CanonicalEPC(args[0])
 		if err = cmp.Or(notNumber, notID); err == nil {
-			key, err = wire.FinalKey(shipment, uint32(window), strings.Join(args[2:], ""))
+			key, err = wire.FinalKey(shipment, *window, strings.Join(args[2:], ""))
 		}
 	case words[0] == "finding" && (len(args) == 2 || len(args) == 3):
 		var n ledger.Naming
@@ -96,11 +96,11 @@ func expected(said string) (expectation, error) {
 	return expectation{said, func(f proof.Fact) bool { return f.Key == key }}, nil
 }
 
-// numbered reads the number of something that is counted from 0.
-func numbered(what, text string, bits int) (uint64, error) {
-	n, err := strconv.ParseUint(text, 10, bits)
+// segmentOf reads the number of a segment.
+func segmentOf(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not the number of %s, which are numbered from 0", text, what)
+		return 0, usage("%q is not a segment's number, which are counted from 0", text)
 	}
 	return n, nil
 }

@@ -117,3 +117,18 @@ func TestAProofIsOfWhatIsExpectedOrRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAFactsNumberThatIsNoneIsToldInPlainWords(t *testing.T) {
+	for said, want := range map[string]string{
+		"segment urn:epc:id:giai:9521321.logger7 x":             "not a segment's number",
+		"verdict urn:epc:id:sscc:9521321.0000000001 -1 m@1":     "not a window",
+		"final urn:epc:id:sscc:9521321.0000000001 99999999999":  "not a window",
+		"segment urn:epc:id:giai:9521321.logger7 0":             "",
+		"final urn:epc:id:sscc:9521321.0000000001 4294967295 m": "",
+	} {
+		_, err := expected(said)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "strconv")) {
+			t.Errorf("%s: %v, not %q", said, err, want)
+		}
+	}
+}

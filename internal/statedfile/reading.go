@@ -151,8 +151,8 @@ func (r *reading) fields(n *yaml.Node, path string, s *shape, depth int, lines m
 			r.fault(key, path, "what stands before a \":\" is no name of a field")
 			continue
 		}
-		name, elem := key.Value, (*shape)(nil)
-		at := joined(path, name)
+		var elem *shape
+		name, at := key.Value, joined(path, key.Value)
 		if s.kind == kindMap {
 			elem = s.elem()
 		} else {
@@ -213,7 +213,7 @@ func (r *reading) own(n *yaml.Node, path string, s *shape) any {
 	if n.Kind != yaml.ScalarNode {
 		return r.wrong(n, path, s)
 	}
-	err := reflect.New(s.own).Interface().(yaml.Unmarshaler).UnmarshalYAML(n) //nolint:errcheck,forcetypeassert // looked at when the shape was made
+	err := reflect.New(s.own).Interface().(yaml.Unmarshaler).UnmarshalYAML(n) //nolint:forcetypeassert // looked at when the shape was made
 	if err == nil {
 		return n.Value
 	}
