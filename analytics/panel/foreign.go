@@ -60,8 +60,9 @@ type place struct {
 	reference uint32
 	segment   uint64
 	inside    bool // it is not the first of its span
-	named     bool // it is an event that names the shipment's container itself
-	key       string
+	// names is 0 of what is no event, 2 of one of the shipment's container itself, 1 of one that tells of what is in it too.
+	names uint32
+	key   string
 }
 
 // accusation is a challenge.
@@ -203,19 +204,19 @@ func places(s ledger.TaskStatement) (all []place) {
 		}
 		for _, seq := range ends {
 			if key, ok := keyOf(r, seq); ok {
-				all = append(all, place{reference: uint32(i), segment: seq, named: named(r), key: key}) //nolint:gosec // an index of a list of at most 512
+				all = append(all, place{reference: uint32(i), segment: seq, names: names(r), key: key}) //nolint:gosec // an index of a list of at most 512
 			}
 		}
 	}
 	return all
 }
 
-// begunOtherwise reports whether a list of a later journey may tell of the one before: the own one does not vouch for all events
-// of the container itself, or has the journey begin with another window.
+// begunOtherwise reports whether a list of a later journey may begin in the one before: the own one does not vouch for all its
+// events, or has the journey begin with another window.
 func begunOtherwise(other ledger.TaskStatement, own *ledger.TaskStatement) bool {
 	return other.Begins > 0 && slices.ContainsFunc(other.References, func(r ledger.Reference) bool {
-		return named(r) && (own == nil || own.Begins != other.Begins || !slices.ContainsFunc(own.References, func(o ledger.Reference) bool {
-			return named(o) && o.Digest == r.Digest
+		return names(r) > 0 && (own == nil || own.Begins != other.Begins || !slices.ContainsFunc(own.References, func(o ledger.Reference) bool {
+			return names(o) > 0 && o.Digest == r.Digest
 		}))
 	})
 }
@@ -475,25 +476,34 @@ func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperat
 			First: first.reference, FirstSegment: first.segment, Second: second.reference, SecondSegment: second.segment, Proof: e.Proof,
 		}}}}, nil
 	}
+	if f.former == "" {
+		return nil, errVain
+	}
 	skip := f.skipped
-	for i, p := range f.listed {
-		if f.former == "" || !p.named || places[i] > places[len(f.listed)] {
-			continue
-		}
-		if skip--; skip >= 0 {
-			continue // the journey does not begin with it
-		}
-		order := ledger.Misplaced{First: p.reference, Former: true}
-		if p.key != f.former {
-			e, err := prove(ctx, []string{p.key, f.former})
-			if err != nil {
-				return nil, err
+	for _, names := range []uint32{2, 1} {
+		for i, p := range f.listed {
+			if p.names != names || places[i] > places[len(f.listed)] {
+				continue
 			}
-			order.Proof = e.Proof
+			if skip--; skip < 0 {
+				return f.overlaps(ctx, prove, p)
+			}
 		}
-		return []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: f.id, Order: &order}}}, nil
 	}
 	return nil, errVain
+}
+
+// overlaps says that the list begins the journey with an event that stands before the end of the journey before.
+func (f *foreign) overlaps(ctx context.Context, prove ask, p place) ([]ledger.TaskOperation, error) {
+	order := ledger.Misplaced{First: p.reference, Former: true}
+	if p.key != f.former {
+		e, err := prove(ctx, []string{p.key, f.former})
+		if err != nil {
+			return nil, err
+		}
+		order.Proof = e.Proof
+	}
+	return []ledger.TaskOperation{{Challenge: &ledger.ChallengeTask{Task: f.id, Order: &order}}}, nil
 }
 
 // claimed takes a claim that the task leaves something out. One that this scorer would have made stands in its place.

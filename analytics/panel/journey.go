@@ -134,8 +134,16 @@ func (b *book) former(s ledger.TaskStatement) string {
 	return t.key()
 }
 
-// named reports whether a reference is an event that names the shipment's container itself.
-func named(r ledger.Reference) bool { return r.Kind == ledger.RefEvent && len(r.Containers) == 0 }
+// names tells of a reference what place.names says.
+func names(r ledger.Reference) uint32 {
+	switch {
+	case r.Kind != ledger.RefEvent:
+		return 0
+	case len(r.Containers) > 0:
+		return 1
+	}
+	return 2
+}
 
 // late is the claim that a task has a journey begin with a window that the one before it had: what closed that window is left out.
 func (b *book) late(other ledger.TaskStatement, id ledger.Digest, former string) (accusation, bool) {
@@ -149,7 +157,7 @@ func (b *book) late(other ledger.TaskStatement, id ledger.Digest, former string)
 	var places []place
 	for _, at := range located(other) {
 		places = append(places, at)
-		if !named(other.References[at.reference]) {
+		if names(other.References[at.reference]) < 2 {
 			continue
 		}
 		// Before the last of them too the log is to have it.

@@ -30,8 +30,9 @@ type travels struct {
 
 const container = "urn:epc:id:sscc:9520001.5000000001"
 
-// newTravels has a container go on so many journeys of four windows each. All but the last have their final verdicts.
-func newTravels(t testing.TB, journeys int) *travels {
+// newTravels has a container go on so many journeys of four windows each. All but the last have their final verdicts. Late: then
+// a reading came that gave the one before the last another window, which has none.
+func newTravels(t testing.TB, journeys int, late bool) *travels {
 	t.Helper()
 	c := &travels{channel: &channel{policy: undrawn()}}
 	var members []protocolsim.Member
@@ -56,6 +57,14 @@ func newTravels(t testing.TB, journeys int) *travels {
 			players := c.players(t)
 			c.play(t, players, 25*time.Minute)
 			c.final(t, c.tasks...)
+		}
+		if late && n == journeys-1 {
+			now := c.minute
+			c.minute -= 3
+			e := reading(31)
+			delete(e, "bizStep") // which would give it two
+			c.records(t, e)
+			c.minute = now
 		}
 		c.journey(t)
 	}
@@ -99,24 +108,51 @@ func (c *travels) records(t testing.TB, fields map[string]any) {
 	}
 }
 
+func handling(name string) map[string]any {
+	return map[string]any{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{container}, "bizStep": name}
+}
+
+func reading(celsius int) map[string]any {
+	e := handling("storing")
+	e["sensorElementList"] = []any{map[string]any{"sensorReport": []any{map[string]any{"type": "Temperature", "value": celsius, "uom": "CEL"}}}}
+	return e
+}
+
 // journey has the container bound to a logger, shipped, measured thrice, looked at and received.
 func (c *travels) journey(t testing.TB) {
 	t.Helper()
 	c.begins = append(c.begins, len(c.tasks))
-	step := func(name string) map[string]any {
-		return map[string]any{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{container}, "bizStep": name}
-	}
-	measured := func(celsius int) map[string]any {
-		e := step("storing")
-		e["sensorElementList"] = []any{map[string]any{"sensorReport": []any{map[string]any{"type": "Temperature", "value": celsius, "uom": "CEL"}}}}
-		return e
-	}
 	for _, e := range []map[string]any{
 		{"type": "AssociationEvent", "action": "ADD", "parentID": container, "childEPCs": []string{fmt.Sprintf("urn:epc:id:giai:9520002.T%d", len(c.begins))}},
-		step("shipping"), measured(5), step("inspecting"), measured(30), measured(6), step("receiving"),
+		handling("shipping"), reading(5), handling("inspecting"), reading(30), reading(6), handling("receiving"),
 	} {
 		c.records(t, e)
 	}
+}
+
+// watched has a scorer that is alone do what it can about a task of others, and holds that it loses nothing by it. It goes on trying
+// to open what waits for the window before, so that it is never quiet.
+func (c *travels) watched(t rapid.TB, p *player, id ledger.Digest) ledger.TaskView {
+	t.Helper()
+	v := c.view(t, id)
+	for range 1_200 {
+		p.read(c.channel, len(c.log))
+		if v = c.view(t, id); v.Settlement != nil {
+			break
+		}
+		c.turn(t, []*player{p}, nil)
+		c.world.Advance(2_000)
+	}
+	p.read(c.channel, len(c.log))
+	for _, claim := range v.Claims {
+		if refute, err := c.world.Refutation(v.Task.Statement, claim); err != nil || refute != nil {
+			t.Errorf("its claim of reference %d can be refuted: %v %v", claim.Before, refute != nil, err)
+		}
+	}
+	if s := p.book.snapshot(); s.ClaimsLost != 0 || s.Lost != 0 || c.lostStake(t, p.name) != 0 {
+		t.Errorf("%+v", s)
+	}
+	return v
 }
 
 // other is a list that three agree on: as another of a window, with what is said of when its journey begins.
@@ -136,7 +172,7 @@ func (c *travels) other(t rapid.TB, s ledger.TaskStatement, change func(*ledger.
 }
 
 func TestWhatOpenedALaterJourneyIsClaimed(t *testing.T) {
-	base := newTravels(t, 3)
+	base := newTravels(t, 3, false)
 	for _, how := range []string{"goes on", "from its checkpoint", "from the first block", "once the root is anchored"} {
 		for name, omit := range map[string]int{"the first window": 0, "the last window": len(base.tasks) - 1 - base.begins[2]} {
 			t.Run(name+", "+how, func(t *testing.T) {
@@ -180,7 +216,7 @@ func TestWhatOpenedALaterJourneyIsClaimed(t *testing.T) {
 				if v := c.view(t, id); !v.Claims[0].Since || v.Claims[0].Omitted.Digest != task.Statement.References[1].Digest {
 					t.Errorf("%+v", v.Claims)
 				}
-				v := c.unbaited(t, p, id)
+				v := c.watched(t, p, id)
 				if v.Settlement == nil || v.Settlement.By != ledger.SettledOmission {
 					t.Errorf("%+v", v.Settlement)
 				}
@@ -191,9 +227,50 @@ func TestWhatOpenedALaterJourneyIsClaimed(t *testing.T) {
 	}
 }
 
+// What was measured before a journey ended and came later gave it a window more. A list that begins the next journey with that
+// window is void by the claim of what closed it; so is one of that window that tells of the next journey.
+func TestAWindowIsNotTakenFromTheJourneyBefore(t *testing.T) {
+	base := newTravels(t, 2, true)
+	late := base.tasks[base.begins[1]-1]
+	if s := late.Statement; s.Begins != 0 || s.Window != 4 || !late.Truth.Verdict.Final {
+		t.Fatalf("window %d from %d on", s.Window, s.Begins)
+	}
+	for name, window := range map[string]int{"the window": 0, "a later one": 2} {
+		for _, how := range []string{"goes on", "from its checkpoint"} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				c := base.clone()
+				p := c.player(t, "a")
+				p.restart(nil)
+				task := c.tasks[c.begins[1]+window]
+				other, ruling := c.other(t, task.Statement, func(s *ledger.TaskStatement) { s.Begins, s.Window = s.Begins-1, s.Window-1 })
+				if ruling.Fault != "" {
+					t.Fatal(ruling.Fault)
+				}
+				id := c.agree(t, other, ruling.Answer, scorerNames()[1:]...)
+				p.read(c.channel, len(c.log))
+				if how == "from its checkpoint" {
+					data, err := p.book.save()
+					if err != nil {
+						t.Fatal(err)
+					}
+					at := p.at
+					p.restart(data)
+					p.at = at
+				}
+				v := c.watched(t, p, id)
+				if len(v.Claims) != 1 || !v.Claims[0].Late || v.Settlement == nil || v.Settlement.By != ledger.SettledOmission {
+					t.Errorf("%+v %+v", v.Claims, v.Settlement)
+				}
+				c.play(t, append(c.players(t)[1:], p), 45*time.Minute)
+				c.final(t, c.tasks...)
+			})
+		}
+	}
+}
+
 // A false claim that something opened a later journey is refuted as any other is, and not by what the contract does not take for that.
 func TestAFalseClaimOfWhatOpenedALaterJourneyIsRefuted(t *testing.T) {
-	c := newTravels(t, 2)
+	c := newTravels(t, 2, false)
 	last := c.tasks[len(c.tasks)-1]
 	task := c.tasks[c.begins[1]]
 	players := c.players(t)[:3]
@@ -250,13 +327,14 @@ func thinned(t *rapid.T, list []ledger.Reference, most int) []ledger.Reference {
 // TestNoListOfALaterJourneyBecomesFinalThatIsNot has three of four agree on any list of what two journeys rest on, in the log's
 // order or in another, under any window to begin with, while the fourth reads, is killed and does not hear.
 func TestNoListOfALaterJourneyBecomesFinalThatIsNot(t *testing.T) {
-	base := newTravels(t, 2)
-	first, last := base.tasks[base.begins[1]-1].Statement, base.tasks[len(base.tasks)-1].Statement
-	all := slices.Concat(first.References, last.References[1:])
+	bases := []*travels{newTravels(t, 2, false), newTravels(t, 2, true)}
 	wrong, ended := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
+		base := rapid.SampledFrom(bases).Draw(rt, "travels")
+		first, last := base.tasks[base.begins[1]-1].Statement, base.tasks[len(base.tasks)-1].Statement
+		all := slices.Concat(first.References, last.References[1:])
 		c := base.clone()
-		task := c.tasks[rapid.IntRange(c.begins[1], len(c.tasks)-1).Draw(rt, "window")]
+		task := c.tasks[rapid.IntRange(c.begins[1]-1, len(c.tasks)-1).Draw(rt, "window")]
 		other, ruling := c.other(rt, task.Statement, func(s *ledger.TaskStatement) {
 			switch rapid.IntRange(0, 4).Draw(rt, "how") {
 			case 0: // what came first is left out
@@ -295,7 +373,7 @@ func TestNoListOfALaterJourneyBecomesFinalThatIsNot(t *testing.T) {
 			}
 			c.world.Advance(ledger.Millis(rapid.IntRange(0, 10_000).Draw(rt, "pause")))
 		}
-		v := c.unbaited(rt, p, id)
+		v := c.watched(rt, p, id)
 		if v.Settlement != nil && v.Phase() == ledger.TaskVoid {
 			ended++
 		}

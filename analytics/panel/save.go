@@ -178,7 +178,7 @@ func codePlace(c *canon.Coder, p *place) {
 	canon.Uint(c, &p.reference)
 	canon.Uint(c, &p.segment)
 	c.Bool(&p.inside)
-	c.Bool(&p.named)
+	canon.Uint(c, &p.names)
 	canon.String(c, &p.key, maxSavedPart)
 }
 
