@@ -66,10 +66,6 @@ func (s TaskStatement) Ends() (LogFact, bool) {
 	return LogFact{}, false
 }
 
-// names reports whether a reference is an event of the shipment's container itself: what came into it, and out, may have been told
-// of before its journey.
-func (r Reference) names() bool { return r.Kind == RefEvent && len(r.Containers) == 0 }
-
 // former holds that the log has the event with which the list begins the journey before the end of the one before.
 func (op Misplaced) former(v TaskView, referee Referee, order LogOrder, l ScoringLedger) error {
 	s := v.Task.Statement
@@ -86,10 +82,10 @@ func (op Misplaced) former(v TaskView, referee Referee, order LogOrder, l Scorin
 		return refuse(ErrCommitment, "what closed the last window of the journey before has no place in the proof log")
 	}
 	if end != listed {
-		before, root, err := order(op.Proof, listed, end)
+		before, root, failed := order(op.Proof, listed, end)
 		switch {
-		case err != nil:
-			return err
+		case failed != nil:
+			return failed
 		case !before:
 			return refuse(ErrCommitment, "the proof log has reference %d after the end of the journey before", op.First)
 		}

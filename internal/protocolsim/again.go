@@ -96,7 +96,7 @@ func (w *World) reuse(i int, members []Member) error {
 	for k := range t.segments {
 		segments := span(t.segments[:k+1]...)
 		task := Task{
-			Statement: state(begins, begins+1+uint32(k), list(event(t.opened), event(t.inspected), event(t.rebound), segments)), //nolint:gosec // of two
+			Statement: state(begins, begins+1+uint32(k), list(event(t.opened), event(t.inspected), event(t.rebound), segments)),
 			Decoys:    t.decoys(),
 		}
 		if err = w.rule(&task); err != nil {
@@ -179,11 +179,11 @@ func (w *World) travel(i int) (*trip, error) {
 	}
 	record := func(to *ledger.Digest, minute int, fields map[string]any) func() error {
 		return func() error {
-			all, err := w.events("rootA", minute, fields)
-			if err == nil {
+			all, failed := w.events("rootA", minute, fields)
+			if failed == nil {
 				*to = all[0]
 			}
-			return err
+			return failed
 		}
 	}
 	one := func(to *[]ledger.Digest, minute int, fields map[string]any) func() error {
@@ -213,11 +213,11 @@ func (w *World) travel(i int) (*trip, error) {
 		},
 		measure(&t.segments[0], second, 44, readings), measure(&t.segments[1], second, 44+readings, readings),
 		func() error {
-			codes, err := w.Commit(waiting)
-			if err == nil && codes[0] != peer.TxValidationCode_VALID {
-				err = fmt.Errorf("%w: what is held back: %s", ErrRefused, codes[0])
+			codes, failed := w.Commit(waiting)
+			if failed == nil && codes[0] != peer.TxValidationCode_VALID {
+				failed = fmt.Errorf("%w: what is held back: %s", ErrRefused, codes[0])
 			}
-			return err
+			return failed
 		},
 		record(&t.delayed, 25, observe("storing")),
 	)

@@ -87,12 +87,10 @@ func (w *World) siege(task Task, players []Player, honest int, revoke moment, r 
 	beside := r.IntN(4) == 0
 	other := game{w: w, task: task, r: r}
 	if beside {
-		if other.task, err = w.variant(p.task, task); err == nil {
-			err = other.beside(liar)
+		other.task = variant(p.task, task)
+		if err = other.beside(liar); err != nil {
+			return first, err
 		}
-	}
-	if err != nil {
-		return first, err
 	}
 	out, err := w.attack(task, players, honest, nil, never, r)
 	if err == nil {
@@ -103,12 +101,12 @@ func (w *World) siege(task Task, players []Player, honest int, revoke moment, r 
 }
 
 // variant is a list that is not the window either, which was not open yet: it says the former task's references, but for the policy.
-func (w *World) variant(former, right Task) (Task, error) {
+func variant(former, right Task) Task {
 	v := right
 	v.Statement = former.Statement
 	v.Statement.Begins, v.Statement.Window = right.Statement.Begins, right.Statement.Window
 	v.Statement.References, v.Statement.Inputs = former.Statement.References[1:], ledger.Digest{9}
-	return v, nil
+	return v
 }
 
 // beside has a liar open a list beside the right one.
@@ -511,8 +509,7 @@ func (g *game) answer(who string, p *scheme) error {
 	if err := g.refute(who); err != nil {
 		return err
 	}
-	switch {
-	case p == nil:
+	if p == nil {
 		_, err := g.try(who, ledger.TaskOperation{Challenge: &ledger.ChallengeTask{Task: g.id}})
 		return err
 	}

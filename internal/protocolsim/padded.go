@@ -142,8 +142,8 @@ func (w *World) pad(i int, f filling) error {
 		if celsius != 0 {
 			fields["sensorElementList"] = []any{map[string]any{"sensorReport": []any{map[string]any{"type": "Temperature", "value": celsius, "uom": "CEL"}}}}
 		}
-		body, err := json.Marshal(fields)
-		return wire.EventEntry{Body: body}, err
+		body, failed := json.Marshal(fields)
+		return wire.EventEntry{Body: body}, failed
 	}
 	var own [4]wire.EventEntry
 	for k, step := range []string{"shipping", "storing", "inspecting", "receiving"} {
@@ -166,8 +166,8 @@ func (w *World) pad(i int, f filling) error {
 		return err
 	}
 	for range f.packs {
-		entries, err := p.entries(f.each, 0)
-		if err == nil {
+		var entries []wire.EventEntry
+		if entries, err = p.entries(f.each, 0); err == nil {
 			err = pad(p.record(entries...))
 		}
 		if err != nil {
@@ -193,8 +193,8 @@ func (w *World) pad(i int, f filling) error {
 		if left := f.bytes - bytes; left < 2*largePack {
 			n = max(left/2, min(left, largePack/2))
 		}
-		refs, err := p.sized(n)
-		if err != nil {
+		var refs []ledger.Reference
+		if refs, err = p.sized(n); err != nil {
 			return err
 		}
 		padding, bytes = append(padding, refs[0]), bytes+n

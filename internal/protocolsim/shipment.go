@@ -81,7 +81,8 @@ func (w *World) shipment(i int) error {
 	if err != nil {
 		return err
 	}
-	if codes, err := w.Commit(late); err != nil || codes[0] != peer.TxValidationCode_VALID {
+	codes, err := w.Commit(late)
+	if err != nil || codes[0] != peer.TxValidationCode_VALID {
 		return fmt.Errorf("%w: what is held back: %v: %w", ErrRefused, codes, err)
 	}
 	decoys := []Decoy{
@@ -233,9 +234,9 @@ func (w *World) segments(i int, device string) ([]ledger.Digest, error) {
 	var batch wire.SegmentBatch
 	var digests []ledger.Digest
 	for seq := range 2 {
-		signed, ref, err := l.next(2+seq*readings, readings)
-		if err != nil {
-			return nil, err
+		signed, ref, failed := l.next(2+seq*readings, readings)
+		if failed != nil {
+			return nil, failed
 		}
 		digests, batch.Segments = append(digests, ref.Digest), append(batch.Segments, signed)
 	}
