@@ -11,6 +11,9 @@ import (
 
 func TestNobodyCommitsToWhatItsModelMayNotAnswer(t *testing.T) {
 	c, other := newBlendChannel(t, 2)
+	standing := func(state ledger.ModelState) ledger.ModelStatus {
+		return ledger.ModelStatus{Artefact: other.Digest(), Model: ledger.ModelRef{ID: other.Parameters().ID, Version: 1}, State: state}
+	}
 	tell := func(m wire.ModelRecords) { c.log = append(c.log, entry{tx: wire.Transaction{Models: m}}) }
 	players := c.players(t)
 	runs(other, players[3])
@@ -27,12 +30,12 @@ func TestNobodyCommitsToWhatItsModelMayNotAnswer(t *testing.T) {
 	if says(""); d.book.unfit() != nil {
 		t.Error("without a model policy any model will do")
 	}
-	tell(wire.ModelRecords{Policies: []ledger.ModelPolicy{{Version: 1}}, Admissions: []ledger.Admission{{
-		Artefact: c.world.Model.Digest(), Model: ledger.ModelRef{ID: c.world.Model.Parameters().ID, Version: 1},
+	tell(wire.ModelRecords{Policies: []ledger.ModelPolicy{{Version: 1}}, Statuses: []ledger.ModelStatus{{
+		Artefact: c.world.Model.Digest(), Model: ledger.ModelRef{ID: c.world.Model.Parameters().ID, Version: 1}, State: ledger.ModelApproved,
 	}}})
-	own := ledger.ModelRef{ID: other.Parameters().ID, Version: 1}
-	tell(wire.ModelRecords{Statuses: []ledger.ModelStatus{{Artefact: other.Digest(), Model: own, State: ledger.ModelEvaluated}}})
-	says("two organisations approved")
+	says("is not registered")
+	tell(wire.ModelRecords{Statuses: []ledger.ModelStatus{standing(ledger.ModelEvaluated)}})
+	says("approve it first")
 
 	c.bothDue(t, other, c.world.Tasks[:2]...)
 	c.play(t, players, 25*time.Minute)
@@ -52,8 +55,8 @@ func TestNobodyCommitsToWhatItsModelMayNotAnswer(t *testing.T) {
 	at := d.at
 	d.restart(saved)
 	d.at = at
-	says("two organisations approved")
-	tell(wire.ModelRecords{Admissions: []ledger.Admission{{Artefact: other.Digest(), Model: own}}})
+	says("approve it first")
+	tell(wire.ModelRecords{Statuses: []ledger.ModelStatus{standing(ledger.ModelApproved)}})
 	says("")
 	c.bothDue(t, other, c.world.Tasks[2])
 	c.play(t, players, 25*time.Minute)
