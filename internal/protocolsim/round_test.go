@@ -197,7 +197,20 @@ func playGround(t *testing.T, g ground, n int, r *rand.Rand) tally {
 	for _, m := range slices.Sorted(maps.Keys(moves)) {
 		t.Logf("    %5d  %s", moves[m], m)
 	}
-	for _, m := range g.moves {
+	all := slices.Clone(g.moves)
+	for _, task := range g.base.Tasks {
+		for _, d := range task.Decoys {
+			if n >= 1_000 {
+				all = append(all, claimOf(d))
+			}
+		}
+		for _, p := range task.schemes {
+			if n >= 200 && !g.revoked {
+				all = append(all, p.move)
+			}
+		}
+	}
+	for _, m := range all {
 		if moves[m] == 0 && n >= 20*len(g.moves) {
 			t.Errorf("%s: never tried to %s", g.name, m)
 		}
