@@ -29,21 +29,21 @@ type auditor struct {
 	report  *Report
 
 	verdict  *record[ledger.Verdict]
-	models   map[ledger.Digest]record[ledger.ModelVersion]
+	models   map[ledger.ModelRef]record[ledger.ModelVersion]
 	datasets map[string]record[ledger.DatasetSnapshot]
-	statuses map[ledger.Digest]ledger.ModelStatus
-	revoked  map[ledger.Digest]ledger.Revocation
+	statuses map[ledger.ModelRef]ledger.ModelStatus
 	chunks   map[ledger.Digest]uint64 // the block that stored it
 
 	evaluations []record[ledger.Evaluation]
 	court       court
+	fit         error // why the verdict's model was none for a verdict when it was recorded
 }
 
 func newAuditor(ctx context.Context, source Source, program Program) (*auditor, error) {
 	a := &auditor{
 		source: source, program: program, report: &Report{},
-		models: map[ledger.Digest]record[ledger.ModelVersion]{}, datasets: map[string]record[ledger.DatasetSnapshot]{},
-		statuses: map[ledger.Digest]ledger.ModelStatus{}, revoked: map[ledger.Digest]ledger.Revocation{}, chunks: map[ledger.Digest]uint64{},
+		models: map[ledger.ModelRef]record[ledger.ModelVersion]{}, datasets: map[string]record[ledger.DatasetSnapshot]{},
+		statuses: map[ledger.ModelRef]ledger.ModelStatus{}, chunks: map[ledger.Digest]uint64{},
 		court: newCourt(),
 	}
 	var err error
@@ -120,13 +120,10 @@ func (a *auditor) take(block uint64, tx Transaction) error {
 		a.datasets[nameOf(d.ID, d.Version)] = record[ledger.DatasetSnapshot]{d, tx, block}
 	}
 	for _, m := range tx.Models.Models {
-		a.models[m.Artefact] = record[ledger.ModelVersion]{m, tx, block}
+		a.models[m.Ref()] = record[ledger.ModelVersion]{m, tx, block}
 	}
 	for _, s := range tx.Models.Statuses {
-		a.statuses[s.Artefact] = s
-	}
-	for _, r := range tx.Models.Revocations {
-		a.revoked[r.Artefact] = r
+		a.statuses[s.Model] = s
 	}
 	for _, e := range tx.Models.Evaluations {
 		a.evaluations = append(a.evaluations, record[ledger.Evaluation]{e, tx, block})
@@ -142,6 +139,9 @@ func (a *auditor) take(block uint64, tx Transaction) error {
 			return fmt.Errorf("%w: %s and %s have judged window %d of %s; name the model", ErrUnknown, a.verdict.value.Model, v.Model, v.Window, v.Shipment)
 		}
 		a.verdict = &record[ledger.Verdict]{v, tx, block}
+		if a.fit = ledger.ModelBegins(v.Model, &a.court.models); len(tx.Scoring.Settlements) > 0 {
+			a.fit = ledger.ModelBlocked(v.Model, &a.court.models)
+		}
 	}
 	return nil
 }
@@ -155,24 +155,40 @@ func (a *auditor) artefact(ctx context.Context) (*score.Model, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s names no artefact by its digest", ErrModel, name)
 	}
-	registered, ok := a.models[digest]
-	if !ok {
-		if a.program.Shipped != nil && a.program.Shipped.Digest() == digest {
-			return a.program.Shipped, nil
-		}
+	registered, found := a.versionOf(name)
+	_, admitted := a.court.models.admitted[digest]
+	switch {
+	case !admitted && a.program.Shipped != nil && a.program.Shipped.Digest() == digest:
+		return a.program.Shipped, nil
+	case !found:
 		return nil, fmt.Errorf("%w: %s is not registered", ErrModel, name)
 	}
-	return a.registered(ctx, registered.value)
+	return a.registered(ctx, registered)
+}
+
+// versionOf gives the version that a model's name is of: the one that was approved, else the first that was submitted.
+func (a *auditor) versionOf(name string) (found ledger.ModelVersion, ok bool) {
+	id, artefact, _ := ledger.ArtefactOf(name)
+	if admission, admitted := a.court.models.admitted[artefact]; admitted {
+		m, known := a.models[admission.Model]
+		return m.value, known && m.value.ID == id
+	}
+	for ref, m := range a.models {
+		if ref.ID == id && m.value.Artefact == artefact && (!ok || ref.Version < found.Version) {
+			found, ok = m.value, true
+		}
+	}
+	return found, ok
 }
 
 // registered gives the model of a version as it lies on the ledger, nil if what lies there is none.
 func (a *auditor) registered(ctx context.Context, m ledger.ModelVersion) (*score.Model, error) {
 	digest := m.Artefact
 	a.report.Model = &m
-	if s, ok := a.statuses[digest]; ok {
+	if s, ok := a.statuses[m.Ref()]; ok {
 		a.report.Standing = &s
 	}
-	if r, ok := a.revoked[digest]; ok {
+	if r, ok := a.court.models.revoked[digest]; ok {
 		a.report.Revoked = &r
 	}
 	parts := map[ledger.Digest][]byte{}
@@ -226,6 +242,9 @@ func (a *auditor) again(ctx context.Context, model *score.Model) error {
 	}
 	if err := a.signed(subject, a.verdict.tx, recorded); err != nil {
 		return err
+	}
+	if a.fit != nil {
+		a.differs(subject, "model", Recomputed, recorded.Model, a.fit.Error())
 	}
 	snapshots, builders, err := a.training()
 	if err != nil {

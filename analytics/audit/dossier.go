@@ -38,8 +38,8 @@ func Dossier(ctx context.Context, source Source, program Program, name string) (
 	if err != nil {
 		return nil, err
 	}
-	d := &provenance.Dossier{Model: m, Status: a.statuses[m.Artefact]}
-	if r, ok := a.revoked[m.Artefact]; ok {
+	d := &provenance.Dossier{Model: m, Status: a.statuses[m.Ref()]}
+	if r, ok := a.court.models.revoked[m.Artefact]; ok {
 		d.Revocation = &r
 	}
 	refs := slices.Clone(m.Training)
@@ -72,9 +72,9 @@ func Dossier(ctx context.Context, source Source, program Program, name string) (
 }
 
 func (a *auditor) modelNamed(name string) (ledger.ModelVersion, error) {
-	if id, artefact, ok := ledger.ArtefactOf(name); ok {
-		if m, found := a.models[artefact]; found && m.value.ID == id {
-			return m.value, nil
+	if _, _, ok := ledger.ArtefactOf(name); ok {
+		if m, found := a.versionOf(name); found {
+			return m, nil
 		}
 		return ledger.ModelVersion{}, fmt.Errorf("%w: model %s", ledger.ErrUnknown, name)
 	}
@@ -82,10 +82,8 @@ func (a *auditor) modelNamed(name string) (ledger.ModelVersion, error) {
 	if err != nil {
 		return ledger.ModelVersion{}, err
 	}
-	for _, m := range a.models {
-		if m.value.Ref() == ref {
-			return m.value, nil
-		}
+	if m, found := a.models[ref]; found {
+		return m.value, nil
 	}
 	return ledger.ModelVersion{}, fmt.Errorf("%w: model %s", ledger.ErrUnknown, ref)
 }

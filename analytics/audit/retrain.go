@@ -53,7 +53,7 @@ func (a *auditor) training() ([]record[ledger.DatasetSnapshot], []*dataset.Build
 	if a.report.Model == nil {
 		return nil, nil, nil
 	}
-	m := a.models[a.report.Model.Artefact]
+	m := a.models[a.report.Model.Ref()]
 	subject := subjectModel(m.value)
 	if err := a.transaction(subject, m.tx, m.value.MSPID, &m.value.By, m.value.At, m.value.TxID); err != nil {
 		return nil, nil, err

@@ -33,8 +33,8 @@ const (
 type decision[T any] struct {
 	record[T]
 
-	before  ledger.TaskView
-	revoked map[ledger.Digest]bool // artefacts, then
+	before ledger.TaskView
+	models standings // as they were then
 }
 
 // tasked is what the ledger holds of a task, each part with its transaction.
@@ -60,14 +60,14 @@ type court struct {
 	scorers  map[ledger.Digest]ledger.Scorer
 	stakes   map[ledger.Digest]ledger.Credits // bonded
 	accounts map[ledger.Digest]ledger.CreditAccount
-	heights  map[uint64]bool        // at which roots are anchored
-	revoked  map[ledger.Digest]bool // artefacts
+	heights  map[uint64]bool // at which roots are anchored
+	models   standings
 }
 
 func newCourt() court {
 	return court{
 		tasks: map[ledger.Digest]*tasked{}, policies: map[uint32]ledger.ScoringPolicy{}, scorers: map[ledger.Digest]ledger.Scorer{},
-		stakes: map[ledger.Digest]ledger.Credits{}, accounts: map[ledger.Digest]ledger.CreditAccount{}, heights: map[uint64]bool{}, revoked: map[ledger.Digest]bool{},
+		stakes: map[ledger.Digest]ledger.Credits{}, accounts: map[ledger.Digest]ledger.CreditAccount{}, heights: map[uint64]bool{}, models: newStandings(),
 	}
 }
 
@@ -133,9 +133,7 @@ func (c *court) take(block uint64, tx Transaction, name Name) {
 			c.stakes[r.Stake.Account] = r.Stake.Bonded
 		}
 	}
-	for _, v := range tx.Models.Revocations {
-		c.revoked[v.Artefact] = true
-	}
+	c.models.take(tx.Models)
 	for _, v := range tx.Anchors {
 		c.heights[v.Root.Height] = true
 	}
@@ -161,7 +159,7 @@ func (c *court) parts(block uint64, tx Transaction) {
 	}
 	for _, v := range s.Closings {
 		if t := c.tasks[v.Task]; t != nil {
-			t.closing = &decision[ledger.Closing]{record[ledger.Closing]{v, tx, block}, t.view(), maps.Clone(c.revoked)}
+			t.closing = &decision[ledger.Closing]{record[ledger.Closing]{v, tx, block}, t.view(), c.models.clone()}
 		}
 	}
 	for _, v := range s.Reveals {
@@ -180,12 +178,12 @@ func (c *court) parts(block uint64, tx Transaction) {
 	}
 	for _, v := range s.Provisionals {
 		if t := c.tasks[v.Task]; t != nil {
-			t.provisional = &decision[ledger.Provisional]{record[ledger.Provisional]{v, tx, block}, t.view(), maps.Clone(c.revoked)}
+			t.provisional = &decision[ledger.Provisional]{record[ledger.Provisional]{v, tx, block}, t.view(), c.models.clone()}
 		}
 	}
 	for _, v := range s.Settlements {
 		if t := c.tasks[v.Task]; t != nil {
-			t.settlement = &decision[ledger.Settlement]{record[ledger.Settlement]{v, tx, block}, t.view(), maps.Clone(c.revoked)}
+			t.settlement = &decision[ledger.Settlement]{record[ledger.Settlement]{v, tx, block}, t.view(), c.models.clone()}
 		}
 	}
 }
@@ -239,14 +237,14 @@ func (c *court) ended(model string) *record[ledger.Settlement] {
 	return nil
 }
 
-// bench answers what decisions on a task ask of the ledger: the policy, what was revoked, and that whoever decided had an
+// bench answers what decisions on a task ask of the ledger: the policy, how models stood, and that whoever decided had an
 // account then, or the transaction would not be valid.
 type bench struct {
 	ledger.ScoringLedger
 
+	models  standings
 	policy  *ledger.ScoringPolicy
 	account ledger.CreditAccount
-	revoked map[ledger.Digest]bool
 }
 
 func (b bench) KeyBinding(ledger.Digest) (*ledger.KeyBinding, error) {
@@ -265,22 +263,21 @@ func (b bench) ScoringPolicyVersion(uint32) (*ledger.ScoringPolicy, error) { ret
 
 func (bench) CreditPolicy() (*ledger.CreditPolicy, error) { return nil, nil } //nolint:nilnil // none bounds what is paid, which is not compared
 
-func (bench) ModelPolicy() (*ledger.ModelPolicy, error) { return nil, nil } //nolint:nilnil // as above, of models
+func (b bench) ModelPolicy() (*ledger.ModelPolicy, error) { return b.models.ModelPolicy() }
 
-func (bench) ModelStatus(ledger.Digest) (*ledger.ModelStatus, error) { return nil, nil } //nolint:nilnil // as above
+func (b bench) Admission(artefact ledger.Digest) (*ledger.Admission, error) {
+	return b.models.Admission(artefact)
+}
 
 func (b bench) Revocation(artefact ledger.Digest) (*ledger.Revocation, error) {
-	if !b.revoked[artefact] {
-		return nil, nil //nolint:nilnil // none is recorded
-	}
-	return &ledger.Revocation{Artefact: artefact}, nil
+	return b.models.Revocation(artefact)
 }
 
 func (bench) FinalVerdict(string, uint32, string) (*ledger.FinalVerdict, error) { return nil, nil } //nolint:nilnil // the first of the window
 
 // again decides once more what a transaction decided on a task, by the contract's own rules and the verdict that was
 // made again, and gives what is least unlike what matches counts differences of. It fails where nothing is decided so.
-func (c *court) again(policy *ledger.ScoringPolicy, revoked map[ledger.Digest]bool, before ledger.TaskView, tx Transaction, judged *ledger.Verdict, unlike func(ledger.TaskDecision) int) (*ledger.TaskDecision, error) {
+func (c *court) again(policy *ledger.ScoringPolicy, models standings, before ledger.TaskView, tx Transaction, judged *ledger.Verdict, unlike func(ledger.TaskDecision) int) (*ledger.TaskDecision, error) {
 	ruling := ledger.Ruling{}
 	settle := ledger.SettleTask{Task: before.Task.ID}
 	if judged != nil {
@@ -302,7 +299,7 @@ func (c *court) again(policy *ledger.ScoringPolicy, revoked map[ledger.Digest]bo
 			continue
 		}
 		at := ledger.Tx{ID: tx.ID, Time: tx.At, Actor: ledger.Actor{MSPID: tx.MSPID}}
-		l := bench{policy: policy, account: ledger.CreditAccount{ID: id, MSPID: tx.MSPID, Binding: ledger.CreditBinding(tx.MSPID, ledger.Digest{})}, revoked: revoked}
+		l := bench{policy: policy, account: ledger.CreditAccount{ID: id, MSPID: tx.MSPID, Binding: ledger.CreditBinding(tx.MSPID, ledger.Digest{})}, models: models}
 		tried := []func() (ledger.TaskDecision, error){
 			func() (ledger.TaskDecision, error) {
 				return ledger.SettleTaskOf(settle, ruling.Answer.Verdict, before, referee, l, at)
@@ -358,7 +355,7 @@ func (a *auditor) behind(final record[ledger.FinalVerdict], due *scorer.Due, rea
 		return err
 	}
 	if p := t.provisional; p != nil {
-		d, err := a.court.again(t.policy, p.revoked, p.before, p.tx, judged, func(d ledger.TaskDecision) int {
+		d, err := a.court.again(t.policy, p.models, p.before, p.tx, judged, func(d ledger.TaskDecision) int {
 			if d.Provisional == nil {
 				return -1
 			}
@@ -371,7 +368,7 @@ func (a *auditor) behind(final record[ledger.FinalVerdict], due *scorer.Due, rea
 		return nil
 	}
 	s := t.settlement
-	d, err := a.court.again(t.policy, s.revoked, s.before, s.tx, judged, func(d ledger.TaskDecision) int {
+	d, err := a.court.again(t.policy, s.models, s.before, s.tx, judged, func(d ledger.TaskDecision) int {
 		if d.Settlement == nil || d.Final == nil {
 			return -1
 		}
@@ -527,7 +524,7 @@ func (a *auditor) committed(t *tasked) error {
 		return nil
 	}
 	c := t.closing
-	d, err := a.court.again(t.policy, c.revoked, c.before, c.tx, nil, func(d ledger.TaskDecision) int {
+	d, err := a.court.again(t.policy, c.models, c.before, c.tx, nil, func(d ledger.TaskDecision) int {
 		if d.Closing == nil {
 			return -1
 		}

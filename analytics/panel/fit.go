@@ -10,18 +10,18 @@ import (
 )
 
 // fitness is how the own model stands on the ledger, a ledger.ModelStanding of it alone. What rests on a model that is not
-// registered, approved or was revoked cannot be revealed, or is for nothing: a scorer that commits to it loses stake.
+// approved or was revoked cannot be revealed, or is for nothing: a scorer that commits to it loses stake.
 type fitness struct {
 	policy     *ledger.ModelPolicy
-	status     *ledger.ModelStatus
+	admission  *ledger.Admission
 	revocation *ledger.Revocation
 }
 
 // ModelPolicy is ledger.ModelStanding's.
 func (f *fitness) ModelPolicy() (*ledger.ModelPolicy, error) { return f.policy, nil }
 
-// ModelStatus is ledger.ModelStanding's, of the own artefact.
-func (f *fitness) ModelStatus(ledger.Digest) (*ledger.ModelStatus, error) { return f.status, nil }
+// Admission is ledger.ModelStanding's, of the own artefact.
+func (f *fitness) Admission(ledger.Digest) (*ledger.Admission, error) { return f.admission, nil }
 
 // Revocation is ledger.ModelStanding's, of the own artefact.
 func (f *fitness) Revocation(ledger.Digest) (*ledger.Revocation, error) { return f.revocation, nil }
@@ -33,9 +33,9 @@ func (b *book) modelled(m wire.ModelRecords) {
 		b.fit.policy = &p
 		b.generation++
 	}
-	for _, s := range m.Statuses {
-		if named && s.Artefact == own {
-			b.fit.status = &s
+	for _, a := range m.Admissions {
+		if named && a.Artefact == own {
+			b.fit.admission = &a
 			b.generation++
 		}
 	}
@@ -52,17 +52,17 @@ func (b *book) unfit() error { return ledger.ModelBlocked(b.model(), &b.fit) }
 
 // save writes how the model stands.
 func (f *fitness) save(c *canon.Coder) error {
-	return errors.Join(saveOne(c, f.policy), saveOne(c, f.status), saveOne(c, f.revocation))
+	return errors.Join(saveOne(c, f.policy), saveOne(c, f.admission), saveOne(c, f.revocation))
 }
 
 // restore reads what save wrote.
 func (f *fitness) restore(c *canon.Coder) error {
-	return errors.Join(restoreOne(c, &f.policy), restoreOne(c, &f.status), restoreOne(c, &f.revocation))
+	return errors.Join(restoreOne(c, &f.policy), restoreOne(c, &f.admission), restoreOne(c, &f.revocation))
 }
 
 // standingPart is what a fitness is made of.
 type standingPart interface {
-	ledger.ModelPolicy | ledger.ModelStatus | ledger.Revocation
+	ledger.ModelPolicy | ledger.Admission | ledger.Revocation
 }
 
 func saveOne[T standingPart](c *canon.Coder, v *T) error {

@@ -11,9 +11,6 @@ import (
 
 func TestNobodyCommitsToWhatItsModelMayNotAnswer(t *testing.T) {
 	c, other := newBlendChannel(t, 2)
-	standing := func(state ledger.ModelState) ledger.ModelStatus {
-		return ledger.ModelStatus{Artefact: other.Digest(), Model: ledger.ModelRef{ID: other.Parameters().ID, Version: 1}, State: state}
-	}
 	tell := func(m wire.ModelRecords) { c.log = append(c.log, entry{tx: wire.Transaction{Models: m}}) }
 	players := c.players(t)
 	runs(other, players[3])
@@ -30,12 +27,12 @@ func TestNobodyCommitsToWhatItsModelMayNotAnswer(t *testing.T) {
 	if says(""); d.book.unfit() != nil {
 		t.Error("without a model policy any model will do")
 	}
-	tell(wire.ModelRecords{Policies: []ledger.ModelPolicy{{Version: 1}}, Statuses: []ledger.ModelStatus{{
-		Artefact: c.world.Model.Digest(), Model: ledger.ModelRef{ID: c.world.Model.Parameters().ID, Version: 1}, State: ledger.ModelApproved,
+	tell(wire.ModelRecords{Policies: []ledger.ModelPolicy{{Version: 1}}, Admissions: []ledger.Admission{{
+		Artefact: c.world.Model.Digest(), Model: ledger.ModelRef{ID: c.world.Model.Parameters().ID, Version: 1},
 	}}})
-	says("is not registered")
-	tell(wire.ModelRecords{Statuses: []ledger.ModelStatus{standing(ledger.ModelEvaluated)}})
-	says("approve it first")
+	own := ledger.ModelRef{ID: other.Parameters().ID, Version: 1}
+	tell(wire.ModelRecords{Statuses: []ledger.ModelStatus{{Artefact: other.Digest(), Model: own, State: ledger.ModelEvaluated}}})
+	says("two organisations approved")
 
 	c.bothDue(t, other, c.world.Tasks[:2]...)
 	c.play(t, players, 25*time.Minute)
@@ -55,8 +52,8 @@ func TestNobodyCommitsToWhatItsModelMayNotAnswer(t *testing.T) {
 	at := d.at
 	d.restart(saved)
 	d.at = at
-	says("approve it first")
-	tell(wire.ModelRecords{Statuses: []ledger.ModelStatus{standing(ledger.ModelApproved)}})
+	says("two organisations approved")
+	tell(wire.ModelRecords{Admissions: []ledger.Admission{{Artefact: other.Digest(), Model: own}}})
 	says("")
 	c.bothDue(t, other, c.world.Tasks[2])
 	c.play(t, players, 25*time.Minute)

@@ -186,8 +186,8 @@ func (t *transaction) putStanding(s ledger.GuardedStatus) error {
 		return err
 	}
 	told := t.models()
-	if !slices.Contains(told.Statuses, s.Status.Artefact) {
-		told.Statuses = append(told.Statuses, s.Status.Artefact)
+	if !slices.Contains(told.Statuses, s.Status.Model) {
+		told.Statuses = append(told.Statuses, s.Status.Model)
 	}
 	return t.repository.PutModelStatus(s.Status, policy)
 }
@@ -316,12 +316,26 @@ func (t *transaction) applyModel(d ledger.ModelDecision) error {
 			return err
 		}
 	}
-	if d.Alias == nil {
+	if d.Owner != nil {
+		if err := t.repository.CreateModelOwner(*d.Owner); err != nil {
+			return err
+		}
+	}
+	if d.Alias == nil && d.Admission == nil {
 		return nil
 	}
 	policy, err := endorsedBy(ledger.MinApprovals, d.Guards)
 	if err != nil {
 		return err
+	}
+	if d.Admission != nil {
+		told.Admissions = append(told.Admissions, d.Admission.Artefact)
+		if err = t.repository.PutAdmission(*d.Admission, policy); err != nil {
+			return err
+		}
+	}
+	if d.Alias == nil {
+		return nil
 	}
 	told.Aliases = append(told.Aliases, wire.AliasRef{Class: d.Alias.Class, Generation: d.Alias.Generation})
 	return t.repository.PutAlias(*d.Alias, policy)
@@ -353,7 +367,7 @@ func (*Model) GetDataset(ctx contractapi.TransactionContextInterface, name strin
 	return one(found, err, "data set %.200s", name)
 }
 
-// GetModel gives the wire.StoredModel that is named "id/version", or as verdicts name it, "id@digest".
+// GetModel gives the wire.StoredModel that is named "id/version", or, once it is approved, as verdicts name it, "id@digest".
 func (*Model) GetModel(ctx contractapi.TransactionContextInterface, name string) ([]byte, error) {
 	repository := state.New(ctx.GetStub())
 	found, err := storedModel(repository, name)
@@ -377,7 +391,7 @@ func storedModel(r *state.Repository, name string) (wire.StoredModel, error) {
 	if err != nil {
 		return out, err
 	}
-	status, err := r.ModelStatus(m.Artefact)
+	status, err := r.ModelStatus(ref)
 	if err == nil && status == nil {
 		err = fmt.Errorf("%w: the standing of %s", ledger.ErrUnknown, ref)
 	}
@@ -406,14 +420,14 @@ func modelNamed(r *state.Repository, name string) (ledger.ModelRef, error) {
 	if !ok {
 		return ledger.ParseModelRef(name)
 	}
-	status, err := r.ModelStatus(artefact)
-	if err == nil && (status == nil || status.Model.ID != id) {
+	admission, err := r.Admission(artefact)
+	if err == nil && (admission == nil || admission.Model.ID != id) {
 		err = fmt.Errorf("%w: model %.200s", ledger.ErrUnknown, name)
 	}
 	if err != nil {
 		return ledger.ModelRef{}, err
 	}
-	return status.Model, nil
+	return admission.Model, nil
 }
 
 // GetEvaluation gives the ledger.Evaluation of a model "id/version" by an organisation on a data set

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -28,6 +29,7 @@ const vaccine = "https://id.gs1.org/01/09506000134352"
 type registry struct {
 	*bank
 	reason string // of the revocations that are asked for
+	rules  uint32 // the version in force
 }
 
 func newRegistry(t fatal) *registry {
@@ -179,6 +181,28 @@ func (r *registry) blocked(model string) error {
 	return ledger.ModelBlocked(m.ID+"@"+m.Artefact.String(), state.New(r.c.world.Simulate(statetest.Proposal{TxID: "read"})))
 }
 
+// begins says whether a verdict may be begun by a model.
+func (r *registry) begins(model string) error {
+	m := query[wire.StoredModel](r.t, r.c, wire.FnGetModel, model).Version
+	return ledger.ModelBegins(m.ID+"@"+m.Artefact.String(), state.New(r.c.world.Simulate(statetest.Proposal{TxID: "read"})))
+}
+
+// keepers has A, B and C vote for rules, as far as votes are needed, and gives the last answer.
+func (r *registry) keepers(organisations ...string) string {
+	r.t.Helper()
+	r.rules = max(r.rules, 1) + 1
+	batch := encode(r.t, wire.MasterBatch{Data: []ledger.MasterDatum{{Version: r.rules, Rules: &ledger.Rules{Keepers: organisations}}}})
+	last := ""
+	for _, org := range []string{"A", "B", "C"} {
+		r.identity("r"+org, org, "registrar")
+		answers, _ := r.c.submit(r.t, "r"+org, wire.FnRegisterMaster, batch)
+		if last = statuses(answers); last == "duplicate" {
+			return "recorded"
+		}
+	}
+	return last
+}
+
 // play runs the lines of a story of models; testdata/models/README.md says what they mean.
 func (r *registry) play(name string, text []byte) {
 	r.t.Helper()
@@ -197,9 +221,20 @@ func (r *registry) play(name string, text []byte) {
 		case "serves":
 			got = query[ledger.Alias](r.t, r.c, wire.FnGetAlias, words[1]).Model.String()
 		case "verdict":
-			if got = "allowed"; r.blocked(words[1]) != nil {
+			if got = "allowed"; r.begins(words[1]) != nil {
+				got = "to finish"
+			}
+			if r.blocked(words[1]) != nil {
 				got = ledger.Code(r.blocked(words[1]))
 			}
+		case "wait":
+			d, err := time.ParseDuration(words[1])
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.c.clock = r.c.clock.Add(d)
+		case "keepers":
+			got = r.keepers(strings.Split(words[1], ",")...)
 		default:
 			function, batch := r.call(words[1:])
 			answers, _ := r.c.submit(r.t, words[0], function, batch)
@@ -253,7 +288,7 @@ ma store m/2 => recorded recorded
 		{"evaluated", "mb evaluate m/2 on=test/1 recall=960000 => recorded"},
 		{"approved once", "sb approve m/2 on=B:test/1 => recorded"},
 		{"approved", "sc approve m/2 on=B:test/1 => recorded"},
-		{"production", "sb promote m/2 * => recorded"},
+		{"production", "wait 24h\nsb promote m/2 * => recorded\nwait 24h"},
 	}
 	for _, step := range steps {
 		r.play(step.state, []byte(step.lines))
@@ -336,6 +371,7 @@ func TestEveryMoveOfAModel(t *testing.T) {
 func TestStandingsAreGuardedByKeyLevelEndorsement(t *testing.T) {
 	r := newRegistry(t)
 	r.reach("approved once")
+	r.c.clock = r.c.clock.Add(24 * time.Hour)
 	commit := func(who string, line string, endorsers ...string) peer.TxValidationCode {
 		t.Helper()
 		function, batch := r.call(strings.Fields(line))
@@ -381,7 +417,7 @@ func TestStandingsAreGuardedByKeyLevelEndorsement(t *testing.T) {
 
 func TestAnArtefactIsReadBackFromTheLedger(t *testing.T) {
 	r := newRegistry(t)
-	r.reach("draft")
+	r.reach("approved")
 	m := query[wire.StoredModel](t, r.c, wire.FnGetModel, "m/2").Version
 	if len(m.Chunks) < 2 {
 		t.Fatal("the artefact is in one chunk")
@@ -499,5 +535,58 @@ func TestVerdictsRestOnApprovedModels(t *testing.T) {
 		if err := read(name); (err != nil) != blocked || blocked && !errors.Is(err, ledger.ErrModelBlocked) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What lets a version serve holds off neither its revocation nor verdicts on it, be it in the same block.
+func TestTurningAnAliasHoldsOffNeitherRevocationNorVerdict(t *testing.T) {
+	r := newRegistry(t)
+	r.reach("production")
+	r.identity("sc-A", "A", "recorder,gateway,registrar,scorer")
+	v := r.c.evidenceOf(t, "sc-A")
+	m := modelOf(t, r.ref("m/2"))
+	v.Model = m.ID + "@" + m.Artefact.String()
+	simulated := func(who, function string, batch []byte) *statetest.Stub {
+		t.Helper()
+		r.c.txs++
+		stub, response := r.c.simulate(who, fmt.Sprintf("turn%d", r.c.txs), function, batch)
+		if response.GetStatus() != shim.OK || len(stub.ReadWriteSet().Writes) == 0 {
+			t.Fatal(response.GetMessage())
+		}
+		return stub
+	}
+	motion := func(who, line string) *statetest.Stub {
+		t.Helper()
+		function, batch := r.call(strings.Fields(line))
+		return simulated(who, function, batch)
+	}
+	verdict := simulated("sc-A", wire.FnRecordVerdicts, encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{v}}))
+	if codes := r.c.world.Commit(motion("sa", "rollback m/2 *"), verdict, motion("sb", "revoke m/2")); slices.ContainsFunc(codes, func(c peer.TxValidationCode) bool { return c != peer.TxValidationCode_VALID }) {
+		t.Error(codes)
+	}
+	r.play("after", []byte("serves * => m/1\nstate m/2 => revoked\nverdict m/2 => WB_MODEL_BLOCKED"))
+}
+
+func TestAModelHasOneName(t *testing.T) {
+	m := modelOf(t, ledger.ModelRef{ID: "m", Version: 2})
+	lower := m.Artefact.String()
+	name := m.ID + "@" + lower
+	if id, artefact, ok := ledger.ArtefactOf(name); !ok || id != m.ID || artefact != m.Artefact {
+		t.Error(id, artefact, ok)
+	}
+	for _, governed := range []bool{false, true} {
+		r := newRegistry(t)
+		r.identity("sc-A", "A", "recorder,gateway,registrar,scorer")
+		v := r.c.evidenceOf(t, "sc-A")
+		if governed {
+			r.reach("production")
+		}
+		var verdicts []ledger.Verdict
+		for _, other := range []string{lower, strings.ToUpper(lower), strings.ToUpper(lower[:32]) + lower[32:]} {
+			v.Model = m.ID + "@" + other
+			verdicts = append(verdicts, v)
+		}
+		answers, _ := r.c.submit(t, "sc-A", wire.FnRecordVerdicts, encode(t, wire.VerdictBatch{Verdicts: verdicts}))
+		expect(t, answers, "recorded refused:WB_MODEL_BLOCKED refused:WB_MODEL_BLOCKED")
 	}
 }

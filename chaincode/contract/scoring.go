@@ -190,7 +190,7 @@ func (c *Scoring) RecordVerdicts(ctx contractapi.TransactionContextInterface, ba
 		return nil, coded(err)
 	}
 	for name := range models {
-		if models[name] = ledger.ModelBlocked(name, t.repository); models[name] != nil && !refusal(models[name]) {
+		if models[name] = ledger.ModelBegins(name, t.repository); models[name] != nil && !refusal(models[name]) {
 			return nil, coded(models[name])
 		}
 	}

@@ -224,7 +224,7 @@ func (t *scoringRound) part(op ledger.TaskOperation, task ledger.Digest) (ledger
 // standing has been looked at, or the shipped one.
 func (t *scoringRound) known(name string) error {
 	if _, digest, ok := ledger.ArtefactOf(name); ok {
-		if standing, err := t.repository.ModelStatus(digest); err != nil || standing != nil {
+		if admission, err := t.repository.Admission(digest); err != nil || admission != nil {
 			return err
 		}
 	}
@@ -278,18 +278,18 @@ func (t *scoringRound) model(name string) (*score.Model, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %.200s names no artefact by its digest", ledger.ErrModelBlocked, name)
 	}
-	standing, err := t.repository.ModelStatus(digest)
+	admission, err := t.repository.Admission(digest)
 	if err != nil {
 		return nil, err
 	}
 	var m *score.Model
-	if standing == nil {
+	if admission == nil {
 		if m, err = t.shipped(); err == nil && m.Digest() != digest {
-			err = fmt.Errorf("%w: %.200s is neither registered nor the model that ships", ledger.ErrArtefact, name)
+			err = fmt.Errorf("%w: %.200s is neither approved nor the model that ships", ledger.ErrArtefact, name)
 		}
 	} else {
 		var artefact []byte
-		if artefact, err = t.registered(standing.Model); err == nil {
+		if artefact, err = t.registered(admission.Model); err == nil {
 			m, err = t.models.Get(digest, artefact)
 		}
 	}
@@ -307,7 +307,7 @@ func (t *scoringRound) model(name string) (*score.Model, error) {
 func (t *scoringRound) registered(ref ledger.ModelRef) ([]byte, error) {
 	version, err := t.repository.Model(ref)
 	if err == nil && version == nil {
-		err = fmt.Errorf("model %s has a standing and no version", ref)
+		err = fmt.Errorf("model %s is approved and no version", ref)
 	}
 	if err != nil {
 		return nil, err

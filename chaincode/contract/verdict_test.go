@@ -9,7 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/chaincode/wire"
 )
 
-// No new verdict rests on a model that is not approved or was revoked; what was recorded before stays, and a replay of it is a
+// No new verdict rests on a model that is not approved, is deprecated or was revoked; what was recorded before stays, and a replay of it is a
 // duplicate.
 func TestNoVerdictIsRecordedOnABlockedModel(t *testing.T) {
 	r := newRegistry(t)
@@ -37,7 +37,7 @@ func TestNoVerdictIsRecordedOnABlockedModel(t *testing.T) {
 			s.reach(state)
 			answers, _ := s.c.submit(t, "sc-A", wire.FnRecordVerdicts, encode(t, wire.VerdictBatch{Verdicts: []ledger.Verdict{v}}))
 			want := "recorded"
-			if state == "draft" || state == "evaluated" {
+			if state != "approved" && state != "production" {
 				want = "refused:WB_MODEL_BLOCKED"
 			}
 			expect(t, answers, want)

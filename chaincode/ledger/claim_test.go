@@ -285,7 +285,7 @@ func TestATaskIsSettledAfterItsClaims(t *testing.T) {
 // standing is a ledger on which no model is blocked.
 type standing struct{ court }
 
-func (standing) ModelStatus(Digest) (*ModelStatus, error) { return nil, nil } //nolint:nilnil // none is registered
+func (standing) Admission(Digest) (*Admission, error) { return nil, nil } //nolint:nilnil // none is approved
 
 func (standing) Revocation(Digest) (*Revocation, error) { return nil, nil } //nolint:nilnil // nor revoked
 

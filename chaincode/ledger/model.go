@@ -21,11 +21,12 @@ func ParseModelRef(s string) (ModelRef, error) {
 	return ModelRef{ID: id, Version: version}, err
 }
 
-// ArtefactOf reads the digest out of a model's name as verdicts use it, "id@digest"; ok is false if it holds none.
+// ArtefactOf reads the digest out of a model's name as verdicts use it, "id@digest"; ok is false if it holds none, or not
+// in lower case: a model has one name.
 func ArtefactOf(name string) (id string, artefact Digest, ok bool) {
 	id, text, _ := strings.Cut(name, "@")
 	artefact, err := ParseDigest(text)
-	return id, artefact, err == nil && id != ""
+	return id, artefact, err == nil && id != "" && text == artefact.String()
 }
 
 // ModelVersion is a version of a model, written once: the artefact and all that is needed to make it again.
@@ -150,6 +151,25 @@ func (s ModelState) String() string {
 	return names[s]
 }
 
+// Admission says as which version an artefact was approved: verdicts may rest on it. It lies under the artefact, beside the
+// ModelStatus of the version, and is written when the version is approved and when it is deprecated, not when it comes
+// to serve a class or no longer does: whoever turns an alias holds off no verdict. Versions that were never approved
+// have none, so that they take no artefact from anybody.
+type Admission struct {
+	Artefact   Digest   `cbor:"1,keyasint"`
+	Model      ModelRef `cbor:"2,keyasint"`
+	Deprecated bool     `cbor:"3,keyasint,omitempty"` // what was begun by it is finished
+	MSPID      string   `cbor:"4,keyasint"`           // of the last change
+	At         Millis   `cbor:"5,keyasint"`
+	TxID       string   `cbor:"6,keyasint"`
+}
+
+// ModelOwner is the organisation that a model's versions are from: whose version of it was approved first.
+type ModelOwner struct {
+	ID    string `cbor:"1,keyasint"`
+	MSPID string `cbor:"2,keyasint"`
+}
+
 // ModelStatus is how a version stands. Its key takes the endorsement of two organisations, neither of them
 // the submitter's, whatever the chaincode's own policy is. A revocation lies under a key of its own and
 // counts over it.
@@ -163,11 +183,6 @@ type ModelStatus struct {
 	ChangedBy string     `cbor:"7,keyasint"`           // MSP ID
 	ChangedAt Millis     `cbor:"8,keyasint"`
 	TxID      string     `cbor:"9,keyasint"` // of the last change
-}
-
-// standsBehind reports whether an organisation submitted or approved the version.
-func (s ModelStatus) standsBehind(mspID string) bool {
-	return s.Submitter == mspID || slices.Contains(s.Approvers, mspID)
 }
 
 // Approval is an organisation's word for a version, on an evaluation that it relied on.
@@ -191,6 +206,11 @@ type Revocation struct {
 	At       Millis   `cbor:"7,keyasint"`
 	TxID     string   `cbor:"8,keyasint"`
 }
+
+// MinServing is how long a version serves a product class before one keeper alone may let another serve it: every
+// scorer of the class reads the ledger anew at each change. Sooner it takes a majority of the keepers. It is far beyond
+// twice MaxSkew, by which submitters may choose their times.
+const MinServing Millis = 24 * 60 * 60 * 1000
 
 // AliasProduction is the only alias: the version that judges a product class.
 const AliasProduction = "production"

@@ -1,17 +1,19 @@
 package ledger
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // ModelLedger answers what decisions on models need of the ledger.
 type ModelLedger interface {
 	// Model gives a version, nil if it was not submitted.
 	Model(ref ModelRef) (*ModelVersion, error)
-	// ModelStatus gives how the version with an artefact stands, nil if none has it.
-	ModelStatus(artefact Digest) (*ModelStatus, error)
-	// Revocation gives that of the version with an artefact, nil if it was not revoked.
-	Revocation(artefact Digest) (*Revocation, error)
-	// ModelPolicy gives the policy in force, nil if none is.
-	ModelPolicy() (*ModelPolicy, error)
+	// ModelStatus gives how a version stands, nil if it was not submitted.
+	ModelStatus(ref ModelRef) (*ModelStatus, error)
+	// ModelOwner gives whose a model is, nil if no version of it was ever approved.
+	ModelOwner(id string) (*ModelOwner, error)
+	ModelStanding
 	// Dataset gives a snapshot, nil if it was not submitted.
 	Dataset(id string, version uint32) (*DatasetSnapshot, error)
 	// Evaluation gives an evaluation, nil if it was not submitted.
@@ -25,17 +27,42 @@ type ModelLedger interface {
 
 // ModelStanding answers what ModelBlocked needs of the ledger.
 type ModelStanding interface {
-	ModelStatus(artefact Digest) (*ModelStatus, error)
+	// Admission gives as which version an artefact was approved, nil if as none.
+	Admission(artefact Digest) (*Admission, error)
+	// Revocation gives that of an artefact, nil if it was not revoked.
 	Revocation(artefact Digest) (*Revocation, error)
+	// ModelPolicy gives the policy in force, nil if none is.
 	ModelPolicy() (*ModelPolicy, error)
 }
 
-// ModelBlocked refuses a model, named "id@digest" as verdicts do, on which no new verdict may rest: one
-// that was revoked, at once and for everybody; one that is not approved; and where the network has a model
-// policy one that is not registered. A deprecated version may finish what it began.
+// ModelBegins refuses a model, named "id@digest" as verdicts do, by which nothing may be begun, neither a task nor a
+// verdict without one: what ModelBlocked refuses, and a version that is deprecated.
+func ModelBegins(name string, l ModelStanding) error {
+	if err := ModelBlocked(name, l); err != nil {
+		return err
+	}
+	_, artefact, ok := ArtefactOf(name)
+	if !ok {
+		return nil
+	}
+	admission, err := l.Admission(artefact)
+	if err == nil && admission != nil && admission.Deprecated {
+		err = refuse(ErrModelBlocked, "%s is deprecated; it finishes what it began", admission.Model)
+	}
+	return err
+}
+
+// ModelBlocked refuses a model, named "id@digest" as verdicts do, on which no verdict may rest: one that was
+// revoked, at once and for everybody, and where the network has a model policy one that was never approved. A
+// deprecated version finishes what it began, see ModelBegins.
 func ModelBlocked(name string, l ModelStanding) error {
 	id, artefact, ok := ArtefactOf(name)
 	if !ok {
+		if _, text, _ := strings.Cut(name, "@"); len(text) == 2*len(artefact) {
+			if _, err := ParseDigest(text); err == nil {
+				return refuse(ErrModelBlocked, "%.200s: a digest is written in lower case", name)
+			}
+		}
 		policy, err := l.ModelPolicy()
 		if err == nil && policy != nil {
 			err = refuse(ErrModelBlocked, "%.200s names no artefact by its digest", name)
@@ -49,22 +76,19 @@ func ModelBlocked(name string, l ModelStanding) error {
 	if revocation != nil {
 		return refuse(ErrModelBlocked, "%s was revoked by %s: %.200s", revocation.Model, revocation.MSPID, revocation.Reason)
 	}
-	status, err := l.ModelStatus(artefact)
+	admission, err := l.Admission(artefact)
 	if err != nil {
 		return err
 	}
-	if status == nil {
+	if admission == nil {
 		policy, err := l.ModelPolicy()
 		if err == nil && policy != nil {
-			err = refuse(ErrModelBlocked, "%.200s is not registered", name)
+			err = refuse(ErrModelBlocked, "%.200s is of no version that two organisations approved", name)
 		}
 		return err
 	}
-	switch {
-	case status.Model.ID != id:
-		return refuse(ErrModelBlocked, "artefact %s is that of %s, not of %.100s", artefact, status.Model, id)
-	case status.State != ModelApproved && status.State != ModelProduction && status.State != ModelDeprecated:
-		return refuse(ErrModelBlocked, "%s is %s; two organisations approve it first", status.Model, status.State)
+	if admission.Model.ID != id {
+		return refuse(ErrModelBlocked, "artefact %s is that of %s, not of %.100s", artefact, admission.Model, id)
 	}
 	return nil
 }
@@ -78,23 +102,19 @@ type ModelSubmission struct {
 }
 
 // DecideModel decides on a version that CheckModel passed and whose artefact JoinArtefact has held to be on
-// the ledger. previous is the version before, standing that of the artefact, nil if there is none.
+// the ledger. Versions that were never approved keep nobody from submitting their artefact, or under their model's name.
 func DecideModel(m ModelVersion, recorded *ModelVersion, l ModelLedger, tx Tx) (ModelSubmission, error) {
 	m = m.Stated()
 	if recorded != nil {
-		if !sameModel(recorded.Stated(), m) {
-			return ModelSubmission{}, refuse(ErrConflict, "%s is written; submit version %d", m.Ref(), m.Version+1)
+		if recorded.MSPID != tx.Actor.MSPID || !sameModel(recorded.Stated(), m) {
+			return ModelSubmission{}, refuse(ErrConflict, "%s is written, by %s; submit another version", m.Ref(), recorded.MSPID)
 		}
 		return ModelSubmission{Status: StatusDuplicate, Model: *recorded}, nil
 	}
-	standing, err := l.ModelStatus(m.Artefact)
-	if err != nil {
+	if err := checkNew(m, tx.Actor.MSPID, l); err != nil {
 		return ModelSubmission{}, err
 	}
-	if standing != nil {
-		return ModelSubmission{}, refuse(ErrConflict, "%s has the same artefact", standing.Model)
-	}
-	if err = checkLineage(m, l, tx); err != nil {
+	if err := checkLineage(m, l); err != nil {
 		return ModelSubmission{}, err
 	}
 	endorsers, err := othersOf(tx.Actor.MSPID, l)
@@ -106,8 +126,32 @@ func DecideModel(m ModelVersion, recorded *ModelVersion, l ModelLedger, tx Tx) (
 	return ModelSubmission{Status: StatusRecorded, Model: m, Standing: s.changed(tx), Endorsers: endorsers}, nil
 }
 
+// checkNew holds that a version may be approved as an organisation's: its artefact is not approved as another's, nor
+// revoked, and the model is nobody else's.
+func checkNew(m ModelVersion, submitter string, l ModelLedger) error {
+	admission, err := l.Admission(m.Artefact)
+	if err != nil {
+		return err
+	}
+	if admission != nil && admission.Model != m.Ref() {
+		return refuse(ErrConflict, "%s has the same artefact", admission.Model)
+	}
+	revocation, err := l.Revocation(m.Artefact)
+	if err != nil {
+		return err
+	}
+	if revocation != nil {
+		return refuse(ErrConflict, "the artefact was revoked as %s", revocation.Model)
+	}
+	owner, err := l.ModelOwner(m.ID)
+	if err == nil && owner != nil && owner.MSPID != submitter {
+		err = refuse(ErrUnauthorised, "model %s belongs to %s", m.ID, owner.MSPID)
+	}
+	return err
+}
+
 // checkLineage holds that the version follows the one before, and that what it was made from is there.
-func checkLineage(m ModelVersion, l ModelLedger, tx Tx) error {
+func checkLineage(m ModelVersion, l ModelLedger) error {
 	if m.Version > 1 {
 		previous, err := l.Model(ModelRef{ID: m.ID, Version: m.Version - 1})
 		switch {
@@ -115,8 +159,6 @@ func checkLineage(m ModelVersion, l ModelLedger, tx Tx) error {
 			return err
 		case previous == nil:
 			return refuse(ErrConflict, "version %d of model %s is not there; versions follow each other", m.Version-1, m.ID)
-		case previous.MSPID != tx.Actor.MSPID:
-			return refuse(ErrUnauthorised, "model %s belongs to %s", m.ID, previous.MSPID)
 		}
 	}
 	if m.Parent != nil {
@@ -199,7 +241,7 @@ func modelOf(ref ModelRef, l ModelLedger) (ModelVersion, ModelStatus, error) {
 	if err != nil {
 		return ModelVersion{}, ModelStatus{}, err
 	}
-	standing, err := l.ModelStatus(m.Artefact)
+	standing, err := l.ModelStatus(ref)
 	if err == nil && standing == nil {
 		err = refuse(ErrUnknown, "the standing of model %s", ref)
 	}

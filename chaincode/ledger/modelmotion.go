@@ -4,10 +4,10 @@ package ledger
 type ModelMotion struct {
 	Policy    *ModelPolicy    `cbor:"1,keyasint,omitempty"` // by a majority of the keepers
 	Approve   *ApproveModel   `cbor:"2,keyasint,omitempty"` // by a keeper that is not the submitter
-	Promote   *PromoteModel   `cbor:"3,keyasint,omitempty"` // by a keeper
-	Rollback  *RollbackAlias  `cbor:"4,keyasint,omitempty"` // by a keeper
-	Deprecate *DeprecateModel `cbor:"5,keyasint,omitempty"` // by who stands behind the version, or a majority of the keepers
-	Revoke    *RevokeModel    `cbor:"6,keyasint,omitempty"` // by who stands behind the version, or a majority of the keepers
+	Promote   *PromoteModel   `cbor:"3,keyasint,omitempty"` // by a keeper, or a majority of them within MinServing
+	Rollback  *RollbackAlias  `cbor:"4,keyasint,omitempty"` // as above
+	Deprecate *DeprecateModel `cbor:"5,keyasint,omitempty"` // by who submitted the version, a keeper that approved it, or a majority of the keepers
+	Revoke    *RevokeModel    `cbor:"6,keyasint,omitempty"` // as above; one that was never approved by a majority of the keepers alone
 }
 
 // ApproveModel is an organisation's word for a version.
@@ -29,7 +29,7 @@ type RollbackAlias struct {
 	From ModelRef `cbor:"2,keyasint"`
 }
 
-// DeprecateModel takes a version that serves nothing out of the choice.
+// DeprecateModel takes a version that serves nothing out of the choice: it finishes what it began, see ModelBegins.
 type DeprecateModel struct {
 	Model ModelRef `cbor:"1,keyasint"`
 }

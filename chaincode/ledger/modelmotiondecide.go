@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -14,7 +17,9 @@ type ModelDecision struct {
 	Approval   *Approval
 	Standings  []GuardedStatus
 	Alias      *Alias
-	Guards     []string // two of these must endorse changes of the alias
+	Admission  *Admission
+	Guards     []string    // two of these must endorse changes of the alias or of the admission
+	Owner      *ModelOwner // to be written for the first time
 	Revocation *Revocation
 }
 
@@ -34,15 +39,18 @@ func DecideModelMotion(m ModelMotion, subject Digest, l ModelLedger, tx Tx) (Mod
 	if kind == MotionModelPolicy {
 		return decideModelPolicy(m.Policy.Stated(), subject, l, tx)
 	}
+	if kind == MotionRevoke {
+		return decideRevocation(*m.Revoke, subject, keepers, l, tx)
+	}
 	ref, _ := m.Model()
 	version, standing, err := modelOf(ref, l)
 	if err != nil {
 		return ModelDecision{}, err
 	}
-	if !slices.Contains(keepers, tx.Actor.MSPID) && !standing.standsBehind(tx.Actor.MSPID) {
-		return ModelDecision{}, refuse(ErrKeepers, "%s is not one of the keepers of the network's rules", tx.Actor.MSPID)
+	if !slices.Contains(keepers, tx.Actor.MSPID) && standing.Submitter != tx.Actor.MSPID {
+		return ModelDecision{}, noKeeper(tx)
 	}
-	d := modelDecider{ledger: l, tx: tx, subject: subject, model: version, standing: standing}
+	d := modelDecider{ledger: l, tx: tx, subject: subject, model: version, standing: standing, keepers: keepers}
 	switch kind {
 	case MotionApprove:
 		return d.approve(*m.Approve)
@@ -52,11 +60,13 @@ func DecideModelMotion(m ModelMotion, subject Digest, l ModelLedger, tx Tx) (Mod
 		return d.rollback(*m.Rollback)
 	case MotionDeprecate:
 		return d.deprecate()
-	case MotionRevoke:
-		return d.revoke(*m.Revoke)
 	default:
 		return ModelDecision{}, refuse(ErrSchema, "a motion of kind %q", kind)
 	}
+}
+
+func noKeeper(tx Tx) error {
+	return refuse(ErrKeepers, "%s is not one of the keepers of the network's rules", tx.Actor.MSPID)
 }
 
 func decideModelPolicy(p ModelPolicy, subject Digest, l ModelLedger, tx Tx) (ModelDecision, error) {
@@ -100,6 +110,7 @@ type modelDecider struct {
 	subject  Digest
 	model    ModelVersion
 	standing ModelStatus
+	keepers  []string
 }
 
 func (d modelDecider) wrongState(act string) error {
@@ -140,12 +151,11 @@ func (d modelDecider) approve(m ApproveModel) (ModelDecision, error) {
 	case d.standing.State != ModelEvaluated && d.standing.State != ModelApproved:
 		return ModelDecision{}, d.wrongState("approved")
 	}
-	keepers, err := keepersOf(d.ledger)
-	if err != nil {
-		return ModelDecision{}, err
+	if !slices.Contains(d.keepers, org) {
+		return ModelDecision{}, noKeeper(d.tx)
 	}
-	if !slices.Contains(keepers, org) {
-		return ModelDecision{}, refuse(ErrKeepers, "%s is not one of the keepers of the network's rules", org)
+	if err = checkNew(d.model, d.standing.Submitter, d.ledger); err != nil {
+		return ModelDecision{}, err
 	}
 	policy, err := d.policy()
 	if err != nil {
@@ -161,55 +171,96 @@ func (d modelDecider) approve(m ApproveModel) (ModelDecision, error) {
 	if err != nil {
 		return ModelDecision{}, err
 	}
+	before, err := d.counted(policy)
+	if err != nil {
+		return ModelDecision{}, err
+	}
 	after := d.standing
 	after.Approvers = append(after.Approvers, org)
 	slices.Sort(after.Approvers)
-	if after.State == ModelEvaluated && len(after.Approvers) >= int(policy.Approvals) {
+	approved := after.State == ModelEvaluated && before+1 >= int(policy.Approvals)
+	if approved {
 		after.State = ModelApproved
 	}
 	standing, err := d.guarded(after)
-	return ModelDecision{
+	out := ModelDecision{
 		Status: StatusRecorded, Standings: []GuardedStatus{standing},
 		Approval: &Approval{Model: m.Model, Evaluation: m.Evaluation, MSPID: org, By: shortSubject(d.tx.Actor.Subject), At: d.tx.Time, TxID: d.tx.ID},
-	}, err
+	}
+	if approved && err == nil {
+		out.admit(Admission{Artefact: d.model.Artefact, Model: m.Model}, standing.Endorsers, d.tx)
+		var owner *ModelOwner
+		if owner, err = d.ledger.ModelOwner(d.model.ID); owner == nil {
+			out.Owner = &ModelOwner{ID: d.model.ID, MSPID: d.standing.Submitter}
+		}
+	}
+	return out, err
 }
 
-// passes holds that the version has as many approvals of organisations that are keepers now as the policy in
-// force asks for, each on an evaluation that passes its gates.
+func (d *ModelDecision) admit(a Admission, guards []string, tx Tx) {
+	a.MSPID, a.At, a.TxID = tx.Actor.MSPID, tx.Time, tx.ID
+	d.Admission, d.Guards = &a, guards
+}
+
+// counted says how many of the version's approvals count: of organisations that are keepers now, on evaluations that
+// pass the policy's gates.
+func (d modelDecider) counted(policy ModelPolicy) (good int, err error) {
+	for _, org := range d.standing.Approvers {
+		if org == d.standing.Submitter || !slices.Contains(d.keepers, org) {
+			continue
+		}
+		approval, err := d.ledger.Approval(d.standing.Model, org)
+		if err != nil {
+			return 0, err
+		}
+		if approval == nil {
+			continue
+		}
+		evaluation, err := d.ledger.Evaluation(approval.Evaluation)
+		if err != nil {
+			return 0, err
+		}
+		if evaluation != nil && policy.Pass(*evaluation) == nil {
+			good++
+		}
+	}
+	return good, nil
+}
+
+// passes holds that as many of the version's approvals count as the policy in force asks for.
 func (d modelDecider) passes() error {
 	policy, err := d.policy()
 	if err != nil {
 		return err
 	}
-	keepers, err := keepersOf(d.ledger)
-	if err != nil {
-		return err
+	good, err := d.counted(policy)
+	if err == nil && good < int(policy.Approvals) {
+		err = refuse(ErrGate, "%s has %d approvals that count, the policy in force asks for %d", d.standing.Model, good, policy.Approvals)
 	}
-	good := 0
-	for _, org := range d.standing.Approvers {
-		if org == d.standing.Submitter || !slices.Contains(keepers, org) {
-			continue
-		}
-		approval, err := d.ledger.Approval(d.standing.Model, org)
-		if err != nil || approval == nil {
-			return err
-		}
-		evaluation, err := d.ledger.Evaluation(approval.Evaluation)
-		if err != nil {
-			return err
-		}
-		if evaluation == nil {
-			continue
-		}
-		if err := policy.Pass(*evaluation); err != nil {
-			return err
-		}
-		good++
+	return err
+}
+
+// turn holds that the version that serves a class may be changed: by the one keeper that asks for it, if the version
+// before has served for MinServing or was revoked, else by a majority of them.
+func (d modelDecider) turn(before *Alias, kind ModelMotionKind) (*Tally, string, error) {
+	if before == nil || d.tx.Time >= before.At+MinServing {
+		return nil, "", nil
 	}
-	if good < int(policy.Approvals) {
-		return refuse(ErrGate, "%s has %d approvals that count, the policy in force asks for %d", d.standing.Model, good, policy.Approvals)
+	revocation, err := d.ledger.Revocation(before.Artefact)
+	if err != nil || revocation != nil {
+		return nil, "", err
 	}
-	return nil
+	// Votes do not lapse: each is for the one change that follows the generation it was cast in.
+	subject := Digest(sha256.Sum256(fmt.Appendf(d.subject[:], "after generation %d", before.Generation)))
+	tally, err := CastVote(subject, string(kind), d.ledger, d.tx)
+	if err != nil || tally.Vote != nil || tally.Carried {
+		return &tally, "", err
+	}
+	vote, err := d.ledger.Vote(subject, d.tx.Actor.MSPID)
+	if err != nil || vote == nil {
+		return nil, "", err
+	}
+	return &tally, vote.TxID, nil
 }
 
 func (d modelDecider) promote(m PromoteModel) (ModelDecision, error) {
@@ -235,14 +286,21 @@ func (d modelDecider) promote(m PromoteModel) (ModelDecision, error) {
 			next.Past = next.Past[len(next.Past)-MaxAliasPast:]
 		}
 	}
-	return d.serve(next, alias, d.model, d.standing)
+	return d.serve(next, alias, MotionPromote, d.model, d.standing)
 }
 
 // serve makes a version the alias of a class, in the place of another.
-func (d modelDecider) serve(next Alias, before *Alias, m ModelVersion, standing ModelStatus) (ModelDecision, error) {
+func (d modelDecider) serve(next Alias, before *Alias, kind ModelMotionKind, m ModelVersion, standing ModelStatus) (ModelDecision, error) {
+	tally, in, err := d.turn(before, kind)
+	if err != nil {
+		return ModelDecision{}, err
+	}
+	if tally != nil && !tally.Carried {
+		return ModelDecision{Status: voted(*tally).Status, In: in, Tally: tally}, nil
+	}
 	next.Model, next.Artefact = m.Ref(), m.Artefact
 	next.MSPID, next.By, next.At, next.TxID = d.tx.Actor.MSPID, shortSubject(d.tx.Actor.Subject), d.tx.Time, d.tx.ID
-	out := ModelDecision{Status: StatusRecorded, Alias: &next}
+	out := ModelDecision{Status: StatusRecorded, Tally: tally, Alias: &next}
 	if before != nil {
 		_, old, err := modelOf(before.Model, d.ledger)
 		if err != nil {
@@ -271,7 +329,7 @@ func (d modelDecider) serve(next Alias, before *Alias, m ModelVersion, standing 
 	return out, nil
 }
 
-// rollback goes back to the latest version before that may serve still.
+// rollback goes back to the latest version before that may serve still: gates and approvals are asked again.
 func (d modelDecider) rollback(m RollbackAlias) (ModelDecision, error) {
 	alias, err := d.ledger.Alias(m.Class)
 	switch {
@@ -283,6 +341,7 @@ func (d modelDecider) rollback(m RollbackAlias) (ModelDecision, error) {
 		return ModelDecision{}, refuse(ErrModelState, "%s serves %s, not %s", alias.Model, m.Class, m.From)
 	}
 	next := Alias{Class: m.Class, Generation: alias.Generation + 1, Past: slices.Clone(alias.Past), Rollback: true}
+	none := refuse(ErrModelState, "no version before %s may serve %s", m.From, m.Class)
 	for len(next.Past) > 0 {
 		to := next.Past[len(next.Past)-1]
 		next.Past = next.Past[:len(next.Past)-1]
@@ -290,21 +349,21 @@ func (d modelDecider) rollback(m RollbackAlias) (ModelDecision, error) {
 		if err != nil {
 			return ModelDecision{}, err
 		}
-		if standing.State == ModelApproved || standing.State == ModelProduction {
-			return d.serve(next, alias, version, standing)
+		if standing.State != ModelApproved && standing.State != ModelProduction {
+			continue
+		}
+		past := d
+		past.model, past.standing = version, standing
+		switch err := past.passes(); {
+		case errors.Is(err, ErrGate):
+			none = err
+		case err != nil:
+			return ModelDecision{}, err
+		default:
+			return d.serve(next, alias, MotionRollback, version, standing)
 		}
 	}
-	return ModelDecision{}, refuse(ErrModelState, "no version before %s may serve %s", m.From, m.Class)
-}
-
-// mayWithdraw holds that the submitter's organisation stands behind the version, or a majority of the
-// keepers votes for what it asks.
-func (d modelDecider) mayWithdraw(kind ModelMotionKind) (*Tally, error) {
-	if d.standing.standsBehind(d.tx.Actor.MSPID) {
-		return nil, nil
-	}
-	tally, err := CastVote(d.subject, string(kind), d.ledger, d.tx)
-	return &tally, err
+	return ModelDecision{}, none
 }
 
 func (d modelDecider) deprecate() (ModelDecision, error) {
@@ -317,43 +376,84 @@ func (d modelDecider) deprecate() (ModelDecision, error) {
 		return ModelDecision{}, d.wrongState("deprecated")
 	case ModelDraft, ModelEvaluated, ModelApproved:
 	}
-	tally, err := d.mayWithdraw(MotionDeprecate)
-	if err != nil {
-		return ModelDecision{}, err
-	}
-	out := ModelDecision{Status: StatusRecorded, Tally: tally}
-	if tally != nil && !tally.Carried {
-		out.Status = voted(*tally).Status
-		return out, nil
+	org := d.tx.Actor.MSPID
+	out := ModelDecision{Status: StatusRecorded}
+	if org != d.standing.Submitter && !(slices.Contains(d.standing.Approvers, org) && slices.Contains(d.keepers, org)) {
+		tally, err := CastVote(d.subject, string(MotionDeprecate), d.ledger, d.tx)
+		if err != nil {
+			return ModelDecision{}, err
+		}
+		out.Tally = &tally
+		if !tally.Carried {
+			out.Status = voted(tally).Status
+			return out, nil
+		}
 	}
 	after := d.standing
 	after.State = ModelDeprecated
 	guarded, err := d.guarded(after)
-	out.Standings = []GuardedStatus{guarded}
-	return out, err
-}
-
-// revoke writes a key of its own and no other, so that nobody's absence keeps a model in use.
-func (d modelDecider) revoke(m RevokeModel) (ModelDecision, error) {
-	if d.standing.State == ModelRevoked {
-		revocation, err := d.ledger.Revocation(d.model.Artefact)
-		if err != nil {
-			return ModelDecision{}, err
-		}
-		return ModelDecision{Status: StatusDuplicate, In: revocation.TxID}, nil
-	}
-	tally, err := d.mayWithdraw(MotionRevoke)
 	if err != nil {
 		return ModelDecision{}, err
 	}
-	out := ModelDecision{Status: StatusRecorded, Tally: tally}
-	revocation := Revocation{
-		Model: m.Model, Artefact: d.model.Artefact, Reason: m.Reason,
-		MSPID: d.tx.Actor.MSPID, By: shortSubject(d.tx.Actor.Subject), At: d.tx.Time, TxID: d.tx.ID,
+	out.Standings = []GuardedStatus{guarded}
+	admission, err := d.ledger.Admission(d.model.Artefact)
+	if err == nil && admission != nil && admission.Model == after.Model {
+		out.admit(Admission{Artefact: admission.Artefact, Model: admission.Model, Deprecated: true}, guarded.Endorsers, d.tx)
 	}
-	if tally != nil {
+	return out, err
+}
+
+// decideRevocation decides on a revocation. It writes a key of its own and no other, so that nobody's absence keeps a model
+// in use, and reads none that a promotion or a rollback writes, so that these do not hold it off. Who submitted an approved
+// version, or approved it and is a keeper still, revokes it alone. What was never approved may be another's artefact, on
+// which verdicts rest: that takes the keepers' votes.
+func decideRevocation(m RevokeModel, subject Digest, keepers []string, l ModelLedger, tx Tx) (ModelDecision, error) {
+	org := tx.Actor.MSPID
+	version, err := l.Model(m.Model)
+	if err == nil && version == nil {
+		err = refuse(ErrUnknown, "model %s", m.Model)
+	}
+	if err != nil {
+		return ModelDecision{}, err
+	}
+	behind, keeper := org == version.MSPID, slices.Contains(keepers, org)
+	if !behind && !keeper {
+		return ModelDecision{}, noKeeper(tx)
+	}
+	if !behind {
+		approval, err := l.Approval(m.Model, org)
+		if err != nil {
+			return ModelDecision{}, err
+		}
+		behind = approval != nil
+	}
+	recorded, err := l.Revocation(version.Artefact)
+	if err != nil {
+		return ModelDecision{}, err
+	}
+	if recorded != nil {
+		return ModelDecision{Status: StatusDuplicate, In: recorded.TxID}, nil
+	}
+	admission, err := l.Admission(version.Artefact)
+	if err != nil {
+		return ModelDecision{}, err
+	}
+	out := ModelDecision{Status: StatusRecorded}
+	revocation := Revocation{
+		Model: m.Model, Artefact: version.Artefact, Reason: m.Reason,
+		MSPID: org, By: shortSubject(tx.Actor.Subject), At: tx.Time, TxID: tx.ID,
+	}
+	if !behind || admission == nil || admission.Model != m.Model {
+		if !keeper {
+			return ModelDecision{}, refuse(ErrKeepers, "%s was never approved: keepers vote on its revocation; who submitted it deprecates it", m.Model)
+		}
+		tally, err := CastVote(subject, string(MotionRevoke), l, tx)
+		if err != nil {
+			return ModelDecision{}, err
+		}
+		out.Tally = &tally
 		if !tally.Carried {
-			out.Status = voted(*tally).Status
+			out.Status = voted(tally).Status
 			return out, nil
 		}
 		revocation.Votes = tally.For

@@ -80,7 +80,7 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 	if err = policy.asks(s); err != nil {
 		return TaskDecision{}, err
 	}
-	if err = ModelBlocked(s.Model, l); s.Model != "" && err != nil {
+	if err = ModelBegins(s.Model, l); s.Model != "" && err != nil {
 		return TaskDecision{}, err
 	}
 	final, err := l.FinalVerdict(s.Shipment, s.Window, s.Model)

@@ -14,7 +14,7 @@ var _ ledger.ModelLedger = (*Repository)(nil)
 // storedModel is a type of the model contract that lies under a key as it is.
 type storedModel interface {
 	ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Revocation | ledger.Evaluation |
-		ledger.Approval | ledger.Alias | ledger.ModelPolicy | wire.StoredChunk
+		ledger.Approval | ledger.Alias | ledger.ModelPolicy | wire.StoredChunk | ledger.Admission | ledger.ModelOwner
 }
 
 // Dataset gives a snapshot, nil if it was not submitted.
@@ -71,19 +71,44 @@ func (r *Repository) Artefact(m ledger.ModelVersion) ([]byte, error) {
 	})
 }
 
-// ModelStatus gives how the version with an artefact stands, nil if none has it.
-func (r *Repository) ModelStatus(artefact ledger.Digest) (*ledger.ModelStatus, error) {
-	return load[ledger.ModelStatus](r, wire.ModelStatusKey(artefact))
+// ModelStatus gives how a version stands, nil if it was not submitted.
+func (r *Repository) ModelStatus(ref ledger.ModelRef) (*ledger.ModelStatus, error) {
+	return named[ledger.ModelStatus](r, func() (string, error) { return wire.ModelStatusKey(ref) })
 }
 
 // PutModelStatus changes how a version stands. policy is the key's own endorsement policy from then on.
 func (r *Repository) PutModelStatus(s ledger.ModelStatus, policy []byte) error {
-	key := wire.ModelStatusKey(s.Artefact)
+	key, err := wire.ModelStatusKey(s.Model)
+	if err != nil {
+		return err
+	}
 	r.keys.endorse(key, policy)
 	return replace(r, key, s)
 }
 
-// Revocation gives that of the version with an artefact, nil if it was not revoked.
+// Admission gives as which version an artefact was approved, nil if as none.
+func (r *Repository) Admission(artefact ledger.Digest) (*ledger.Admission, error) {
+	return load[ledger.Admission](r, wire.AdmissionKey(artefact))
+}
+
+// PutAdmission changes as what an artefact is approved. policy is the key's own endorsement policy from then on.
+func (r *Repository) PutAdmission(a ledger.Admission, policy []byte) error {
+	key := wire.AdmissionKey(a.Artefact)
+	r.keys.endorse(key, policy)
+	return replace(r, key, a)
+}
+
+// ModelOwner gives whose a model is, nil if no version of it was ever approved.
+func (r *Repository) ModelOwner(id string) (*ledger.ModelOwner, error) {
+	return named[ledger.ModelOwner](r, func() (string, error) { return wire.ModelOwnerKey(id) })
+}
+
+// CreateModelOwner records whose a model is.
+func (r *Repository) CreateModelOwner(o ledger.ModelOwner) error {
+	return create(r, o, func() (string, error) { return wire.ModelOwnerKey(o.ID) })
+}
+
+// Revocation gives that of an artefact, nil if it was not revoked.
 func (r *Repository) Revocation(artefact ledger.Digest) (*ledger.Revocation, error) {
 	return load[ledger.Revocation](r, wire.RevocationKey(artefact))
 }

@@ -27,7 +27,9 @@ const (
 	KindDataset         Kind = "dataset"         // id, version → ledger.DatasetSnapshot
 	KindModel           Kind = "model"           // id, version → ledger.ModelVersion
 	KindChunk           Kind = "chunk"           // digest → StoredChunk
-	KindModelStatus     Kind = "modelstatus"     // digest of the artefact → ledger.ModelStatus
+	KindModelStatus     Kind = "modelstatus"     // id, version → ledger.ModelStatus
+	KindModelOwner      Kind = "modelowner"      // id → ledger.ModelOwner
+	KindAdmission       Kind = "admission"       // digest of the artefact → ledger.Admission
 	KindRevocation      Kind = "revocation"      // digest of the artefact → ledger.Revocation
 	KindEvaluation      Kind = "evaluation"      // model, version, MSP ID, data set, version → ledger.Evaluation
 	KindApproval        Kind = "approval"        // model, version, MSP ID → ledger.Approval
@@ -106,13 +108,14 @@ type AliasRef struct {
 type ModelSummary struct {
 	Datasets    []DatasetKeyRef        `cbor:"1,keyasint,omitempty"`
 	Models      []ledger.ModelRef      `cbor:"2,keyasint,omitempty"`
-	Statuses    []ledger.Digest        `cbor:"3,keyasint,omitempty"` // artefacts
+	Statuses    []ledger.ModelRef      `cbor:"3,keyasint,omitempty"`
 	Evaluations []ledger.EvaluationRef `cbor:"4,keyasint,omitempty"`
 	Approvals   []ApprovalRef          `cbor:"5,keyasint,omitempty"`
 	Aliases     []AliasRef             `cbor:"6,keyasint,omitempty"`
 	Revocations []ledger.Digest        `cbor:"7,keyasint,omitempty"` // artefacts
 	Policies    []uint32               `cbor:"8,keyasint,omitempty"`
 	Chunks      []ledger.Digest        `cbor:"9,keyasint,omitempty"`
+	Admissions  []ledger.Digest        `cbor:"10,keyasint,omitempty"` // artefacts
 }
 
 // ModelRecords are what a transaction did with models.
@@ -126,13 +129,14 @@ type ModelRecords struct {
 	Revocations []ledger.Revocation
 	Policies    []ledger.ModelPolicy
 	Chunks      []StoredChunk
+	Admissions  []ledger.Admission
 }
 
 // modelMessage is a type of the model contract with an encoding.
 type modelMessage interface {
 	ChunkBatch | DatasetBatch | ModelBatch | EvaluationBatch | ModelMotionBatch | StoredModel | StoredChunk |
 		ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Revocation | ledger.Evaluation |
-		ledger.Approval | ledger.Alias | ledger.ModelPolicy | ledger.ModelMotion
+		ledger.Approval | ledger.Alias | ledger.ModelPolicy | ledger.ModelMotion | ledger.Admission | ledger.ModelOwner
 }
 
 // Governed is a type that consumers of the block stream keep as it is encoded: what organisations govern.
@@ -155,12 +159,18 @@ func ModelKey(ref ledger.ModelRef) (string, error) {
 // ChunkKey is the key of a part of an artefact.
 func ChunkKey(digest ledger.Digest) string { return hashKey(KindChunk, digest.String()) }
 
-// ModelStatusKey is the key of how the version with an artefact stands.
-func ModelStatusKey(artefact ledger.Digest) string {
-	return hashKey(KindModelStatus, artefact.String())
+// ModelStatusKey is the key of how a version stands.
+func ModelStatusKey(ref ledger.ModelRef) (string, error) {
+	return Key(KindModelStatus, ref.ID, padded(uint64(ref.Version), versionDigits))
 }
 
-// RevocationKey is the key of the revocation of the version with an artefact.
+// ModelOwnerKey is the key of whose a model is.
+func ModelOwnerKey(id string) (string, error) { return Key(KindModelOwner, id) }
+
+// AdmissionKey is the key of the version as which an artefact was approved.
+func AdmissionKey(artefact ledger.Digest) string { return hashKey(KindAdmission, artefact.String()) }
+
+// RevocationKey is the key of the revocation of an artefact.
 func RevocationKey(artefact ledger.Digest) string { return hashKey(KindRevocation, artefact.String()) }
 
 // EvaluationKey is the key of an evaluation.
@@ -199,7 +209,7 @@ func StandingKeys(name string) []string {
 	if !ok {
 		return []string{ModelPolicyKey()}
 	}
-	return []string{ModelPolicyKey(), ModelStatusKey(artefact), RevocationKey(artefact)}
+	return []string{ModelPolicyKey(), AdmissionKey(artefact), RevocationKey(artefact)}
 }
 
 // DecodeChunkBatch reads the argument of StoreChunks.
@@ -295,8 +305,13 @@ func (r *transactionReader) models(s *ModelSummary) (ModelRecords, error) {
 			return out, err
 		}
 	}
-	for _, artefact := range s.Statuses {
-		if err := add(&out.Statuses, *r, plain(ModelStatusKey(artefact))); err != nil {
+	for _, ref := range s.Statuses {
+		if err := add(&out.Statuses, *r, func() (string, error) { return ModelStatusKey(ref) }); err != nil {
+			return out, err
+		}
+	}
+	for _, artefact := range s.Admissions {
+		if err := add(&out.Admissions, *r, plain(AdmissionKey(artefact))); err != nil {
 			return out, err
 		}
 	}

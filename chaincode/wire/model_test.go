@@ -12,7 +12,7 @@ import (
 )
 
 func encoded[T wire.ChunkBatch | wire.DatasetBatch | wire.ModelBatch | wire.EvaluationBatch | wire.ModelMotionBatch | wire.StoredChunk |
-	ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Evaluation | ledger.Approval | ledger.Alias | ledger.Revocation | ledger.ModelPolicy | wire.Summary](t fatal, v T,
+	ledger.DatasetSnapshot | ledger.ModelVersion | ledger.ModelStatus | ledger.Evaluation | ledger.Approval | ledger.Alias | ledger.Revocation | ledger.ModelPolicy | ledger.Admission | wire.Summary](t fatal, v T,
 ) []byte {
 	t.Helper()
 	data, err := wire.Encode(v)
@@ -98,7 +98,8 @@ func TestTransactionsTellOfModels(t *testing.T) {
 	writes := map[string][]byte{
 		put(wire.DatasetKey("d", 3)):           encoded(t, ledger.DatasetSnapshot{ID: "d", Version: 3}),
 		put(wire.ModelKey(m)):                  encoded(t, ledger.ModelVersion{ID: "m", Version: 2}),
-		wire.ModelStatusKey(d):                 encoded(t, ledger.ModelStatus{Artefact: d}),
+		put(wire.ModelStatusKey(m)):            encoded(t, ledger.ModelStatus{Model: m}),
+		wire.AdmissionKey(d):                   encoded(t, ledger.Admission{Artefact: d}),
 		put(wire.EvaluationKey(e.Ref())):       encoded(t, e),
 		put(wire.ApprovalKey(m, "A")):          encoded(t, ledger.Approval{Model: m, MSPID: "A"}),
 		put(wire.AliasPastKey("*", 7)):         encoded(t, ledger.Alias{Class: "*", Generation: 7}),
@@ -107,9 +108,9 @@ func TestTransactionsTellOfModels(t *testing.T) {
 		wire.ChunkKey(wire.ChunkDigest(chunk)): encoded(t, wire.StoredChunk{Bytes: chunk, TxID: "tx"}),
 	}
 	summary := encoded(t, wire.Summary{Models: &wire.ModelSummary{
-		Datasets: []wire.DatasetKeyRef{{ID: "d", Version: 3}}, Models: []ledger.ModelRef{m}, Statuses: []ledger.Digest{d},
+		Datasets: []wire.DatasetKeyRef{{ID: "d", Version: 3}}, Models: []ledger.ModelRef{m}, Statuses: []ledger.ModelRef{m},
 		Evaluations: []ledger.EvaluationRef{e.Ref()}, Approvals: []wire.ApprovalRef{{Model: m, MSPID: "A"}}, Aliases: []wire.AliasRef{{Class: "*", Generation: 7}},
-		Revocations: []ledger.Digest{d}, Policies: []uint32{4}, Chunks: []ledger.Digest{wire.ChunkDigest(chunk)},
+		Revocations: []ledger.Digest{d}, Policies: []uint32{4}, Chunks: []ledger.Digest{wire.ChunkDigest(chunk)}, Admissions: []ledger.Digest{d},
 	}})
 	tx, err := wire.ReadTransaction(summary, maps.All(writes))
 	if err != nil {
@@ -117,7 +118,7 @@ func TestTransactionsTellOfModels(t *testing.T) {
 	}
 	got := tx.Models
 	if len(got.Datasets) != 1 || len(got.Models) != 1 || len(got.Statuses) != 1 || len(got.Evaluations) != 1 || len(got.Approvals) != 1 ||
-		len(got.Aliases) != 1 || len(got.Revocations) != 1 || len(got.Policies) != 1 || len(got.Chunks) != 1 {
+		len(got.Aliases) != 1 || len(got.Revocations) != 1 || len(got.Policies) != 1 || len(got.Chunks) != 1 || len(got.Admissions) != 1 {
 		t.Errorf("%+v", got)
 	}
 	for _, key := range slices.Collect(maps.Keys(writes)) {
