@@ -204,7 +204,7 @@ func places(s ledger.TaskStatement) (all []place) {
 		}
 		for _, seq := range ends {
 			if key, ok := keyOf(r, seq); ok {
-				all = append(all, place{reference: uint32(i), segment: seq, names: names(r), key: key}) //nolint:gosec // an index of a list of at most 512
+				all = append(all, place{reference: uint32(i), segment: seq, names: names(r), key: key})
 			}
 		}
 	}
@@ -452,9 +452,9 @@ func plain(a accusation) bool { return a.omits() == nil }
 
 // misplaced asks the proof log whether what the task lists stands in that order, and after the journey before.
 func (f *foreign) misplaced(ctx context.Context, prove ask) ([]ledger.TaskOperation, error) {
-	keys := make([]string, len(f.listed))
-	for i, p := range f.listed {
-		keys[i] = p.key
+	keys := make([]string, 0, len(f.listed)+1)
+	for _, p := range f.listed {
+		keys = append(keys, p.key)
 	}
 	if f.former != "" {
 		keys = append(keys, f.former)
