@@ -23,8 +23,8 @@ type scoringRound struct {
 	models  *referee.Models
 	shipped func() (*score.Model, error)
 	named   map[string]*score.Model // models that were read in this transaction, by name
-	rulings int  // tasks re-executed so far
-	ruled   bool // the present operation has had its task re-executed
+	rulings int                     // tasks re-executed so far
+	ruled   bool                    // the present operation has had its task re-executed
 }
 
 // Score does a wire.TaskBatch and answers each operation for itself: scorers register, open tasks, commit, close,
@@ -148,33 +148,11 @@ func (t *scoringRound) onTime(v ledger.TaskView) error {
 }
 
 func (t *scoringRound) open(s ledger.TaskStatement, id ledger.Digest, view ledger.TaskView) (ledger.TaskDecision, error) {
-	keys := make([]string, 0, len(s.References))
-	for _, r := range s.References {
-		var key string
-		var err error
-		switch r.Kind {
-		case ledger.RefEvent, ledger.RefWithdrawn, ledger.RefElsewhere:
-			key = wire.EventKey(r.Digest)
-		case ledger.RefPolicy:
-			key, err = wire.PolicyKey(r.ID, uint32(r.First)) //nolint:gosec // ledger.CheckTask held it to 32 bits
-		case ledger.RefFinding, ledger.RefClosed:
-			key, err = wire.FindingKey(*r.Finding)
-		case ledger.RefSegments:
-			for seq := r.First; seq < r.Last && err == nil; seq++ {
-				if key, err = wire.SegmentKey(r.ID, seq); err == nil {
-					keys = append(keys, key)
-				}
-			}
-			if err == nil {
-				key, err = wire.SegmentKey(r.ID, r.Last)
-			}
-		}
-		if err != nil {
-			return ledger.TaskDecision{}, err
-		}
-		keys = append(keys, key)
+	keys, err := wire.ReferenceKeys(s.References)
+	if err != nil {
+		return ledger.TaskDecision{}, err
 	}
-	if err := t.repository.Prefetch(keys); err != nil {
+	if err = t.repository.Prefetch(keys); err != nil {
 		return ledger.TaskDecision{}, err
 	}
 	all, err := t.scorers()
@@ -237,7 +215,11 @@ func (t *scoringRound) inspect(op ledger.InspectTask, view ledger.TaskView) (led
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
-	recorded, err := state.NewPacks(t.repository, ledger.MaxTaskPackBytes).RecordedEvent(op.Event)
+	var recorded wire.RecordedEvent
+	packs, err := state.NewPacks(t.repository, []ledger.Reference{{Kind: ledger.RefEvent, Digest: op.Event}}, ledger.MaxTaskPackBytes)
+	if err == nil {
+		recorded, err = packs.RecordedEvent(op.Event)
+	}
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
@@ -265,7 +247,11 @@ func (t *scoringRound) rule(s ledger.TaskStatement, packBytes int) (ledger.Rulin
 	if err != nil {
 		return ledger.Ruling{}, err
 	}
-	return referee.Judge(m, s, state.NewPacks(t.repository, packBytes))
+	packs, err := state.NewPacks(t.repository, s.References, packBytes)
+	if err != nil {
+		return ledger.Ruling{}, err
+	}
+	return referee.Judge(m, s, packs)
 }
 
 // model gives the model of a name: one that is registered, or the one that ships with the product. Which keys are read depends

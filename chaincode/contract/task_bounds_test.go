@@ -20,7 +20,7 @@ type padded struct {
 
 	omitted ledger.Reference
 	packs   int // recorded for padding
-	bytes   int // of the packs that the list refers to
+	bytes   int // of the events that the list refers to
 }
 
 // entry is an event at a minute; filler bytes are in it that say nothing.
@@ -47,7 +47,7 @@ func (p *padded) entry(minute, filler int, fields map[string]any) wire.EventEntr
 	return e
 }
 
-// record records events in a transaction of their own and gives references to them, and the bytes of their pack.
+// record records events in a transaction of their own and gives references to them, and their bytes.
 func (p *padded) record(entries ...wire.EventEntry) (refs []ledger.Reference, bytes int) {
 	p.t.Helper()
 	pack, err := wire.EncodePlainPack(entries)
@@ -67,7 +67,14 @@ func (p *padded) record(entries ...wire.EventEntry) (refs []ledger.Reference, by
 	if codes, err := p.w.Commit(stub); err != nil || codes[0] != 0 {
 		p.t.Fatal(codes, err)
 	}
-	return refs, len(pack)
+	return refs, sum(entries)
+}
+
+func sum(entries []wire.EventEntry) (bytes int) {
+	for _, e := range entries {
+		bytes += len(e.Context) + len(e.Body)
+	}
+	return bytes
 }
 
 // others are so many events of other things with so many bytes of filler in all.
@@ -86,19 +93,16 @@ func (p *padded) others(n, filler int) (entries []wire.EventEntry) {
 	return entries
 }
 
-// large records other things in a pack of so many bytes, and gives a reference into it.
+// large records other things of so many bytes, and gives references to them.
 func (p *padded) large(bytes int) []ledger.Reference {
 	p.t.Helper()
-	pack, err := wire.EncodePlainPack(p.others(4, bytes/2))
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	without := sum(p.others(4, bytes/2))
 	p.packs--
-	refs, n := p.record(p.others(4, bytes/2+bytes-len(pack))...)
+	refs, n := p.record(p.others(4, bytes/2+bytes-without)...)
 	if n != bytes {
-		p.t.Fatalf("a pack of %d bytes, not %d", n, bytes)
+		p.t.Fatalf("events of %d bytes, not %d", n, bytes)
 	}
-	return refs[:1]
+	return refs
 }
 
 // newPadded gives the court of a list with so many packs and events more than its own, and then, if it is more, of so many bytes.

@@ -353,13 +353,14 @@ const (
 	MaxTaskReferences = 512
 	MaxTaskSegments   = 2_000
 	MaxTaskContained  = 64
-	// MaxTaskReadings bounds what a challenge re-executes within a transaction, MaxTaskPacks the packs that it
-	// reads, MaxTaskPackBytes their bytes.
+	// MaxTaskReadings bounds what a challenge re-executes within a transaction, MaxTaskPacks the packs that it reads: one at a
+	// time, of at most MaxArgumentBytes, MaxBatchBytes decompressed. MaxTaskPackBytes bounds what it keeps of them: the texts and
+	// payloads that the list names, decompressed.
 	MaxTaskReadings  = 100_000
 	MaxTaskPacks     = 256
 	MaxTaskPackBytes = 64 << 20
-	// MaxClaimPackBytes is MaxTaskPackBytes of a list with what a claim says that it leaves out: that may be in one more pack, of
-	// the largest size that is recorded. What is larger was so without it.
+	// MaxClaimPackBytes is MaxTaskPackBytes of a list with what a claim says that it leaves out, which is in one more pack. What is
+	// larger was so without it.
 	MaxClaimPackBytes = MaxTaskPackBytes + MaxArgumentBytes
 	// MaxClaimReadings and MaxClaimSegments are those bounds, likewise.
 	MaxClaimReadings = MaxTaskReadings + MaxSegmentReadings

@@ -83,6 +83,27 @@ func (o *overlay) get(key string) ([]byte, error) {
 	return o.read[key], nil
 }
 
+// pass gives the value as get does, and keeps none: a transaction may read more of such than it has room for.
+func (o *overlay) pass(key string) ([]byte, error) {
+	if value, ok := o.written[key]; ok {
+		return value, nil
+	}
+	if value, ok := o.read[key]; ok {
+		return value, nil
+	}
+	values, err := o.world.GetMultipleStates(key)
+	if err == nil && len(values) != 1 {
+		err = fmt.Errorf("%d values came for a key", len(values))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a key: %w", err)
+	}
+	if len(values[0]) == 0 {
+		return nil, nil
+	}
+	return values[0], nil
+}
+
 // create writes a fact. A key that was read and held something, or was written in this transaction,
 // is refused; a key that was not read is new by its name (it holds the transaction's id, or the hash
 // of an event that was not recorded).

@@ -202,10 +202,14 @@ func (r *Repository) SegmentPayload(record ledger.SegmentRecord) (wire.SignedSeg
 }
 
 func (r *Repository) pack(txID string) (value []byte, key string, err error) {
+	return packFrom(txID, r.keys.get)
+}
+
+func packFrom(txID string, get func(string) ([]byte, error)) (value []byte, key string, err error) {
 	if key, err = wire.PackKey(txID); err != nil {
 		return nil, key, err
 	}
-	if value, err = r.keys.get(key); err != nil {
+	if value, err = get(key); err != nil {
 		return nil, key, err
 	}
 	if value == nil {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -215,52 +216,128 @@ func first(errs ...error) error {
 	return nil
 }
 
-// Packs reads recorded texts and readings back, each pack once and up to a bound in all.
+// Packs reads recorded texts and readings back, of a list whose packs may hold far more than there is room for: one pack at a
+// time is decoded, once, and what the list names is kept of it, up to a bound in all.
 type Packs struct {
 	r        *Repository
 	left     int
-	events   map[string][]wire.EventEntry
-	segments map[string]wire.SegmentBatch
+	asked    map[string][]int // positions in a transaction's pack that the list names
+	entries  map[place]wire.EventEntry
+	segments map[place]wire.SignedSegment
 }
 
-// NewPacks reads packs of at most so many bytes in all.
-func NewPacks(r *Repository, limit int) *Packs {
-	return &Packs{r: r, left: limit, events: map[string][]wire.EventEntry{}, segments: map[string]wire.SegmentBatch{}}
+// place is a position in the pack of a transaction.
+type place struct {
+	txID  string
+	index int
 }
 
-func (p *Packs) take(txID string) ([]byte, string, error) {
-	value, key, err := p.r.pack(txID)
-	if err == nil && len(value) > p.left {
-		err = fmt.Errorf("%w: the packs hold more than may be read back", ledger.ErrTooLarge)
-	}
-	p.left -= len(value)
-	return value, key, err
-}
-
-func (p *Packs) entries(txID string) ([]wire.EventEntry, error) {
-	value, key, err := p.take(txID)
+// NewPacks reads what references name, of at most so many bytes in all. It reads their records, and packs as they are asked for.
+func NewPacks(r *Repository, references []ledger.Reference, limit int) (*Packs, error) {
+	p := &Packs{r: r, left: limit, asked: map[string][]int{}, entries: map[place]wire.EventEntry{}, segments: map[place]wire.SignedSegment{}}
+	// Findings are given with the list: who reads them meets whoever closes one.
+	keys, err := wire.ReferenceKeys(slices.DeleteFunc(slices.Clone(references), func(r ledger.Reference) bool { return r.Finding != nil }))
 	if err != nil {
 		return nil, err
 	}
-	entries, err := wire.DecodeEventBatch(value)
-	if err != nil {
-		return nil, damaged(key, err)
+	if err = r.Prefetch(keys); err != nil {
+		return nil, err
 	}
-	p.events[txID] = entries
-	return entries, nil
+	for _, ref := range references {
+		switch ref.Kind {
+		case ledger.RefEvent, ledger.RefWithdrawn, ledger.RefElsewhere:
+			record, err := r.Event(ref.Digest)
+			if err != nil {
+				return nil, err
+			}
+			if record != nil {
+				p.ask(record.TxID, record.Index)
+			}
+		case ledger.RefSegments:
+			for seq := ref.First; seq <= ref.Last; seq++ {
+				record, err := r.Segment(ref.ID, seq)
+				if err != nil {
+					return nil, err
+				}
+				if record != nil {
+					p.ask(record.TxID, record.Index)
+				}
+			}
+		case ledger.RefPolicy, ledger.RefFinding, ledger.RefClosed:
+		}
+	}
+	return p, nil
 }
 
-func (p *Packs) batch(txID string) (wire.SegmentBatch, error) {
-	value, key, err := p.take(txID)
+func (p *Packs) ask(txID string, index int) {
+	if !slices.Contains(p.asked[txID], index) {
+		p.asked[txID] = append(p.asked[txID], index)
+	}
+}
+
+// take accounts for bytes that are to be kept, before they are.
+func (p *Packs) take(n int) error {
+	if n > p.left {
+		return fmt.Errorf("%w: the list is of more bytes than may be read back", ledger.ErrTooLarge)
+	}
+	p.left -= n
+	return nil
+}
+
+// entry gives an event's entry, and reads its pack for all that the list names there.
+func (p *Packs) entry(at place) (wire.EventEntry, bool, error) {
+	if entry, ok := p.entries[at]; ok {
+		return entry, true, nil
+	}
+	value, key, err := packFrom(at.txID, p.r.keys.pass)
 	if err != nil {
-		return wire.SegmentBatch{}, err
+		return wire.EventEntry{}, false, err
+	}
+	all, err := wire.DecodeEventBatch(value)
+	if err != nil {
+		return wire.EventEntry{}, false, damaged(key, err)
+	}
+	p.ask(at.txID, at.index)
+	for _, index := range p.asked[at.txID] {
+		if index < 0 || index >= len(all) {
+			continue
+		}
+		entry := all[index]
+		if err = p.take(len(entry.Context) + len(entry.Body)); err != nil {
+			return wire.EventEntry{}, false, err
+		}
+		p.entries[place{at.txID, index}] = wire.EventEntry{Context: bytes.Clone(entry.Context), Body: bytes.Clone(entry.Body)}
+	}
+	entry, ok := p.entries[at]
+	return entry, ok, nil
+}
+
+// segment gives a segment as it was signed, and reads its pack for all that the list names there.
+func (p *Packs) segment(at place) (wire.SignedSegment, bool, error) {
+	if segment, ok := p.segments[at]; ok {
+		return segment, true, nil
+	}
+	value, key, err := packFrom(at.txID, p.r.keys.pass)
+	if err != nil {
+		return wire.SignedSegment{}, false, err
 	}
 	batch, err := wire.DecodeSegmentBatch(value)
 	if err != nil {
-		return wire.SegmentBatch{}, damaged(key, err)
+		return wire.SignedSegment{}, false, damaged(key, err)
 	}
-	p.segments[txID] = batch
-	return batch, nil
+	p.ask(at.txID, at.index)
+	for _, index := range p.asked[at.txID] {
+		if index < 0 || index >= len(batch.Segments) {
+			continue
+		}
+		s := batch.Segments[index]
+		if err = p.take(len(s.Payload) + len(s.Signature)); err != nil {
+			return wire.SignedSegment{}, false, err
+		}
+		p.segments[place{at.txID, index}] = wire.SignedSegment{Payload: bytes.Clone(s.Payload), Signature: bytes.Clone(s.Signature)}
+	}
+	segment, ok := p.segments[at]
+	return segment, ok, nil
 }
 
 // RecordedEvent gives an event with its text.
@@ -272,16 +349,13 @@ func (p *Packs) RecordedEvent(hash ledger.Digest) (wire.RecordedEvent, error) {
 	if record == nil {
 		return wire.RecordedEvent{}, fmt.Errorf("%w: event %s", ledger.ErrUnknown, hash)
 	}
-	entries, ok := p.events[record.TxID]
-	if !ok {
-		if entries, err = p.entries(record.TxID); err != nil {
-			return wire.RecordedEvent{}, err
-		}
+	entry, ok, err := p.entry(place{record.TxID, record.Index})
+	if err != nil {
+		return wire.RecordedEvent{}, err
 	}
-	if record.Index < 0 || record.Index >= len(entries) || entries[record.Index].Digest() != record.BodyDigest {
+	if !ok || entry.Digest() != record.BodyDigest {
 		return wire.RecordedEvent{}, fmt.Errorf("the text of event %s is damaged", hash)
 	}
-	entry := entries[record.Index]
 	return wire.RecordedEvent{Hash: hash, Context: entry.Context, Body: entry.Body, Record: *record}, nil
 }
 
@@ -294,16 +368,13 @@ func (p *Packs) RecordedSegment(device string, seq uint64) (wire.RecordedSegment
 	if record == nil {
 		return wire.RecordedSegment{}, fmt.Errorf("%w: segment %d of %s", ledger.ErrUnknown, seq, device)
 	}
-	batch, ok := p.segments[record.TxID]
-	if !ok {
-		if batch, err = p.batch(record.TxID); err != nil {
-			return wire.RecordedSegment{}, err
-		}
+	signed, ok, err := p.segment(place{record.TxID, record.Index})
+	if err != nil {
+		return wire.RecordedSegment{}, err
 	}
-	if record.Index < 0 || record.Index >= len(batch.Segments) || wire.SegmentDigest(batch.Segments[record.Index].Payload) != record.Digest {
+	if !ok || wire.SegmentDigest(signed.Payload) != record.Digest {
 		return wire.RecordedSegment{}, fmt.Errorf("the payload of segment %d of %s is damaged", seq, device)
 	}
-	signed := batch.Segments[record.Index]
 	segment, err := wire.DecodeSegment(signed.Payload)
 	if err != nil {
 		return wire.RecordedSegment{}, fmt.Errorf("the payload of segment %d of %s is damaged: %s", seq, device, ledger.ErrorText(err))

@@ -142,6 +142,37 @@ func ScoringPolicyVersionKey(version uint32) string {
 	return hashKey(KindScoringPolicyPast, padded(uint64(version), versionDigits))
 }
 
+// ReferenceKeys are the keys of what references name: records of events and segments, policies and findings.
+func ReferenceKeys(references []ledger.Reference) ([]string, error) {
+	keys := make([]string, 0, len(references))
+	for _, r := range references {
+		var key string
+		var err error
+		switch r.Kind {
+		case ledger.RefEvent, ledger.RefWithdrawn, ledger.RefElsewhere:
+			key = EventKey(r.Digest)
+		case ledger.RefPolicy:
+			key, err = PolicyKey(r.ID, uint32(r.First)) //nolint:gosec // ledger.CheckTask held it to 32 bits
+		case ledger.RefFinding, ledger.RefClosed:
+			key, err = FindingKey(*r.Finding)
+		case ledger.RefSegments:
+			for seq := r.First; seq < r.Last && err == nil; seq++ {
+				if key, err = SegmentKey(r.ID, seq); err == nil {
+					keys = append(keys, key)
+				}
+			}
+			if err == nil {
+				key, err = SegmentKey(r.ID, r.Last)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // DecodeTaskBatch reads the argument of Score.
 func DecodeTaskBatch(data []byte) (TaskBatch, error) {
 	b, err := Decode[TaskBatch](data, ledger.MaxArgumentBytes)

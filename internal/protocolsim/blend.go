@@ -50,7 +50,11 @@ func (w *World) Approve(m *score.Model) error {
 
 // JudgeBy has a model's engine rule on a statement.
 func (w *World) JudgeBy(m *score.Model, s ledger.TaskStatement) (ledger.Ruling, error) {
-	return referee.Judge(m, s, state.NewPacks(w.repository(), ledger.MaxTaskPackBytes))
+	packs, err := state.NewPacks(w.repository(), s.References, ledger.MaxTaskPackBytes)
+	if err != nil {
+		return ledger.Ruling{}, err
+	}
+	return referee.Judge(m, s, packs)
 }
 
 // Inspect records, as an organisation, the event of an inspection of the i-th shipment, and gives its hash.

@@ -16,7 +16,7 @@ type filling struct {
 	move  Move
 	packs int // further transactions, of each of which so many events are listed
 	each  int
-	bytes int // of the packs that are listed in all; 0: what they come to
+	bytes int // of the events that are listed in all; 0: what they come to
 	voids ledger.SettledBy
 }
 
@@ -75,7 +75,7 @@ func (p *padding) entries(n, filler int) ([]wire.EventEntry, error) {
 	return out, nil
 }
 
-// record records events in one transaction and gives references to them, and the bytes of their pack.
+// record records events in one transaction and gives references to them, and their bytes.
 func (p *padding) record(entries ...wire.EventEntry) ([]ledger.Reference, int, error) {
 	pack, err := wire.EncodePlainPack(entries)
 	if err != nil {
@@ -86,10 +86,17 @@ func (p *padding) record(entries ...wire.EventEntry) ([]ledger.Reference, int, e
 	for i, h := range all {
 		refs[i] = event(h)
 	}
-	return refs, len(pack), err
+	return refs, sum(entries...), err
 }
 
-// sized records events of other things in a pack of so many bytes.
+func sum(entries ...wire.EventEntry) (bytes int) {
+	for _, e := range entries {
+		bytes += len(e.Context) + len(e.Body)
+	}
+	return bytes
+}
+
+// sized records events of other things of so many bytes.
 func (p *padding) sized(bytes int) ([]ledger.Reference, error) {
 	const n = 4 // an event has a bound too
 	start := p.n
@@ -97,17 +104,14 @@ func (p *padding) sized(bytes int) ([]ledger.Reference, error) {
 	if err != nil {
 		return nil, err
 	}
-	pack, err := wire.EncodePlainPack(entries)
-	if err != nil {
-		return nil, err
-	}
+	without := sum(entries...)
 	p.n = start
-	if entries, err = p.entries(n, bytes/2+bytes-len(pack)); err != nil {
+	if entries, err = p.entries(n, bytes/2+bytes-without); err != nil {
 		return nil, err
 	}
 	refs, got, err := p.record(entries...)
 	if err == nil && got != bytes {
-		err = fmt.Errorf("%w: a pack of %d bytes, not %d", ErrRefused, got, bytes)
+		err = fmt.Errorf("%w: events of %d bytes, not %d", ErrRefused, got, bytes)
 	}
 	return refs, err
 }
@@ -183,11 +187,7 @@ func (w *World) pad(i int, f filling) error {
 	if err != nil {
 		return err
 	}
-	end, err := wire.EncodePlainPack([]wire.EventEntry{arrival})
-	if err != nil {
-		return err
-	}
-	bytes += len(end)
+	bytes += sum(arrival)
 	for bytes < f.bytes {
 		n := largePack
 		if left := f.bytes - bytes; left < 2*largePack {
@@ -197,7 +197,7 @@ func (w *World) pad(i int, f filling) error {
 		if refs, err = p.sized(n); err != nil {
 			return err
 		}
-		padding, bytes = append(padding, refs[0]), bytes+n
+		padding, bytes = append(padding, refs...), bytes+n
 	}
 	arrived, _, err := p.record(arrival)
 	if err != nil {

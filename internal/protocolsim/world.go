@@ -317,7 +317,11 @@ func (w *World) Stake(who string) (*ledger.Stake, error) {
 
 // Judge has the engine rule on a statement.
 func (w *World) Judge(s ledger.TaskStatement) (ledger.Ruling, error) {
-	return referee.Judge(w.Model, s, state.NewPacks(w.repository(), ledger.MaxTaskPackBytes))
+	packs, err := state.NewPacks(w.repository(), s.References, ledger.MaxTaskPackBytes)
+	if err != nil {
+		return ledger.Ruling{}, err
+	}
+	return referee.Judge(w.Model, s, packs)
 }
 
 // Holdings sums the notes of each account, locked ones with them, and holds that credits balance.
