@@ -444,6 +444,47 @@ func TestTenThousandReadingsAreAuditedInTime(t *testing.T) {
 	}
 }
 
+// A verdict on a model that two organisations had not approved when it was recorded, once a policy asked for that, is found.
+func TestAVerdictOnAModelThatNobodyApprovedIsFound(t *testing.T) {
+	r := smallRig(t)
+	stranger := r.model
+	stranger.ID = "stranger"
+	policies := []ledger.ModelPolicy{{Version: 1, Approvals: ledger.MinApprovals}}
+	admission := ledger.Admission{Artefact: r.model.Artefact, Model: r.model.Ref()}
+	deprecated := admission
+	deprecated.Deprecated = true
+	for name, c := range map[string]struct {
+		before, after wire.ModelRecords
+		found         bool
+	}{
+		"no policy":                   {before: wire.ModelRecords{}},
+		"another's draft of it":       {before: wire.ModelRecords{Models: []ledger.ModelVersion{r.model, stranger}}},
+		"not approved":                {before: wire.ModelRecords{Policies: policies}, found: true},
+		"approved":                    {before: wire.ModelRecords{Policies: policies, Admissions: []ledger.Admission{admission}}},
+		"approved afterwards":         {before: wire.ModelRecords{Policies: policies}, after: wire.ModelRecords{Admissions: []ledger.Admission{admission}}, found: true},
+		"deprecated":                  {before: wire.ModelRecords{Policies: policies, Admissions: []ledger.Admission{deprecated}}, found: true},
+		"deprecated afterwards":       {before: wire.ModelRecords{Policies: policies, Admissions: []ledger.Admission{admission}}, after: wire.ModelRecords{Admissions: []ledger.Admission{deprecated}}},
+		"revoked":                     {before: wire.ModelRecords{Revocations: []ledger.Revocation{{Artefact: r.model.Artefact}}}, found: true},
+		"revoked afterwards":          {after: wire.ModelRecords{Revocations: []ledger.Revocation{{Artefact: r.model.Artefact}}}},
+		"a policy came in afterwards": {after: wire.ModelRecords{Policies: policies}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ledgerOf(t, r, r)
+			n := len(s.blocks)
+			before := &s.blocks[n-2].Transactions[0].Models
+			if c.before.Models == nil {
+				c.before.Models = before.Models
+			}
+			*before = c.before
+			s.blocks = append(s.blocks, audit.Block{Number: uint64(n), Transactions: []audit.Transaction{{Transaction: wire.Transaction{Models: c.after}, ID: "later", MSPID: org, At: at}}})
+			said, found := tell(t, s, r)
+			if found != c.found || found && !strings.Contains(said, "verdict model recomputed") {
+				t.Error(found, said)
+			}
+		})
+	}
+}
+
 func TestADossierIsGatheredFromTheLedger(t *testing.T) {
 	r := smallRig(t)
 	s := ledgerOf(t, r, r)

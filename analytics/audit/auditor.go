@@ -158,7 +158,7 @@ func (a *auditor) artefact(ctx context.Context) (*score.Model, error) {
 	registered, found := a.versionOf(name)
 	_, admitted := a.court.models.admitted[digest]
 	switch {
-	case !admitted && a.program.Shipped != nil && a.program.Shipped.Digest() == digest:
+	case (!admitted || !found) && a.program.Shipped != nil && a.program.Shipped.Digest() == digest:
 		return a.program.Shipped, nil
 	case !found:
 		return nil, fmt.Errorf("%w: %s is not registered", ErrModel, name)

@@ -264,6 +264,30 @@ func TestTheTaskBehindAFinalVerdictIsMadeAgain(t *testing.T) {
 	}
 }
 
+// What was settled on a model that nobody approved, while a policy asked for that, is not what the ledger's rules give.
+func TestATaskOnAModelThatNobodyApprovedIsFound(t *testing.T) {
+	b := newBench(t, func(*ledger.ScoringPolicy) {})
+	b.play(t, 0)
+	id := b.program.Shipped.Parameters().ID
+	for name, c := range map[string]struct {
+		models wire.ModelRecords
+		found  bool
+	}{
+		"not approved": {wire.ModelRecords{}, true},
+		"approved":     {wire.ModelRecords{Admissions: []ledger.Admission{{Artefact: b.program.Shipped.Digest(), Model: ledger.ModelRef{ID: id, Version: 1}}}}, false},
+		"of another":   {wire.ModelRecords{Admissions: []ledger.Admission{{Artefact: b.program.Shipped.Digest(), Model: ledger.ModelRef{ID: "x", Version: 1}}}}, true},
+	} {
+		c.models.Policies = []ledger.ModelPolicy{{Version: 1, Approvals: ledger.MinApprovals}}
+		l := bench{world: b.world, program: b.program, source: source{blocks: slices.Clone(b.source.blocks)}}
+		l.source.blocks[0].Transactions = slices.Clone(l.source.blocks[0].Transactions)
+		l.source.blocks[0].Transactions[0].Models = c.models
+		report, err := l.audited(t, l.source)
+		if found := err != nil || !report.OK(); found != c.found {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // copied is a record of its own.
 func copied[T wire.TaskFact](t *testing.T, v T) T {
 	t.Helper()

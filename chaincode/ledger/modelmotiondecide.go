@@ -302,8 +302,8 @@ func (d modelDecider) serve(next Alias, before *Alias, kind ModelMotionKind, m M
 	next.MSPID, next.By, next.At, next.TxID = d.tx.Actor.MSPID, shortSubject(d.tx.Actor.Subject), d.tx.Time, d.tx.ID
 	out := ModelDecision{Status: StatusRecorded, Tally: tally, Alias: &next}
 	if before != nil {
-		_, old, err := modelOf(before.Model, d.ledger)
-		if err != nil {
+		var old ModelStatus
+		if _, old, err = modelOf(before.Model, d.ledger); err != nil {
 			return ModelDecision{}, err
 		}
 		old.Serving = slices.DeleteFunc(old.Serving, func(class string) bool { return class == next.Class })
@@ -378,7 +378,7 @@ func (d modelDecider) deprecate() (ModelDecision, error) {
 	}
 	org := d.tx.Actor.MSPID
 	out := ModelDecision{Status: StatusRecorded}
-	if org != d.standing.Submitter && !(slices.Contains(d.standing.Approvers, org) && slices.Contains(d.keepers, org)) {
+	if org != d.standing.Submitter && (!slices.Contains(d.standing.Approvers, org) || !slices.Contains(d.keepers, org)) {
 		tally, err := CastVote(d.subject, string(MotionDeprecate), d.ledger, d.tx)
 		if err != nil {
 			return ModelDecision{}, err
@@ -421,8 +421,8 @@ func decideRevocation(m RevokeModel, subject Digest, keepers []string, l ModelLe
 		return ModelDecision{}, noKeeper(tx)
 	}
 	if !behind {
-		approval, err := l.Approval(m.Model, org)
-		if err != nil {
+		var approval *Approval
+		if approval, err = l.Approval(m.Model, org); err != nil {
 			return ModelDecision{}, err
 		}
 		behind = approval != nil

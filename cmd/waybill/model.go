@@ -340,7 +340,10 @@ Servers that judge by the model that ships, or by any other that is not approved
 		},
 	}
 	promote := &cobra.Command{
-		Use: "promote MODEL CLASS", Short: "Let an approved version judge a product class", Example: "  waybill model promote cold-chain/2 '*'", Args: cobra.ExactArgs(2),
+		Use: "promote MODEL CLASS", Short: "Let an approved version judge a product class",
+		Long: `A keeper's steward promotes a version that the model policy in force lets pass. Within 24 hours after the class last went to another
+version it takes a majority of the keepers, who each run this, since every scorer of the class begins anew; not so where that version was revoked. The
+same holds for rollback.`, Example: "  waybill model promote cold-chain/2 '*'", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return govern(cmd, "promotion", &waybillv1.ModelMotion{Motion: &waybillv1.ModelMotion_Promote{Promote: &waybillv1.PromoteModel{Model: args[0], Class: args[1]}}})
 		},
@@ -352,7 +355,7 @@ Servers that judge by the model that ships, or by any other that is not approved
 		},
 	}
 	deprecate := &cobra.Command{
-		Use: "deprecate MODEL", Short: "Take a version that serves nothing out of the choice", Example: "  waybill model deprecate cold-chain/1", Args: cobra.ExactArgs(1),
+		Use: "deprecate MODEL", Short: "Take a version that serves nothing out of the choice: it finishes the tasks it is in and begins none", Example: "  waybill model deprecate cold-chain/1", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return govern(cmd, "deprecation", &waybillv1.ModelMotion{Motion: &waybillv1.ModelMotion_Deprecate{Deprecate: args[0]}})
 		},

@@ -216,7 +216,7 @@ func (c *scorers) tell(generation uint32, stored wire.StoredModel, err error) {
 		c.log.Warn("which model serves is not known", "model", c.named.String(), "error", err)
 	case stored.Revocation != nil || seat != nil && seat.judge.Stats().Scorer.Ended:
 		c.setTrouble(fmt.Sprintf("%s: %s was revoked; nothing is judged until %s", ledger.CodeModelBlocked, stored.Version.Ref(), c.remedy()))
-	case seat == nil:
+	case seat == nil || !mayServe(stored.State()):
 		c.setTrouble(fmt.Sprintf("%s: %s is %s; nothing is judged until %s", ledger.CodeModelBlocked, stored.Version.Ref(), stored.State(), c.remedy()))
 	default:
 		c.setTrouble("")
@@ -257,13 +257,15 @@ func (c *scorers) serving(ctx context.Context) (uint32, wire.StoredModel, error)
 		return 0, stored, fmt.Errorf("a peer gives %s with artefact %s for %s", stored.Version.Ref(), stored.Version.Artefact, c.named)
 	}
 	if c.named.class == "" && !mayServe(stored.State()) && c.latest.Load() == nil {
-		return 0, stored, fail(exitRefused, ledger.CodeModelBlocked, "two other organisations approve it first, or name another version", "%s is %s, no verdict may rest on it", ref, stored.State())
+		return 0, stored, fail(exitRefused, ledger.CodeModelBlocked, "two other organisations approve it first, or name another version", "%s is %s, no verdict may be begun by it", ref, stored.State())
 	}
 	return generation, stored, nil
 }
 
+// mayServe reports whether a scorer may begin by a version; one that sits when its version is deprecated finishes what it
+// began.
 func mayServe(s ledger.ModelState) bool {
-	return s == ledger.ModelApproved || s == ledger.ModelProduction || s == ledger.ModelDeprecated
+	return s == ledger.ModelApproved || s == ledger.ModelProduction
 }
 
 // missing makes an answer that there is no such thing the end.

@@ -398,10 +398,28 @@ func TestNothingIsJudgedByARevokedVersion(t *testing.T) {
 	}
 }
 
+func TestADeprecatedVersionFinishesWhatItBegan(t *testing.T) {
+	shelf := newShelf()
+	one := shelf.add(t, "fridge", 1, ledger.ModelApproved)
+	th, end := perform(t, shelf, "fridge/1", t.TempDir())
+	p := th.player(t, one.Name())
+	shelf.add(t, "fridge", 1, ledger.ModelDeprecated)
+	wait(t, "trouble", func() bool { return strings.Contains(th.trouble(), "fridge/1 is deprecated") })
+	if !p.works() {
+		t.Error("what it committed to is not revealed")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatTheLedgerDoesNotHaveEndsTheServer(t *testing.T) {
 	shelf := newShelf()
 	shelf.add(t, "fridge", 1, ledger.ModelEvaluated)
-	for name, code := range map[string]string{"production:*": codeNoModel, "fridge/2": codeNoModel, "fridge/1": ledger.CodeModelBlocked} {
+	shelf.add(t, "chest", 1, ledger.ModelDeprecated)
+	for name, code := range map[string]string{
+		"production:*": codeNoModel, "fridge/2": codeNoModel, "fridge/1": ledger.CodeModelBlocked, "chest/1": ledger.CodeModelBlocked,
+	} {
 		th, _ := perform(t, shelf, name, t.TempDir())
 		failed, ok := errors.AsType[*failure](<-th.done)
 		if !ok || failed.code != code || failed.exit != exitRefused {

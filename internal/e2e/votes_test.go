@@ -118,6 +118,12 @@ func TestModelsServeOnceTwoOthersApproved(t *testing.T) {
 		promote("producer", name, ledger.CodeModelState)
 		approve("retailer", name, "recorded")
 		promote("producer", name, "recorded")
+		// Soon after another version came to serve it takes a majority of the keepers.
+		if name == "m/2" {
+			stands("m/1", "production")
+			promote("producer", name, "duplicate")
+			promote("retailer", name, "recorded")
+		}
 		stands(name, "production")
 
 		l.caughtUp(ctx, t, "carrier")

@@ -33,17 +33,15 @@ func (w *World) Approve(m *score.Model) error {
 	if err = r.CreateModel(version); err != nil {
 		return err
 	}
-	standing := ledger.ModelStatus{
-		Artefact: m.Digest(), Model: version.Ref(), State: ledger.ModelApproved, ChangedAt: w.Now(), TxID: stub.TxID,
-	}
-	if err = r.PutModelStatus(standing, nil); err != nil {
+	admission := ledger.Admission{Artefact: m.Digest(), Model: version.Ref(), At: w.Now(), TxID: stub.TxID}
+	if err = r.PutAdmission(admission, nil); err != nil {
 		return err
 	}
 	if _, err = r.Flush(); err != nil {
 		return err
 	}
 	if codes := w.state.Commit(stub); codes[0] != peer.TxValidationCode_VALID {
-		return fmt.Errorf("%w: %s: %s", ErrRefused, standing.Model, codes[0])
+		return fmt.Errorf("%w: %s: %s", ErrRefused, admission.Model, codes[0])
 	}
 	return nil
 }
