@@ -25,6 +25,8 @@ type scoringRound struct {
 	named   map[string]*score.Model // models that were read in this transaction, by name
 	rulings int                     // tasks re-executed so far
 	ruled   bool                    // the present operation has had its task re-executed
+	reads   int                     // keys that the references of tasks opened so far name
+	looks   int                     // inspections read back so far
 }
 
 // Score does a wire.TaskBatch and answers each operation for itself: scorers register, open tasks, commit, close,
@@ -148,23 +150,75 @@ func (t *scoringRound) onTime(v ledger.TaskView) error {
 }
 
 func (t *scoringRound) open(s ledger.TaskStatement, id ledger.Digest, view ledger.TaskView) (ledger.TaskDecision, error) {
-	keys, err := wire.ReferenceKeys(s.References)
-	if err != nil {
-		return ledger.TaskDecision{}, err
-	}
-	if err = t.repository.Prefetch(keys); err != nil {
-		return ledger.TaskDecision{}, err
-	}
 	all, err := t.scorers()
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
-	decision, err := ledger.OpenTask(s, id, view, all, t.repository, t.Tx)
+	decision, err := ledger.OpenTask(s, id, view, all, &listed{Repository: t.repository, round: t, statement: s}, t.Tx)
 	if err == nil && decision.Task != nil && s.Model != "" {
 		// A task whose model nobody can run could never be settled.
 		_, err = t.model(s.Model)
 	}
 	return decision, err
+}
+
+// listed is the ledger of who opens a task: what the list names is read at once when the rules first ask for any of it, which
+// they do when nothing else refuses the task.
+type listed struct {
+	*state.Repository
+
+	round     *scoringRound
+	statement ledger.TaskStatement
+	fetched   bool
+}
+
+func (l *listed) fetch() error {
+	if l.fetched {
+		return nil
+	}
+	l.fetched = true
+	n := l.statement.Reads()
+	if l.round.reads+n > ledger.MaxBatchTaskReads {
+		return fmt.Errorf("%w: the tasks that a transaction opens name at most %d records; send the others by themselves", ledger.ErrTooLarge, ledger.MaxBatchTaskReads)
+	}
+	l.round.reads += n
+	keys, err := wire.ReferenceKeys(l.statement.References)
+	if err != nil {
+		return err
+	}
+	return l.Prefetch(keys)
+}
+
+// Event gives the record of an event, nil if it is not recorded.
+func (l *listed) Event(hash ledger.Digest) (*ledger.EventRecord, error) {
+	if err := l.fetch(); err != nil {
+		return nil, err
+	}
+	return l.Repository.Event(hash)
+}
+
+// SegmentOf gives a segment's record, nil if there is none.
+func (l *listed) SegmentOf(device string, seq uint64) (*ledger.SegmentRecord, error) {
+	if err := l.fetch(); err != nil {
+		return nil, err
+	}
+	return l.Repository.SegmentOf(device, seq)
+}
+
+// HasPolicy reports whether the version of a policy is set.
+func (l *listed) HasPolicy(id string, version uint32) (bool, error) {
+	if err := l.fetch(); err != nil {
+		return false, err
+	}
+	return l.Repository.HasPolicy(id, version)
+}
+
+// Finding gives a finding, nil if it was not raised.
+func (l *listed) Finding(n ledger.Naming) (*ledger.Finding, error) {
+	if err := l.fetch(); err != nil {
+		return nil, err
+	}
+	return l.Repository.Finding(n)
 }
 
 // part decides on a commitment or a reveal, which reads nothing that another scorer writes.
@@ -215,23 +269,32 @@ func (t *scoringRound) inspect(op ledger.InspectTask, view ledger.TaskView) (led
 	if err != nil {
 		return ledger.TaskDecision{}, err
 	}
-	var recorded wire.RecordedEvent
-	packs, err := state.NewPacks(t.repository, []ledger.Reference{{Kind: ledger.RefEvent, Digest: op.Event}}, ledger.MaxTaskPackBytes)
-	if err == nil {
-		recorded, err = packs.RecordedEvent(op.Event)
+	return ledger.InspectBlend(op, func() (bool, error) { return t.outcome(op.Event, view.Task.Statement.Shipment) }, done, view, t.repository, t.Tx)
+}
+
+// outcome reads back what an inspection of a shipment found.
+func (t *scoringRound) outcome(hash ledger.Digest, shipment string) (spoiled bool, err error) {
+	if t.looks == ledger.MaxBatchInspections {
+		return false, fmt.Errorf("%w: a transaction reads back at most %d inspections; send the others by themselves", ledger.ErrTooLarge, ledger.MaxBatchInspections)
 	}
+	t.looks++
+	packs, err := state.NewPacks(t.repository, []ledger.Reference{{Kind: ledger.RefEvent, Digest: hash}}, ledger.MaxTaskPackBytes)
 	if err != nil {
-		return ledger.TaskDecision{}, err
+		return false, err
+	}
+	recorded, err := packs.RecordedEvent(hash)
+	if err != nil {
+		return false, err
 	}
 	event, err := epcis.ParseEvent(recorded.Context, recorded.Body)
 	if err != nil {
-		return ledger.TaskDecision{}, fmt.Errorf("%w: event %s", ledger.ErrSchema, op.Event)
+		return false, fmt.Errorf("%w: event %s", ledger.ErrSchema, hash)
 	}
-	spoiled, ok := ledger.InspectionOf(event, view.Task.Statement.Shipment)
+	spoiled, ok := ledger.InspectionOf(event, shipment)
 	if !ok {
-		return ledger.TaskDecision{}, fmt.Errorf("%w: event %s is no inspection of the shipment", ledger.ErrCommitment, op.Event)
+		return false, fmt.Errorf("%w: event %s is no inspection of the shipment", ledger.ErrCommitment, hash)
 	}
-	return ledger.InspectBlend(op, spoiled, done, view, t.repository, t.Tx)
+	return spoiled, nil
 }
 
 // rule re-executes a task on what is recorded.

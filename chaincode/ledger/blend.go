@@ -257,8 +257,8 @@ func BrierLoss(score int64, spoiled bool) int64 {
 // times (1 + the mean loss − its own)/2: the score that it thinks is right pays it best, whatever the others say, it is
 // never negative, and what everybody knows pays half. In the mean each loss weighs its share of the panel's stake, one's own
 // too, so that neither splitting a stake nor being wrong for a friend gains anything. Who recorded the event, its seats are
-// paid nothing and add nothing to the mean. An inspection speaks of the last window that was final before it.
-func InspectBlend(op InspectTask, spoiled bool, done *Inspection, v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
+// paid nothing and add nothing to the mean. An inspection speaks of the last window that was final before it. What the event says is read when nothing else refuses it.
+func InspectBlend(op InspectTask, outcome func() (spoiled bool, err error), done *Inspection, v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	if _, err := callersAccount(l, tx); err != nil {
 		return TaskDecision{}, err
 	}
@@ -285,6 +285,10 @@ func InspectBlend(op InspectTask, spoiled bool, done *Inspection, v TaskView, l 
 		return TaskDecision{}, err
 	}
 	policy, err := policyOf(v, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	spoiled, err := outcome()
 	if err != nil {
 		return TaskDecision{}, err
 	}

@@ -151,7 +151,7 @@ func blended(weights []Credits, scores []int64) TaskView {
 // paid is what each account gets, by its first byte.
 func paid(t rapid.TB, v TaskView, spoiled bool, l inspected) (map[byte]Credits, Inspection) {
 	t.Helper()
-	d, err := InspectBlend(InspectTask{Event: Digest{1}}, spoiled, nil, v, l, Tx{Actor: Actor{MSPID: "A"}})
+	d, err := InspectBlend(InspectTask{Event: Digest{1}}, found(spoiled), nil, v, l, Tx{Actor: Actor{MSPID: "A"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func TestAnInspectionSpeaksOfTheLastWindowBeforeIt(t *testing.T) {
 		v.Settlement = &settlement
 		v.Task.ID = Digest{9}
 		c.change(&v, &l)
-		d, err := InspectBlend(InspectTask{Event: Digest{1}}, false, nil, v, l, Tx{Actor: Actor{MSPID: "A"}})
+		d, err := InspectBlend(InspectTask{Event: Digest{1}}, found(false), nil, v, l, Tx{Actor: Actor{MSPID: "A"}})
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -352,3 +352,5 @@ func TestARevokedModelsAnswerNeitherMovesTheMedianNorIsPaid(t *testing.T) {
 		t.Error("settling changed what was revealed")
 	}
 }
+
+func found(spoiled bool) func() (bool, error) { return func() (bool, error) { return spoiled, nil } }

@@ -367,7 +367,23 @@ const (
 	MaxClaimSegments = MaxTaskSegments + 1
 	// MaxBatchRulings is how many tasks of one transaction the referee re-executes. A claim of the journey before has two lists.
 	MaxBatchRulings = 1
+	// MaxBatchTaskReads is how many keys the references of the tasks that one transaction opens name: each takes a peer some 0.2 ms.
+	// One task names at most MaxTaskReferences + MaxTaskSegments.
+	MaxBatchTaskReads = 4_000
+	// MaxBatchInspections is how many inspections one transaction reads back, each with its pack.
+	MaxBatchInspections = 4
 )
+
+// Reads is how many keys the references of a task name.
+func (s TaskStatement) Reads() int {
+	n := 0
+	for _, r := range s.References {
+		if n++; r.Kind == RefSegments && r.Last-r.First < MaxTaskSegments {
+			n += int(r.Last - r.First) //nolint:gosec // it is below MaxTaskSegments
+		}
+	}
+	return n
+}
 
 // TaskKind is which of the operations it is; empty if it is none or several.
 func (op TaskOperation) TaskKind() string {

@@ -49,7 +49,7 @@ func tasks() kind[ledger.TaskOperation] {
 		},
 		size:      taskSize,
 		weight:    func(op ledger.TaskOperation, _ []string) int { return taskReads(op) },
-		maxWeight: maxTaskReads,
+		maxWeight: ledger.MaxBatchTaskReads,
 		check: func(op ledger.TaskOperation) error {
 			if op.Open != nil && len(op.Open.References) > ledger.MaxTaskReferences {
 				return fmt.Errorf("%w: a task of %d references, at most %d are allowed", ledger.ErrTooLarge, len(op.Open.References), ledger.MaxTaskReferences)
@@ -59,26 +59,19 @@ func tasks() kind[ledger.TaskOperation] {
 	}
 }
 
-// maxTaskReads bounds the keys that the openings of one transaction read: each takes the peers some 0.2 ms in all.
-const maxTaskReads = 4_000
-
-// taskReads is how many keys an operation has read for its references. What re-executes takes a whole transaction's share,
-// as one does at most: a challenge, and settling for which nobody gives a verdict; whether other settling does is not
-// known before.
+// taskReads is how many keys an operation has read for its references, of ledger.MaxBatchTaskReads. What re-executes takes a
+// whole transaction's share, as one does at most: a challenge, and settling for which nobody gives a verdict; whether other
+// settling does is not known before.
 func taskReads(op ledger.TaskOperation) int {
 	switch {
 	case op.Challenge != nil, op.Settle != nil && op.Settle.Verdict == nil:
-		return maxTaskReads
+		return ledger.MaxBatchTaskReads
+	case op.Inspect != nil:
+		return ledger.MaxBatchTaskReads / ledger.MaxBatchInspections
 	case op.Open == nil:
 		return 0
 	}
-	n := 0
-	for _, r := range op.Open.References {
-		if n++; r.Kind == ledger.RefSegments && r.Last-r.First < ledger.MaxTaskSegments {
-			n += int(r.Last - r.First) //nolint:gosec // it is below MaxTaskSegments
-		}
-	}
-	return n
+	return op.Open.Reads()
 }
 
 func taskSize(op ledger.TaskOperation) int {
