@@ -467,16 +467,28 @@ func (s *scoringService) GetScoringPolicy(ctx context.Context, req *waybillv1.Ge
 	}}, nil
 }
 
-// restingKey reads the name of a version or of an artefact as verdicts bear it, and gives the version if it is registered.
+// restingKey reads the name of a version or of an artefact as verdicts bear it, and gives the version if it is registered: of
+// several with one artefact the one that was approved, else the first.
 func (s *modelService) restingKey(ctx context.Context, name string) (string, *ledger.ModelVersion, error) {
 	if id, artefact, ok := ledger.ArtefactOf(name); ok {
-		statuses, err := allGoverned[ledger.ModelVersion](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindModel, ID: id})
-		for _, m := range statuses {
-			if m.Artefact == artefact {
-				return name, &m, err
+		versions, err := allGoverned[ledger.ModelVersion](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindModel, ID: id})
+		if err != nil {
+			return "", nil, err
+		}
+		var found *ledger.ModelVersion
+		for _, m := range versions {
+			if m.Artefact != artefact {
+				continue
+			}
+			status, err := lastGoverned[ledger.ModelStatus](ctx, s.cfg.Books, readmodel.RecordFilter{Kind: wire.KindModelStatus, ID: id, Sub: readmodel.Numbered(m.Version)})
+			if err != nil {
+				return "", nil, err
+			}
+			if found == nil || status != nil && status.State >= ledger.ModelApproved && len(status.Approvers) > 0 {
+				found = &m
 			}
 		}
-		return name, nil, err
+		return name, found, nil
 	}
 	m, err := s.version(ctx, name)
 	if err != nil {

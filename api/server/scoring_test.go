@@ -397,8 +397,12 @@ func TestVerdictsThatRestOnARevokedModelAreListed(t *testing.T) {
 		t.Fatal(name)
 	}
 	m := ledger.ModelVersion{ID: id, Version: 2, Artefact: artefact}
-	books.records[wire.KindModel] = []readmodel.Governed{stored(t, id, readmodel.Numbered(2), m)}
-	books.records[wire.KindModelStatus] = []readmodel.Governed{stored(t, id, readmodel.Numbered(2), ledger.ModelStatus{Model: m.Ref(), State: ledger.ModelProduction})}
+	draft := ledger.ModelVersion{ID: id, Version: 1, Artefact: artefact} // of a stranger, of the same artefact
+	books.records[wire.KindModel] = []readmodel.Governed{stored(t, id, readmodel.Numbered(1), draft), stored(t, id, readmodel.Numbered(2), m)}
+	books.records[wire.KindModelStatus] = []readmodel.Governed{
+		stored(t, id, readmodel.Numbered(1), ledger.ModelStatus{Model: draft.Ref(), State: ledger.ModelDraft}),
+		stored(t, id, readmodel.Numbered(2), ledger.ModelStatus{Model: m.Ref(), State: ledger.ModelProduction, Approvers: []string{"B", "C"}}),
+	}
 	books.records[wire.KindRevocation] = []readmodel.Governed{stored(t, id, readmodel.Numbered(2), ledger.Revocation{Model: m.Ref(), Reason: "wrong", MSPID: "B"})}
 	c.alone(t, 3)
 	c.play(t, 0, nil)

@@ -310,11 +310,11 @@ func (d modelDecider) serve(next Alias, before *Alias, kind ModelMotionKind, m M
 		if len(old.Serving) == 0 && old.State == ModelProduction {
 			old.State = ModelApproved
 		}
-		guarded, err := d.guarded(old)
-		if err != nil {
+		var left GuardedStatus
+		if left, err = d.guarded(old); err != nil {
 			return ModelDecision{}, err
 		}
-		out.Standings = append(out.Standings, guarded)
+		out.Standings = append(out.Standings, left)
 	}
 	standing.State = ModelProduction
 	if i, there := slices.BinarySearch(standing.Serving, next.Class); !there {
@@ -438,12 +438,15 @@ func decideRevocation(m RevokeModel, subject Digest, keepers []string, l ModelLe
 	if err != nil {
 		return ModelDecision{}, err
 	}
+	if admission != nil && admission.Model != m.Model {
+		return ModelDecision{}, refuse(ErrConflict, "the artefact of %s is approved as %s; revoke that", m.Model, admission.Model)
+	}
 	out := ModelDecision{Status: StatusRecorded}
 	revocation := Revocation{
 		Model: m.Model, Artefact: version.Artefact, Reason: m.Reason,
 		MSPID: org, By: shortSubject(tx.Actor.Subject), At: tx.Time, TxID: tx.ID,
 	}
-	if !behind || admission == nil || admission.Model != m.Model {
+	if !behind || admission == nil {
 		if !keeper {
 			return ModelDecision{}, refuse(ErrKeepers, "%s was never approved: keepers vote on its revocation; who submitted it deprecates it", m.Model)
 		}
