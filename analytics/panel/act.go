@@ -191,13 +191,12 @@ func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Tim
 	case err == nil && refused == nil:
 		a.tries, a.after = 0, now.Add(unseen)
 		if e.deed == doExpire {
-			// A stake that holds nothing loses nothing, which no block shows.
-			r.shown = true
-			r.changed()
-			if r.view.Settlement != nil {
-				b.end(r)
-			}
+			b.expired(r)
 		}
+		return
+	case err == nil && e.deed == doExpire && refused.Code == ledger.CodeStake:
+		// A stake that holds nothing loses nothing, which no block shows.
+		b.expired(r)
 		return
 	case err == nil && !passing(e.deed, refused.Code):
 		b.stats.Refused++
@@ -213,8 +212,17 @@ func (b *book) answered(e errand, answers []wire.Answer, err error, now time.Tim
 	default:
 		a.after = now.Add(min(retryFirst<<min(a.tries-1, 8), retryPressing))
 	}
-	if err == nil && e.deed == doOpen {
+	if err == nil && (e.deed == doOpen || e.deed == doCommit && refused.Code == ledger.CodeScorer) {
 		b.notTaken(r, *refused)
+	}
+}
+
+// expired takes that silence on a task has cost what it could.
+func (b *book) expired(r *round) {
+	r.shown = true
+	r.changed()
+	if r.view.Settlement != nil {
+		b.end(r)
 	}
 }
 
@@ -249,7 +257,7 @@ func (b *book) notTaken(r *round, why wire.Answer) {
 	switch why.Code {
 	case ledger.CodeSchema, ledger.CodeTooLarge, ledger.CodeConflict, ledger.CodeFewScorers:
 	case ledger.CodeScorer:
-		// Its stake is gone or on its way out. Those who have one open the task and judge it without this scorer.
+		// Its stake is gone or was asked back. Those who have one open the task, and judge it without this scorer.
 		b.drop(r)
 		return
 	case ledger.CodeNotFound:

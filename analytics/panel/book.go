@@ -274,10 +274,12 @@ func (b *book) follow(tx wire.Transaction, now time.Time) {
 		b.generation++
 		b.reform()
 	}
-	for _, one := range s.Scorers {
-		b.scorers[one.Account] = one
-		b.generation++
-		b.away(one.Account, false)
+	for _, joined := range s.Scorers {
+		for _, one := range joined.Both() {
+			b.scorers[one.Account] = one
+			b.generation++
+			b.away(one.Account, false)
+		}
 	}
 	for _, t := range s.Tasks {
 		b.opened(t, now)

@@ -128,7 +128,11 @@ func (p *projection) governed(t Recorded, next func() (int64, error)) error {
 			return keepAll(p, t, wire.KindModelPolicy, t.Models.Policies, func(m ledger.ModelPolicy) (string, string, string) { return "", numbered(m.Version), "" })
 		},
 		func() error {
-			return keepAll(p, t, wire.KindScorer, t.Scoring.Scorers, func(s ledger.Scorer) (string, string, string) { return s.Account.String(), "", s.MSPID })
+			var all []ledger.Scorer
+			for _, s := range t.Scoring.Scorers {
+				all = append(all, s.Both()...)
+			}
+			return keepAll(p, t, wire.KindScorer, all, func(s ledger.Scorer) (string, string, string) { return s.Account.String(), "", s.MSPID })
 		},
 		func() error {
 			return keepAll(p, t, wire.KindScoringPolicy, t.Scoring.Policies, func(s ledger.ScoringPolicy) (string, string, string) { return "", numbered(s.Version), "" })

@@ -68,6 +68,9 @@ func (t *scoringRound) do(op ledger.TaskOperation, digest ledger.Digest) error {
 		return fault(err)
 	}
 	answer := wire.Answer{Status: ledger.StatusRecorded, Digest: digest}
+	if !changed.wrote && changed.before == "" {
+		return fmt.Errorf("%w: whoever is at fault has nothing at stake any more", ledger.ErrStake)
+	}
 	if !changed.wrote {
 		answer.Status, answer.RecordedIn = ledger.StatusDuplicate, changed.before
 	}
@@ -89,6 +92,9 @@ func fault(err error) error {
 func (t *scoringRound) decide(op ledger.TaskOperation, digest ledger.Digest) (ledger.TaskDecision, error) {
 	kind := op.TaskKind()
 	if kind == "register" {
+		if err := t.onTime(ledger.TaskView{}); err != nil {
+			return ledger.TaskDecision{}, err
+		}
 		all, err := t.scorers()
 		if err != nil {
 			return ledger.TaskDecision{}, err
@@ -409,11 +415,17 @@ func (t *scoringRound) apply(d ledger.TaskDecision) (change, error) {
 	c := change{wrote: d.Scorer != nil || d.Task != nil || d.Commitment != nil || d.Closing != nil || d.Reveal != nil ||
 		d.Provisional != nil || d.Settlement != nil || d.Inspection != nil || d.Claim != nil}
 	for _, s := range d.Slashes {
-		done, err := t.punish(s)
+		took, before, err := t.punish(s)
 		if err != nil {
 			return c, err
 		}
-		c.wrote, c.before = c.wrote || done == "", done
+		c.wrote = c.wrote || took
+		if before != "" {
+			c.before = before
+		}
+	}
+	if !c.wrote {
+		return c, nil
 	}
 	if d.Reward != nil {
 		if err := t.reward(*d.Reward); err != nil {
@@ -429,24 +441,24 @@ func (t *scoringRound) apply(d ledger.TaskDecision) (change, error) {
 	return c, t.repository.ApplyTask(d)
 }
 
-// punish slashes, once a fault, and gives the transaction that did it before. A stake that holds nothing any more
-// loses nothing.
-func (t *scoringRound) punish(s ledger.Slash) (string, error) {
+// punish slashes, once a fault, and tells whether it took anything, or in which transaction that was done before. A stake
+// that holds nothing any more loses nothing.
+func (t *scoringRound) punish(s ledger.Slash) (took bool, before string, err error) {
 	operation, err := wire.SlashDigest(s)
 	if err != nil {
-		return "", err
+		return false, "", err
 	}
 	receipt, err := t.repository.Receipt(operation)
-	if err != nil {
-		return "", err
-	}
-	if receipt != nil {
-		return receipt.TxID, nil
+	switch {
+	case err != nil:
+		return false, "", err
+	case receipt != nil:
+		return false, receipt.TxID, nil
 	}
 	if err = t.slash(s); errors.Is(err, ledger.ErrStake) {
-		err = nil
+		return false, "", nil
 	}
-	return "", err
+	return err == nil, "", err
 }
 
 // stands records the final verdict under its key. Where another is recorded there, the final one says what stands.

@@ -122,9 +122,6 @@ func TestATaskIsRewardedOnceAndWithinThePolicy(t *testing.T) {
 	for what, err := range map[string]error{
 		ledger.CodeAllowance: again("t2", 101),
 		ledger.CodeSchema:    again("", 1),
-		ledger.CodeNoAccount: k.do(t, func(tx *transaction) error {
-			return tx.reward(ledger.Reward{Task: "t3", Payments: []ledger.Payment{{To: ledger.Digest{9}, Amount: 1}}})
-		}),
 	} {
 		if ledger.Code(err) != what {
 			t.Errorf("%s: %v", what, err)

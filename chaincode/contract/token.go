@@ -69,6 +69,9 @@ func (c *Token) Transact(ctx contractapi.TransactionContextInterface, batch []by
 	if err = t.repository.Prefetch(keys); err != nil {
 		return nil, coded(err)
 	}
+	if err = t.onOwnTime(in.Operations); err != nil {
+		return nil, coded(err)
+	}
 	for i, op := range in.Operations {
 		if refused[i] != nil {
 			t.refuse(refused[i], digests[i])
@@ -104,9 +107,34 @@ func creditKeys(op ledger.CreditOperation, operation ledger.Digest) ([]string, e
 			}
 		}
 	case op.Bond != nil || op.Unbond != nil:
-		keys = append(keys, wire.CreditPolicyKey())
+		keys = append(keys, wire.CreditPolicyKey(), wire.ScoringPolicyKey())
 	}
 	return keys, nil
+}
+
+// onOwnTime refuses a transaction that moves a stake or offers a key at a time further from the peer's clock than the scoring
+// policy allows: with the skew that other operations have, many moves would be within the time that lies between two.
+func (t *transaction) onOwnTime(operations []ledger.CreditOperation) error {
+	own := false
+	for _, op := range operations {
+		own = own || op.Bond != nil || op.Unbond != nil || op.Rotate != nil
+		if own || op.Release == nil || ledger.CheckCredit(op) != nil {
+			continue
+		}
+		note, err := t.repository.Note(op.Release.Note)
+		if err != nil {
+			return err
+		}
+		own = note != nil && note.Lock != nil && note.Lock.Purpose == ledger.LockUnbonding
+	}
+	if !own {
+		return nil
+	}
+	allowed, err := ledger.TaskSkew(ledger.TaskView{}, t.repository)
+	if err != nil {
+		return err
+	}
+	return ledger.CheckSkewWithin(t.Time, t.clock, allowed)
 }
 
 func (t *transaction) transact(op ledger.CreditOperation, operation ledger.Digest) error {

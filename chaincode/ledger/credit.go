@@ -147,7 +147,8 @@ type CreditAccount struct {
 	Rotations uint32 `cbor:"7,keyasint,omitempty"`
 	OpenedAt  Millis `cbor:"8,keyasint"`
 	ChangedAt Millis `cbor:"9,keyasint"`
-	TxID      string `cbor:"10,keyasint"` // of the last change
+	TxID      string `cbor:"10,keyasint"`           // of the last change
+	OfferedAt Millis `cbor:"11,keyasint,omitempty"` // when it last named a next key by itself
 }
 
 // CreditBinding names a key within an organisation: SHA-256 over a prefix, the MSP ID with its length,
@@ -167,6 +168,7 @@ func CreditBinding(mspID string, key Digest) Digest {
 type KeyBinding struct {
 	Account Digest `cbor:"1,keyasint"`
 	Retired bool   `cbor:"2,keyasint,omitempty"`
+	Until   Millis `cbor:"3,keyasint,omitempty"` // when it was replaced
 }
 
 // CreditKind is what an operation on credits does.
@@ -479,8 +481,9 @@ func checkLock(l Lock) error {
 		if l.Payee == nil || l.Payee.IsZero() || l.Arbiter != nil && l.Arbiter.IsZero() || l.NotBefore < 0 {
 			return refuse(ErrSchema, "an escrow has a payee")
 		}
-		if l.NotBefore == 0 && l.Task == "" && l.Arbiter == nil {
-			return refuse(ErrSchema, "an escrow needs a time, a task or an arbiter, or it may stay locked for ever")
+		if l.NotBefore == 0 && l.Arbiter == nil {
+			// Nobody need ever record how its task ended.
+			return refuse(ErrSchema, "an escrow needs a time or an arbiter, or it may stay locked for ever")
 		}
 	default:
 		return refuse(ErrSchema, "notes are locked as hold or escrow; stakes are bonded")

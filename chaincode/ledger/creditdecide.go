@@ -64,7 +64,7 @@ func DecideCredit(op CreditOperation, operation Digest, l CreditLedger, first ui
 		return CreditDecision{}, err
 	}
 	if kind == CreditRotate {
-		return decideRotate(*op.Rotate, account, tx)
+		return decideRotate(*op.Rotate, account, l, tx)
 	}
 	c := newCrediting(kind, operation, l, first, tx)
 	c.account = account
@@ -154,16 +154,24 @@ func decideOpen(op OpenAccount, l CreditLedger, tx Tx) (CreditDecision, error) {
 	after.ChangedAt, after.TxID = tx.Time, tx.ID
 	return CreditDecision{Status: StatusRecorded, Account: &after, Bindings: []NamedKeyBinding{
 		{key, KeyBinding{Account: after.ID}},
-		{old, KeyBinding{Account: after.ID, Retired: true}},
+		{old, KeyBinding{Account: after.ID, Retired: true, Until: tx.Time}},
 	}}, nil
 }
 
-func decideRotate(op RotateKey, account CreditAccount, tx Tx) (CreditDecision, error) {
+// decideRotate decides on an offer of the account's key. It is taken back at any time, and made once in a while: what pays or
+// names the account reads it.
+func decideRotate(op RotateKey, account CreditAccount, l CreditLedger, tx Tx) (CreditDecision, error) {
 	if sameDigest(op.Next, account.Next) {
 		return CreditDecision{Status: StatusDuplicate, Account: &account}, nil
 	}
 	if op.Next != nil && (op.Next.IsZero() || *op.Next == account.Binding) {
 		return CreditDecision{}, refuse(ErrSchema, "the next key is another key")
+	}
+	if op.Next != nil {
+		if err := rested("offers its key", account.OfferedAt, l, tx); err != nil {
+			return CreditDecision{}, err
+		}
+		account.OfferedAt = tx.Time
 	}
 	account.Next = op.Next
 	account.ChangedAt, account.TxID = tx.Time, tx.ID
@@ -250,7 +258,7 @@ func (c *crediting) release(op ReleaseNote) error {
 			return refuse(ErrLocked, "note %s until %s", op.Note, stamp(note.Lock.NotBefore))
 		}
 		if note.Lock.Purpose == LockUnbonding {
-			if err = c.unbonded(c.account, op.Note); err != nil {
+			if err = c.unbonded(op.Note); err != nil {
 				return err
 			}
 		}
@@ -343,13 +351,20 @@ func (c *crediting) create(n Note) NoteID {
 	return id
 }
 
-// pay makes a note for each payment and gives their sum.
+// pay makes a note for each payment to an account that is open and gives their sum.
 func (c *crediting) pay(payments []Payment) (Credits, error) {
-	var sum Credits
 	for _, p := range payments {
 		if err := c.needAccount(p.To); err != nil {
 			return 0, err
 		}
+	}
+	return c.issue(payments)
+}
+
+// issue makes a note for each payment and gives their sum.
+func (c *crediting) issue(payments []Payment) (Credits, error) {
+	var sum Credits
+	for _, p := range payments {
 		c.create(Note{Owner: p.To, Amount: p.Amount})
 		var err error
 		if sum, err = sum.Plus(p.Amount); err != nil {

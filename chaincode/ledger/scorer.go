@@ -12,6 +12,22 @@ type Scorer struct {
 	Active  bool   `cbor:"3,keyasint,omitempty"` // false: it takes no part in tasks that open
 	Since   Millis `cbor:"4,keyasint"`           // when it became so
 	TxID    string `cbor:"5,keyasint"`
+	// Instead is whose place it took, nil: there was one free.
+	Instead *Former `cbor:"6,keyasint,omitempty"`
+}
+
+// Former is a scorer whose place another took.
+type Former struct {
+	Account Digest `cbor:"1,keyasint"`
+	MSPID   string `cbor:"2,keyasint"`
+}
+
+// Both gives the scorer and, as no scorer any more, whom it took the place of.
+func (s Scorer) Both() []Scorer {
+	if s.Instead == nil {
+		return []Scorer{s}
+	}
+	return []Scorer{{Account: s.Instead.Account, MSPID: s.Instead.MSPID, Since: s.Since, TxID: s.TxID}, s}
 }
 
 // ScoringPolicy says how several scorers reach a final verdict, what it pays and what a fault costs. A majority
@@ -66,6 +82,8 @@ func (p ScoringPolicy) Stated() ScoringPolicy {
 // Bounds of scoring by several organisations.
 const (
 	MaxScorers = 64
+	// MaxOrganisationScorers keeps a few organisations from taking all places.
+	MaxOrganisationScorers = 8
 	// leastPanel is for policies that name none: of two, more than half is both, so that either can hold all up.
 	leastPanel = 3
 	// MinPhase is the least time to reveal and to challenge where clocks may be MaxSkew apart.
@@ -101,6 +119,11 @@ func (p ScoringPolicy) ClockSkew() Millis {
 
 // SilenceAt is when a commitment that is not revealed begins to cost: no choice of times makes a reveal late that was not.
 func (p ScoringPolicy) SilenceAt(c Closing) Millis { return c.RevealBy + 2*p.ClockSkew() }
+
+// MoveDelay is how long an account waits between two moves of its own which undo what others do in the same block: of its stake,
+// of the offer of its key, and to join the scorers again that it left. Those times are held to ClockSkew too. It is
+// as long as an answer may be challenged, as clocks go, so that an account has one of each to undo challenges with.
+func (p ScoringPolicy) MoveDelay() Millis { return p.ChallengeFor + phaseSkews*p.ClockSkew() }
 
 // UnbondDelay is how long a stake must at least stay at risk after it is unbonded: as long as a fault may take to be proven, and
 // a claim that was made last to be refuted. Whoever unbonds gains twice MaxSkew by its choice of times, for those of credits are held to that.
@@ -194,7 +217,8 @@ func DecideScoringPolicy(p ScoringPolicy, subject Digest, l ScoringLedger, tx Tx
 	return d, nil
 }
 
-// DecideScorer decides on joining the scorers, or leaving them. all are those that are registered.
+// DecideScorer decides on joining the scorers, or leaving them. all are those that are registered, by account. Who left may
+// join again after a while, and where places are scarce gives its own up to another, as does whose stake is used up.
 func DecideScorer(join bool, all []Scorer, l ScoringLedger, tx Tx) (Scorer, Status, error) {
 	account, err := callersAccount(l, tx)
 	if err != nil {
@@ -206,23 +230,55 @@ func DecideScorer(join bool, all []Scorer, l ScoringLedger, tx Tx) (Scorer, Stat
 		return all[i], StatusDuplicate, nil
 	case i < 0 && !join:
 		return Scorer{}, 0, refuse(ErrScorer, "account %s is not registered", account.ID)
-	case i < 0 && len(all) >= MaxScorers:
-		return Scorer{}, 0, refuse(ErrTooLarge, "%d scorers are registered, at most %d are allowed", len(all), MaxScorers)
 	}
-	if join {
-		policy, err := scoringPolicy(l)
-		if err != nil {
-			return Scorer{}, 0, err
-		}
-		bonded, err := bondedOf(account.ID, l)
-		if err != nil {
-			return Scorer{}, 0, err
-		}
-		if bonded < policy.MinStake {
-			return Scorer{}, 0, refuse(ErrStake, "account %s has %d credits bonded, a scorer at least %d", account.ID, bonded, policy.MinStake)
+	s := Scorer{Account: account.ID, MSPID: account.MSPID, Active: join, Since: tx.Time, TxID: tx.ID}
+	if !join {
+		return s, StatusRecorded, nil
+	}
+	policy, err := scoringPolicy(l)
+	if err != nil {
+		return Scorer{}, 0, err
+	}
+	bonded, err := bondedOf(account.ID, l)
+	if err != nil {
+		return Scorer{}, 0, err
+	}
+	if bonded < policy.MinStake {
+		return Scorer{}, 0, refuse(ErrStake, "account %s has %d credits bonded, a scorer at least %d", account.ID, bonded, policy.MinStake)
+	}
+	if i >= 0 {
+		return s, StatusRecorded, rested("joins the scorers again", all[i].Since, l, tx)
+	}
+	s.Instead, err = placeFor(account.MSPID, all, policy, l, tx)
+	return s, StatusRecorded, err
+}
+
+// placeFor finds the scorer whose place a newcomer takes, nil where one is free. Only a row that could move again is given up, so
+// that no two accounts take turns.
+func placeFor(mspID string, all []Scorer, p ScoringPolicy, l ScoringLedger, tx Tx) (*Former, error) {
+	own := 0
+	for _, s := range all {
+		if s.MSPID == mspID {
+			own++
 		}
 	}
-	return Scorer{Account: account.ID, MSPID: account.MSPID, Active: join, Since: tx.Time, TxID: tx.ID}, StatusRecorded, nil
+	crowded := own >= MaxOrganisationScorers
+	if !crowded && len(all) < MaxScorers {
+		return nil, nil //nolint:nilnil // a place is free
+	}
+	for _, s := range all {
+		if crowded && s.MSPID != mspID || tx.Time < s.Since+p.MoveDelay() {
+			continue
+		}
+		bonded, err := bondedOf(s.Account, l)
+		if err != nil {
+			return nil, err
+		}
+		if !s.Active || bonded < p.MinStake {
+			return &Former{Account: s.Account, MSPID: s.MSPID}, nil
+		}
+	}
+	return nil, refuse(ErrTooLarge, "%d scorers are registered, %d of %s; at most %d are allowed, %d of an organisation", len(all), own, mspID, MaxScorers, MaxOrganisationScorers)
 }
 
 func scoringPolicy(l ScoringLedger) (ScoringPolicy, error) {

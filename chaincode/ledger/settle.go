@@ -44,7 +44,7 @@ func tallyOf(v TaskView) (tally, error) {
 //	nobody revealed in time                            void
 //	something is claimed to be left out                void, unless it is refuted in time
 //	no answer has two thirds of the revealed stake     the referee rules
-//	the draw, or a commitment that is not revealed     the referee rules
+//	the draw; where there is one, a hidden commitment  the referee rules
 //	the model was revoked                              void, when the referee has ruled
 //	the whole panel revealed one answer, and AtOnce    final
 //	otherwise                                          provisional, and final when its time to be challenged is over
@@ -104,7 +104,8 @@ func SettleTaskOf(op SettleTask, verdict Digest, v TaskView, referee Referee, l 
 		by = SettledUnanimous
 	}
 	switch {
-	case by != SettledUnanimous && v.Provisional == nil:
+	case by != SettledUnanimous && (v.Provisional == nil || v.Provisional.Answer != answer):
+		// What was revealed since made it another: the time to challenge that begins.
 		p := Provisional{Task: v.Task.ID, Answer: answer, Weight: t.weight, Of: t.of, At: tx.Time, TxID: tx.ID}
 		return TaskDecision{Status: StatusRecorded, Provisional: &p}, nil
 	case by != SettledUnanimous && tx.Time < v.Provisional.At+policy.ChallengeFor:
@@ -320,7 +321,12 @@ func ChallengeTaskOf(op ChallengeTask, v TaskView, referee Referee, order LogOrd
 	switch {
 	case op.Order != nil:
 		return misplaced(*op.Order, account.ID, v, policy, referee, order, l, tx)
-	case op.Omitted == nil:
+	case op.Omitted != nil:
+		// What a false claim costs must be at risk from when it is made.
+		if seat, ok := v.Task.Seat(account.ID); ok && !seat.held(stake) {
+			return TaskDecision{}, lapsed(seat)
+		}
+	default:
 		var d TaskDecision
 		// A list that is more than can be re-executed is void and costs nobody anything, nor does it who says so: what it comes to
 		// depends on what others recorded beside what it refers to.
@@ -386,7 +392,10 @@ func ExposeScorer(op SignedCommitment, statement []byte, v TaskView, l ScoringLe
 	case accused == nil:
 		return TaskDecision{}, refuse(ErrNoAccount, "account %s", op.Account)
 	}
-	if err = op.Verify(*accused, statement); err != nil {
+	if err = spokeFor(op, *accused, v.Task, l); err != nil {
+		return TaskDecision{}, err
+	}
+	if err = op.verify(statement); err != nil {
 		return TaskDecision{}, err
 	}
 	policy, err := policyOf(v, l)
@@ -396,4 +405,19 @@ func ExposeScorer(op SignedCommitment, statement []byte, v TaskView, l ScoringLe
 	d := TaskDecision{Status: StatusRecorded}
 	d.Slashes, err = faults(v, "equivocation", []Digest{op.Account}, policy.Wrong, policy.Finder, &account.ID)
 	return d, err
+}
+
+// spokeFor holds that a key spoke for the account when the task was open: the one that moves it, or one that it replaced since.
+// When that was the submitter of the replacement said, who may have been off by MaxSkew, as who opened the task.
+func spokeFor(op SignedCommitment, accused CreditAccount, t ScoringTask, l ScoringLedger) error {
+	binding, err := l.KeyBinding(op.signedBy(accused.MSPID))
+	switch {
+	case err != nil:
+		return err
+	case binding == nil || binding.Account != accused.ID:
+		return refuse(ErrSignature, "the key is not that of account %s", accused.ID)
+	case binding.Retired && binding.Until+2*maxSkew < t.At:
+		return refuse(ErrSignature, "account %s had replaced the key before the task opened", accused.ID)
+	}
+	return nil
 }

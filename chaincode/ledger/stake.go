@@ -15,6 +15,10 @@ type Stake struct {
 	BondedAt  Millis      `cbor:"7,keyasint,omitempty"` // when it was last added to
 	ChangedAt Millis      `cbor:"8,keyasint"`
 	TxID      string      `cbor:"9,keyasint"` // of the last change
+	// MovedAt is when its account last moved it: a slash is no move.
+	MovedAt Millis `cbor:"10,keyasint,omitempty"`
+	// Unbonds counts how often a part was asked back, which ends the seats that its account had until then.
+	Unbonds uint32 `cbor:"11,keyasint,omitempty"`
 }
 
 // Unbonding is a part of a stake on its way out.
@@ -63,7 +67,7 @@ func (c *crediting) bond(op BondStake) error {
 	if err != nil {
 		return err
 	}
-	stake, err := c.stakeOf(c.account)
+	stake, err := c.movable()
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ func (c *crediting) bond(op BondStake) error {
 	}
 	note := c.create(Note{Owner: c.account.ID, Amount: total, Lock: &Lock{Purpose: LockStake}})
 	stake.Bonded, stake.Note, stake.BondedAt = total, &note, c.tx.Time
-	c.setStake(stake)
+	c.moveStake(stake)
 	return c.change(c.account.ID)
 }
 
@@ -95,7 +99,7 @@ func (c *crediting) unbond(op UnbondStake) error {
 	if err != nil {
 		return err
 	}
-	stake, err := c.stakeOf(c.account)
+	stake, err := c.movable()
 	if err != nil {
 		return err
 	}
@@ -123,30 +127,51 @@ func (c *crediting) unbond(op UnbondStake) error {
 	stake.Unbonding = append(stake.Unbonding, Unbonding{Note: part, Amount: op.Amount, FreeAt: free})
 	// A later policy may have a shorter delay.
 	slices.SortStableFunc(stake.Unbonding, func(a, b Unbonding) int { return int(min(max(a.FreeAt-b.FreeAt, -1), 1)) })
-	c.setStake(stake)
+	stake.Unbonds++
+	c.moveStake(stake)
 	return nil
 }
 
 // unbonded takes a part that is free off the stake's record.
-func (c *crediting) unbonded(owner CreditAccount, id NoteID) error {
-	stake, err := c.stakeOf(owner)
+func (c *crediting) unbonded(id NoteID) error {
+	stake, err := c.movable()
 	if err != nil {
 		return err
 	}
 	stake.Unbonding = slices.DeleteFunc(stake.Unbonding, func(u Unbonding) bool { return u.Note == id })
-	c.setStake(stake)
+	c.moveStake(stake)
 	return nil
 }
 
-func (c *crediting) stakeOf(a CreditAccount) (Stake, error) {
-	stake, err := c.ledger.Stake(a.ID)
-	if err != nil || stake != nil {
-		if stake != nil {
-			return stake.clone(), nil
-		}
+// movable gives the submitter's stake for a move of its own. Whoever proves a fault reads the stake that it costs, and a move
+// of it in the same block undoes that: so there is one move in a time, or several within one transaction.
+func (c *crediting) movable() (Stake, error) {
+	stake, err := c.ledger.Stake(c.account.ID)
+	switch {
+	case err != nil:
 		return Stake{}, err
+	case stake == nil:
+		return Stake{Account: c.account.ID, MSPID: c.account.MSPID}, nil
+	case stake.TxID == c.tx.ID:
+		return stake.clone(), nil
 	}
-	return Stake{Account: a.ID, MSPID: a.MSPID}, nil
+	return stake.clone(), rested("moves its stake", stake.MovedAt, c.ledger, c.tx)
+}
+
+// rested holds that an account's last move of a kind is long enough ago. Where nobody voted how faults are proven, it may
+// move as it likes.
+func rested(what string, moved Millis, l CreditLedger, tx Tx) error {
+	policy, err := l.ScoringPolicy()
+	if err != nil || policy == nil || moved == 0 || tx.Time >= moved+policy.MoveDelay() {
+		return err
+	}
+	return refuse(ErrTaskTime, "an account %s once in %d ms; this one may from %s on", what, policy.MoveDelay(), stamp(moved+policy.MoveDelay()))
+}
+
+// moveStake writes a stake that its account moved.
+func (c *crediting) moveStake(s Stake) {
+	s.MovedAt = c.tx.Time
+	c.setStake(s)
 }
 
 func (c *crediting) setStake(s Stake) {
@@ -243,7 +268,8 @@ func CheckReward(r Reward) error {
 	return checkPayments(r.Payments)
 }
 
-// DecideReward decides on a reward that CheckReward passed, on behalf of the contract whose task was done.
+// DecideReward decides on a reward that CheckReward passed, on behalf of the contract whose task was done. It is for accounts
+// that the contract knows to be open.
 // A task mints no more than the policy in force lets it.
 func DecideReward(r Reward, operation Digest, l CreditLedger, first uint32, tx Tx) (CreditDecision, error) {
 	c := newCrediting(CreditReward, operation, l, first, tx)
@@ -252,7 +278,8 @@ func DecideReward(r Reward, operation Digest, l CreditLedger, first uint32, tx T
 		return CreditDecision{}, err
 	}
 	c.receipt.Cause = r.Task
-	if c.receipt.Minted, err = c.pay(r.Payments); err != nil {
+	// Who has a seat has an account, and none is ever deleted: it is not read, so that no change of it undoes what ends the task.
+	if c.receipt.Minted, err = c.issue(r.Payments); err != nil {
 		return CreditDecision{}, err
 	}
 	if c.receipt.Minted > policy.TaskMint {

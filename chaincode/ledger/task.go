@@ -70,6 +70,8 @@ type Seat struct {
 	Account Digest  `cbor:"1,keyasint"`
 	MSPID   string  `cbor:"2,keyasint"`
 	Weight  Credits `cbor:"3,keyasint"` // bonded when the task opened
+	// Unbonds is how often the account had asked stake back then, see Stake.
+	Unbonds uint32 `cbor:"4,keyasint,omitempty"`
 }
 
 // ScoringTask is a task as it opened. It is written once.
@@ -321,13 +323,15 @@ type SignedCommitment struct {
 	Signature  []byte `cbor:"5,keyasint"` // over the statement of task, account and commitment
 }
 
-// Verify checks that the account's key signed statement.
-func (s SignedCommitment) Verify(a CreditAccount, statement []byte) error {
+// signedBy gives the binding of the key that signed, for an account of an organisation.
+func (s SignedCommitment) signedBy(mspID string) Digest {
+	return CreditBinding(mspID, sha256.Sum256(s.PublicKey))
+}
+
+// verify checks that the public key signed statement. Whose it is, it does not ask.
+func (s SignedCommitment) verify(statement []byte) error {
 	if len(s.PublicKey) > MaxPublicKeyBytes || len(s.Signature) == 0 || len(s.Signature) > MaxSignatureBytes {
 		return refuse(ErrSchema, "a public key of %d and a signature of %d bytes", len(s.PublicKey), len(s.Signature))
-	}
-	if CreditBinding(a.MSPID, sha256.Sum256(s.PublicKey)) != a.Binding {
-		return refuse(ErrSignature, "the key is not that of account %s", a.ID)
 	}
 	public, err := x509.ParsePKIXPublicKey(s.PublicKey)
 	if err != nil {
@@ -342,7 +346,7 @@ func (s SignedCommitment) Verify(a CreditAccount, statement []byte) error {
 		ok = ecdsa.VerifyASN1(key, digest[:], s.Signature)
 	}
 	if !ok {
-		return refuse(ErrSignature, "account %s", a.ID)
+		return refuse(ErrSignature, "account %s", s.Account)
 	}
 	return nil
 }

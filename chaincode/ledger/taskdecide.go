@@ -98,15 +98,15 @@ func OpenTask(s TaskStatement, id Digest, before TaskView, scorers []Scorer, l S
 		if !scorer.Active {
 			continue
 		}
-		var bonded Credits
-		if bonded, err = bondedOf(scorer.Account, l); err != nil {
+		var stake *Stake
+		if stake, err = l.Stake(scorer.Account); err != nil {
 			return TaskDecision{}, err
 		}
-		if bonded < policy.MinStake {
+		if stake == nil || stake.Bonded < policy.MinStake {
 			continue
 		}
-		task.Panel = append(task.Panel, Seat{Account: scorer.Account, MSPID: scorer.MSPID, Weight: bonded})
-		if task.Weight, err = task.Weight.Plus(bonded); err != nil {
+		task.Panel = append(task.Panel, Seat{Account: scorer.Account, MSPID: scorer.MSPID, Weight: stake.Bonded, Unbonds: stake.Unbonds})
+		if task.Weight, err = task.Weight.Plus(stake.Bonded); err != nil {
 			return TaskDecision{}, err
 		}
 	}
@@ -214,7 +214,30 @@ func CommitToTask(op CommitAnswer, v TaskView, l ScoringLedger, tx Tx) (TaskDeci
 	if v.Phase() != TaskOpen {
 		return TaskDecision{}, wrongPhase(v, "takes no commitment")
 	}
+	seat, _ := v.Task.Seat(account)
+	held, err := heldBy(seat, l)
+	if err != nil {
+		return TaskDecision{}, err
+	}
+	if !held {
+		return TaskDecision{}, lapsed(seat)
+	}
 	return TaskDecision{Status: StatusRecorded, Commitment: &Commitment{Task: op.Task, Account: account, Commitment: op.Commitment, At: tx.Time, TxID: tx.ID}}, nil
+}
+
+// held reports whether what a seat weighs is at stake still: nothing was asked back since the task opened, and faults have not
+// used it up. A task may be open for any time, and a stake that is asked back is free after one.
+func (s Seat) held(stake *Stake) bool {
+	return stake != nil && stake.Unbonds == s.Unbonds && stake.Bonded > 0
+}
+
+func heldBy(s Seat, l CreditLedger) (bool, error) {
+	stake, err := l.Stake(s.Account)
+	return s.held(stake), err
+}
+
+func lapsed(s Seat) error {
+	return refuse(ErrScorer, "account %s has no seat any more: its stake was asked back after the task opened, or is used up", s.Account)
 }
 
 // seated holds that the submitter's account is of the task's panel, and gives it.
@@ -248,7 +271,8 @@ func (v TaskView) Carried() bool {
 }
 
 // CloseTask decides on ending the commitments: when the whole panel has committed, or, with more than half of its stake,
-// when the time is over. Until then it takes commitments.
+// when the time is over. Until then it takes commitments. One whose stake was asked back meanwhile does not count; from
+// here on a stake that is asked back stays at risk for as long as a fault may take to be proven.
 func CloseTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	if _, err := seated(v, l, tx); err != nil {
 		return TaskDecision{}, err
@@ -256,6 +280,18 @@ func CloseTask(v TaskView, l ScoringLedger, tx Tx) (TaskDecision, error) {
 	if v.Closing != nil {
 		return TaskDecision{Status: StatusDuplicate, In: v.Closing.TxID}, nil
 	}
+	backed := make([]Commitment, 0, len(v.Commitments))
+	for _, c := range v.Commitments {
+		seat, _ := v.Task.Seat(c.Account)
+		held, err := heldBy(seat, l)
+		if err != nil {
+			return TaskDecision{}, err
+		}
+		if held {
+			backed = append(backed, c)
+		}
+	}
+	v.Commitments = backed
 	if len(v.Commitments) < len(v.Task.Panel) && tx.Time < v.Task.CommitBy {
 		return TaskDecision{}, refuse(ErrTaskTime, "%d of %d scorers have committed; the task closes at %s", len(v.Commitments), len(v.Task.Panel), stamp(v.Task.CommitBy))
 	}
@@ -421,7 +457,7 @@ func faults(v TaskView, what string, accounts []Digest, share, reward uint64, fi
 }
 
 // drawn reports whether the draw has the task re-executed: nobody knows it before the last nonce is revealed, and a
-// nonce that is not revealed counts as drawn, so that silence avoids no examination.
+// nonce that is not revealed counts as drawn, so that silence avoids no examination. Where keepers vote for no draw, nothing is.
 func drawn(v TaskView, p ScoringPolicy) bool {
 	if p.Canary == 0 {
 		return false

@@ -163,6 +163,9 @@ func (r *Repository) ApplyTask(d ledger.TaskDecision) error {
 		if err := r.PutScorer(*d.Scorer); err != nil {
 			return err
 		}
+		if d.Scorer.Instead != nil {
+			r.keys.delete(wire.ScorerKey(d.Scorer.Instead.Account))
+		}
 	}
 	if d.Provisional != nil {
 		// What the referee finds takes the place of what most said.

@@ -195,7 +195,8 @@ func (a *app) newScoringLeaveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "leave", Short: "Score no longer in tasks that open",
 		Long: `End this organisation's part as a scorer. Tasks that are open keep its seat, so let its server run until they have ended. The stake
-stays bonded until "waybill credits unbond", and at risk for the credit policy's delay after that.`,
+stays bonded until "waybill credits unbond", and at risk for the credit policy's delay after that; whoever asks for some of it back before
+a task has closed loses its seat there. Who left may join again when about two times to challenge an answer are over (WB_TASK_TIME).`,
 		Example: "  waybill scoring leave --org carrier", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.organisation(cmd, func(ctx context.Context, org *founding.Organisation) error {

@@ -102,7 +102,7 @@ const (
 
 func credits() kind[ledger.CreditOperation] {
 	return kind[ledger.CreditOperation]{
-		name: KindCredits, function: wire.FnTransact, maxBatch: ledger.MaxBatchCredits,
+		name: KindCredits, function: wire.FnTransact, maxBatch: ledger.MaxBatchCredits, prompt: true,
 		encode: func(batch []ledger.CreditOperation) ([]byte, error) {
 			return wire.Encode(wire.CreditBatch{Operations: batch})
 		},

@@ -79,10 +79,15 @@ func TestEndToEndAnOrganisationJoinsTheScorersByHand(t *testing.T) {
 		return nil
 	})
 	t.Cleanup(func() { // the other tests find no scorer, as this one did; its servers end after this
-		leaving, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		leaving, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		l.must(leaving, t, "scoring", "leave", "--org", joins)
-		l.must(leaving, t, "credits", "unbond", fmt.Sprint(stake-usual), "--org", joins)
+		until(leaving, t, "its stake may be moved again", func() error {
+			if r := l.run(leaving, t, "credits", "unbond", fmt.Sprint(stake-usual), "--org", joins); r.code != 0 {
+				return fmt.Errorf("%s", r.stderr)
+			}
+			return nil
+		})
 		l.level(leaving, t)
 	})
 	account, _, _ := strings.Cut(lacks[1], "=")

@@ -3,6 +3,7 @@ package founding
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/chaincode/ledger"
@@ -108,12 +109,32 @@ func (f *founding) stake(ctx context.Context) error {
 		if s.note == nil {
 			return nil
 		}
-		outcomes, err := s.submit.Credits(ctx, []ledger.CreditOperation{{Bond: &ledger.BondStake{Inputs: []ledger.NoteID{*s.note}, Amount: f.Stake}}})
+		outcomes, err := rested(ctx, func() ([]submit.Outcome, error) {
+			return s.submit.Credits(ctx, []ledger.CreditOperation{{Bond: &ledger.BondStake{Inputs: []ledger.NoteID{*s.note}, Amount: f.Stake}}})
+		})
 		if err = s.took(outcomes, err); err != nil {
 			return err
 		}
 		return f.seen(ctx, outcomes[0].TxID)
 	})
+}
+
+// restEvery is how often is asked whether an account may move again.
+const restEvery = time.Second
+
+// rested asks again while the ledger says that the account moved its stake, or left the scorers, too shortly before.
+func rested(ctx context.Context, ask func() ([]submit.Outcome, error)) ([]submit.Outcome, error) {
+	for {
+		outcomes, err := ask()
+		if err != nil || !slices.ContainsFunc(outcomes, func(o submit.Outcome) bool { return o.Code == ledger.CodeTaskTime }) {
+			return outcomes, err
+		}
+		select {
+		case <-ctx.Done():
+			return outcomes, nil // what the ledger says tells more
+		case <-time.After(restEvery):
+		}
+	}
 }
 
 // register makes each organisation a scorer, one after another, since each reads who is one.
@@ -122,7 +143,9 @@ func (f *founding) register(ctx context.Context) error {
 		scores, err := s.scores(ctx)
 		if err == nil && !scores {
 			var outcomes []submit.Outcome
-			outcomes, err = s.submit.Tasks(ctx, []ledger.TaskOperation{{Register: &ledger.RegisterScorer{}}})
+			outcomes, err = rested(ctx, func() ([]submit.Outcome, error) {
+				return s.submit.Tasks(ctx, []ledger.TaskOperation{{Register: &ledger.RegisterScorer{}}})
+			})
 			if err = s.took(outcomes, err); err == nil {
 				err = f.seen(ctx, outcomes[0].TxID)
 			}

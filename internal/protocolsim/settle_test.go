@@ -244,6 +244,7 @@ func TestTooFewOrganisationsOpenNoTask(t *testing.T) {
 	do(t, w, "s3", leave, "")
 	do(t, w, "s0", open, ledger.CodeFewScorers)
 	do(t, w, "s3", open, ledger.CodeFewScorers)
+	w.Advance(w.Policy.MoveDelay())
 	do(t, w, "s2", ledger.TaskOperation{Register: &ledger.RegisterScorer{}}, "")
 	do(t, w, "s0", open, "")
 }

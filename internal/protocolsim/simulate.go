@@ -133,10 +133,11 @@ type plan struct {
 // plans lists the cases: all honest, one of each dishonest strategy, cartels, and most of the panel with a list of another order.
 func (c Config) plans() []plan {
 	even := c.Stake / ledger.Credits(c.Scorers) //nolint:gosec // checked
+	organisations := max(minScorers, (c.Scorers+ledger.MaxOrganisationScorers-1)/ledger.MaxOrganisationScorers)
 	table := func(s Strategy, dishonest int, stake func(i int) ledger.Credits) plan {
 		p := plan{strategy: s}
 		for i := range c.Scorers {
-			m := Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i%4)), Stake: stake(i)}
+			m := Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i%organisations)), Stake: stake(i)}
 			player := Player{Name: m.Name, Strategy: Honest}
 			if i >= c.Scorers-dishonest {
 				player.Strategy = s
