@@ -26,7 +26,7 @@ type Builder struct {
 	model    *score.Model
 	journeys []*journey          // that ended, or are under way
 	current  map[string]*journey // by shipment
-	worst    map[string]ledger.VerdictLevel
+	stands   standing
 }
 
 // journey is one of a container's journeys.
@@ -51,7 +51,7 @@ func NewBuilder(of Selection, histories bool) (*Builder, error) {
 	if b.follows() {
 		b.tracker = feature.NewTracker(feature.DefaultLimits())
 		b.model = score.Draft(score.BaseParameters("draft"))
-		b.current, b.worst = map[string]*journey{}, map[string]ledger.VerdictLevel{}
+		b.current, b.stands = map[string]*journey{}, newStanding()
 	} else {
 		b.next = of.From
 	}
@@ -83,9 +83,7 @@ func (b *Builder) Apply(block Block) error {
 	for i := range block.Transactions {
 		tx := &block.Transactions[i]
 		if b.follows() {
-			for _, v := range tx.Verdicts {
-				b.worst[v.Shipment] = max(b.worst[v.Shipment], v.Level)
-			}
+			b.stands.take(tx)
 			for _, step := range b.tracker.Apply(block.Number, *tx) {
 				b.step(block.Number, step)
 			}
@@ -232,7 +230,9 @@ type Journey struct {
 	train.History
 
 	Ordinal int // among all journeys of the ledger, from 0: the same in every snapshot of it
-	Worst   ledger.VerdictLevel
+	// Worst is the worst of what stands of its shipment: final verdicts, and single organisations' of a time without a scoring
+	// policy where nothing is final.
+	Worst ledger.VerdictLevel
 }
 
 // Accepted gives the histories of the journeys whose shipments had verdicts below a level only.
@@ -285,7 +285,7 @@ func (b *Builder) Finish() (*Result, error) {
 		return cmp.Or(cmp.Compare(x.endedIn, y.endedIn), cmp.Compare(x.ordinal, y.ordinal))
 	})
 	for _, j := range chosen {
-		r.Journeys = append(r.Journeys, Journey{train.History{Shipment: j.shipment, Inputs: j.inputs}, j.ordinal, b.worst[j.shipment]})
+		r.Journeys = append(r.Journeys, Journey{train.History{Shipment: j.shipment, Inputs: j.inputs}, j.ordinal, b.stands.worst(j.shipment)})
 	}
 	return r, nil
 }

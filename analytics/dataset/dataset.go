@@ -30,7 +30,7 @@ var (
 )
 
 // Schema names the form of a leaf. A change of the form is another schema.
-const Schema = "waybill-dataset/1"
+const Schema = "waybill-dataset/2"
 
 // maxLeaves bounds what one snapshot holds.
 const maxLeaves = 50_000_000

@@ -241,3 +241,67 @@ func TestRootIsThatOfRFC6962(t *testing.T) {
 		t.Errorf("%x, the definition gives %x of %d leaves", r.Snapshot.Root, want, len(leaves))
 	}
 }
+
+// What is final decides what a model is fitted to. A single organisation's word decides it where nothing is final and no scoring
+// policy was in force, so that no scorer keeps journeys out of training, or bad ones in it, by itself.
+func TestFinalVerdictsDecideWhatIsAccepted(t *testing.T) {
+	chain := datasettest.Played(t, datasettest.OneLane(12))
+	of := func(tx ...wire.Transaction) *dataset.Result {
+		c := slices.Clone(chain)
+		c.Add(tx...)
+		return built(t, c, dataset.Selection{To: c.Height()}, true)
+	}
+	worst := func(r *dataset.Result) map[string]ledger.VerdictLevel {
+		all := map[string]ledger.VerdictLevel{}
+		for _, j := range r.Journeys {
+			all[j.Shipment] = j.Worst
+		}
+		return all
+	}
+	clean := ""
+	for shipment, level := range worst(of(wire.Transaction{})) {
+		if level < ledger.Inspect {
+			clean = shipment
+		}
+	}
+	if clean == "" {
+		t.Fatal("no journey is accepted")
+	}
+	word := func(model string, window uint32, l ledger.VerdictLevel) wire.Transaction {
+		return wire.Transaction{Verdicts: []ledger.Verdict{{Shipment: clean, Window: window, Model: model, Level: l}}}
+	}
+	final := func(model string, window uint32, l ledger.VerdictLevel) wire.Transaction {
+		return wire.Transaction{Scoring: wire.ScoringRecords{Finals: []ledger.FinalVerdict{{Shipment: clean, Window: window, Model: model, Answer: ledger.TaskAnswer{Level: l}}}}}
+	}
+	policy := wire.Transaction{Scoring: wire.ScoringRecords{Policies: []ledger.ScoringPolicy{{Version: 1}}}}
+	for what, c := range map[string]struct {
+		told []wire.Transaction
+		want ledger.VerdictLevel
+	}{
+		"a word":                                     {[]wire.Transaction{word("m", 90, ledger.Quarantine)}, ledger.Quarantine},
+		"a word where a policy is in force":          {[]wire.Transaction{policy, word("m", 90, ledger.Quarantine)}, 0},
+		"a word of before the policy":                {[]wire.Transaction{word("m", 90, ledger.Inspect), policy}, ledger.Inspect},
+		"a final verdict over a word":                {[]wire.Transaction{word("m", 90, ledger.Quarantine), policy, final("m", 90, ledger.Clear)}, ledger.Clear},
+		"a worse final verdict over a word":          {[]wire.Transaction{word("m", 90, ledger.Clear), policy, final("m", 90, ledger.Quarantine)}, ledger.Quarantine},
+		"a final verdict of another window":          {[]wire.Transaction{word("m", 90, ledger.Quarantine), policy, final("m", 91, ledger.Clear)}, ledger.Quarantine},
+		"a final verdict of another model":           {[]wire.Transaction{word("m", 90, ledger.Quarantine), policy, final("n", 90, ledger.Clear)}, ledger.Quarantine},
+		"a blend, which is of all models":            {[]wire.Transaction{word("m", 90, ledger.Quarantine), policy, final("", 90, ledger.Clear)}, ledger.Clear},
+		"a blend without a verdict under its key":    {[]wire.Transaction{policy, final("", 90, ledger.Quarantine)}, ledger.Quarantine},
+		"the worst of several final verdicts":        {[]wire.Transaction{policy, final("m", 90, ledger.Inspect), final("m", 91, ledger.Clear)}, ledger.Inspect},
+		"a scorer's own word beside a final verdict": {[]wire.Transaction{policy, final("", 90, ledger.Clear), word("m", 90, ledger.Quarantine)}, ledger.Clear},
+	} {
+		r := of(c.told...)
+		if got := worst(r)[clean]; got != c.want {
+			t.Errorf("%s: %s, not %s", what, got, c.want)
+		}
+		accepted := slices.ContainsFunc(r.Accepted(ledger.Inspect), func(h train.History) bool { return h.Shipment == clean })
+		if accepted != (c.want < ledger.Inspect) {
+			t.Errorf("%s: accepted is %t", what, accepted)
+		}
+	}
+	// The root holds what decides it.
+	with := of(policy, final("m", 90, ledger.Clear)).Snapshot.Root
+	if with == of(policy, final("m", 90, ledger.Quarantine)).Snapshot.Root || with == of(final("m", 90, ledger.Clear)).Snapshot.Root {
+		t.Error("snapshots whose journeys are accepted otherwise have one root")
+	}
+}

@@ -23,7 +23,11 @@ const (
 	leafFinding     = 6 // ledger.Finding that was raised
 	leafChange      = 7 // ledger.Finding that was amended or closed
 	leafPlacement   = 8 // an item and the container that it is in
-	leafVerdict     = 9 // ledger.Verdict, which says whether a journey was accepted
+	leafVerdict     = 9 // ledger.Verdict, which says whether a journey was accepted where nothing is final
+	// leafFinal is a ledger.FinalVerdict, which says it where one is; leafGoverned the number of a version of the scoring policy
+	// that came in force, from when on nothing else says it.
+	leafFinal    = 10
+	leafGoverned = 11
 )
 
 // subject is what a leaf is about, by which a query chooses.
@@ -44,7 +48,7 @@ type leaf struct {
 
 const leafVersion = 1
 
-func newLeaf[T ledger.Policy | ledger.Finding | ledger.Verdict | wire.RecordedEvent | wire.StoredSegment](kind byte, block uint64, v T, about subject) (leaf, error) {
+func newLeaf[T ledger.Policy | ledger.Finding | ledger.Verdict | ledger.FinalVerdict | wire.RecordedEvent | wire.StoredSegment](kind byte, block uint64, v T, about subject) (leaf, error) {
 	value, err := wire.Encode(v)
 	if err != nil {
 		return leaf{}, fmt.Errorf("dataset: %w", err)
@@ -100,6 +104,12 @@ func leavesOf(block uint64, tx *wire.Transaction, detail bool) ([]leaf, error) {
 	}
 	for _, v := range tx.Verdicts {
 		keep(newLeaf(leafVerdict, block, v, subject{shipments: []string{v.Shipment}}))
+	}
+	for _, f := range tx.Scoring.Finals {
+		keep(newLeaf(leafFinal, block, f, subject{shipments: []string{f.Shipment}}))
+	}
+	for _, p := range tx.Scoring.Policies {
+		keep(rawLeaf(leafGoverned, block, binary.AppendUvarint(nil, uint64(p.Version)), subject{always: true}), nil)
 	}
 	return out, failed
 }

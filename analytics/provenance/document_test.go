@@ -28,7 +28,7 @@ func dossier() *provenance.Dossier {
 	const at = 1_772_366_400_000
 	lane := ledger.DatasetSnapshot{
 		ID: "lane", Version: 2, Root: d(1), Events: 10, Segments: 200, Bytes: 3_000, From: 5, To: 90, Block: d(2), Query: "policy=refrigerated",
-		Schema: "waybill-dataset/1", Features: d(3), Licence: "CC-BY-4.0", About: "a lane | of *ours*", MSPID: "ProducerMSP", By: "m", At: at, TxID: "t1",
+		Schema: "waybill-dataset/2", Features: d(3), Licence: "CC-BY-4.0", About: "a lane | of *ours*", MSPID: "ProducerMSP", By: "m", At: at, TxID: "t1",
 	}
 	autumn := lane
 	autumn.ID, autumn.Version, autumn.Root, autumn.Licence, autumn.MSPID, autumn.TxID = "autumn", 1, d(4), "https://example.org/terms", "CarrierMSP", "t2"
