@@ -126,7 +126,7 @@ func (p ScoringPolicy) SilenceAt(c Closing) Millis { return c.RevealBy + 2*p.Clo
 func (p ScoringPolicy) MoveDelay() Millis { return p.ChallengeFor + phaseSkews*p.ClockSkew() }
 
 // UnbondDelay is how long a stake must at least stay at risk after it is unbonded: as long as a fault may take to be proven, and
-// a claim that was made last to be refuted. Whoever unbonds gains twice MaxSkew by its choice of times, for those of credits are held to that.
+// a claim that was made last to be refuted. Whoever unbonds gains up to twice MaxSkew by its choice of times: they are held to a later policy's clocks.
 func (p ScoringPolicy) UnbondDelay() Millis {
 	return p.CommitFor + p.RevealFor + 2*p.ChallengeFor + 2*p.ClockSkew() + 2*maxSkew
 }

@@ -30,7 +30,7 @@ func (w *World) pocket(t *testing.T, who string, n int) (notes []ledger.NoteID) 
 		t.Fatal(err)
 	}
 	for i := range payments {
-		notes = append(notes, ledger.NoteID{TxID: fmt.Sprintf("tx%d", w.txs), Index: uint32(i)}) //nolint:gosec // of a few
+		notes = append(notes, ledger.NoteID{TxID: fmt.Sprintf("tx%d", w.txs), Index: uint32(i)})
 	}
 	return notes
 }

@@ -137,7 +137,7 @@ func (c Config) plans() []plan {
 	table := func(s Strategy, dishonest int, stake func(i int) ledger.Credits) plan {
 		p := plan{strategy: s}
 		for i := range c.Scorers {
-			m := Member{Name: fmt.Sprintf("s%d", i), MSPID: string(rune('A' + i%organisations)), Stake: stake(i)}
+			m := Member{Name: fmt.Sprintf("s%d", i), MSPID: fmt.Sprintf("%c", 'A'+i%organisations), Stake: stake(i)}
 			player := Player{Name: m.Name, Strategy: Honest}
 			if i >= c.Scorers-dishonest {
 				player.Strategy = s
