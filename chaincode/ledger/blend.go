@@ -332,15 +332,20 @@ func InspectBlend(op InspectTask, outcome func() (spoiled bool, err error), done
 	return d, nil
 }
 
+// maxVoid is how many windows after a blend may be without a final verdict for an inspection not to speak of it still.
+const maxVoid = 32
+
 // lastBefore holds that no later window of the shipment was final when the inspection was recorded: that one is what it
-// speaks of.
+// speaks of. Windows between may have none, as their tasks were void.
 func lastBefore(s TaskStatement, inspection EventRecord, l ScoringLedger) error {
-	if s.Window+1 == 0 {
-		return nil
+	for window := s.Window + 1; window != 0 && window-s.Window <= maxVoid; window++ {
+		later, err := l.FinalVerdict(s.Shipment, window, s.Model)
+		if err != nil {
+			return err
+		}
+		if later != nil && later.At <= inspection.RecordedAt {
+			return refuse(ErrConflict, "window %d was final before the inspection too, which speaks of that", later.Window)
+		}
 	}
-	next, err := l.FinalVerdict(s.Shipment, s.Window+1, s.Model)
-	if err == nil && next != nil && next.At <= inspection.RecordedAt {
-		err = refuse(ErrConflict, "window %d was final before the inspection too, which speaks of that", next.Window)
-	}
-	return err
+	return nil
 }

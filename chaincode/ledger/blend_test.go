@@ -281,17 +281,18 @@ func TestAnInspectionSpeaksOfTheLastWindowBeforeIt(t *testing.T) {
 		change func(v *TaskView, l *inspected)
 		want   error
 	}{
-		"it does":                                  {func(*TaskView, *inspected) {}, nil},
-		"the next window was final after it":       {func(_ *TaskView, l *inspected) { l.later = &FinalVerdict{Window: 4, At: 11} }, nil},
-		"the next window was final before it":      {func(_ *TaskView, l *inspected) { l.later = &FinalVerdict{Window: 4, At: 9} }, ErrConflict},
-		"there is no later window":                 {func(v *TaskView, _ *inspected) { v.Task.Statement.Window = math.MaxUint32 }, nil},
-		"it came before the verdict":               {func(_ *TaskView, l *inspected) { l.event.RecordedAt = 9 }, ErrTaskTime},
-		"it was declared in error":                 {func(_ *TaskView, l *inspected) { l.event.DeclaredInError = true }, ErrUnknown},
-		"it is not recorded":                       {func(_ *TaskView, l *inspected) { l.event = nil }, ErrUnknown},
-		"the task is of one model":                 {func(v *TaskView, _ *inspected) { v.Settlement.By = SettledWindow }, ErrTaskState},
-		"the task is not final":                    {func(v *TaskView, _ *inspected) { v.Settlement = nil }, ErrTaskState},
-		"no task was opened":                       {func(v *TaskView, _ *inspected) { *v = TaskView{} }, ErrUnknown},
-		"less may be minted now than was promised": {func(_ *TaskView, l *inspected) { l.mint = 6 }, nil},
+		"it does":                                       {func(*TaskView, *inspected) {}, nil},
+		"the next window was final after it":            {func(_ *TaskView, l *inspected) { l.later = &FinalVerdict{Window: 4, At: 11} }, nil},
+		"the next window was final before it":           {func(_ *TaskView, l *inspected) { l.later = &FinalVerdict{Window: 4, At: 9} }, ErrConflict},
+		"a window was void, and the one after it final": {func(_ *TaskView, l *inspected) { l.later = &FinalVerdict{Window: 6, At: 9} }, ErrConflict},
+		"there is no later window":                      {func(v *TaskView, _ *inspected) { v.Task.Statement.Window = math.MaxUint32 }, nil},
+		"it came before the verdict":                    {func(_ *TaskView, l *inspected) { l.event.RecordedAt = 9 }, ErrTaskTime},
+		"it was declared in error":                      {func(_ *TaskView, l *inspected) { l.event.DeclaredInError = true }, ErrUnknown},
+		"it is not recorded":                            {func(_ *TaskView, l *inspected) { l.event = nil }, ErrUnknown},
+		"the task is of one model":                      {func(v *TaskView, _ *inspected) { v.Settlement.By = SettledWindow }, ErrTaskState},
+		"the task is not final":                         {func(v *TaskView, _ *inspected) { v.Settlement = nil }, ErrTaskState},
+		"no task was opened":                            {func(v *TaskView, _ *inspected) { *v = TaskView{} }, ErrUnknown},
+		"less may be minted now than was promised":      {func(_ *TaskView, l *inspected) { l.mint = 6 }, nil},
 	} {
 		v, l := sound, inspection()
 		settlement := *sound.Settlement
