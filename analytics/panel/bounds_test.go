@@ -240,6 +240,40 @@ func TestATaskThatTheLedgerDoesNotTakeOfThisScorerIsGivenUp(t *testing.T) {
 	}
 }
 
+// Its stake was asked back after another opened the task: one refusal, and it is done.
+func TestATaskInWhichItsSeatLapsedIsGivenUp(t *testing.T) {
+	c := newChannel(t, undrawn(), 1)
+	p := c.player(t, "a")
+	task := c.world.Tasks[0]
+	c.fallsDue(task)
+	if _, err := c.world.Score("b", ledger.TaskOperation{Open: &task.Statement}); err != nil {
+		t.Fatal(err)
+	}
+	c.world.Advance(c.world.Policy.MoveDelay())
+	stake, err := c.world.Stake("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = c.world.Transact("a", ledger.CreditOperation{Unbond: &ledger.UnbondStake{Stake: *stake.Note, Amount: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	p.read(c, len(c.log))
+	p.live()
+	errands, _ := p.book.next(p.cfg.Now(), 90, maxQuestions)
+	if len(errands) != 1 || errands[0].deed != doCommit {
+		t.Fatal(errands)
+	}
+	answers, err := c.world.Score("a", errands[0].operations...)
+	if err != nil || answers[0].Code != ledger.CodeScorer {
+		t.Fatal(answers, err)
+	}
+	p.book.answered(errands[0], answers, nil, p.cfg.Now())
+	c.world.Advance(c.world.Policy.CommitFor)
+	if again, _ := p.book.next(p.cfg.Now(), 90, maxQuestions); len(again) != 0 || len(p.book.rounds) != 0 || len(p.book.alone) != 0 {
+		t.Errorf("%v, %d tasks, %d alone", again, len(p.book.rounds), len(p.book.alone))
+	}
+}
+
 func TestAPolicyThatLeavesTooLittleTimeToRefuteIsWarnedOf(t *testing.T) {
 	hasty, calm := undrawn(), undrawn()
 	hasty.Version, hasty.Skew, hasty.RevealFor, hasty.ChallengeFor = 2, 2_000, 8_000, 8_000
