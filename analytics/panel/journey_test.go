@@ -144,14 +144,7 @@ func (c *travels) watched(t rapid.TB, p *player, id ledger.Digest) ledger.TaskVi
 		c.world.Advance(2_000)
 	}
 	p.read(c.channel, len(c.log))
-	for _, claim := range v.Claims {
-		if refute, err := c.world.Refutation(v.Task.Statement, claim); err != nil || refute != nil {
-			t.Errorf("its claim of reference %d can be refuted: %v %v", claim.Before, refute != nil, err)
-		}
-	}
-	if s := p.book.snapshot(); s.ClaimsLost != 0 || s.Lost != 0 || c.lostStake(t, p.name) != 0 {
-		t.Errorf("%+v", s)
-	}
+	c.unhurt(t, p, v)
 	return v
 }
 
@@ -196,13 +189,7 @@ func TestWhatOpenedALaterJourneyIsClaimed(t *testing.T) {
 				p.read(c.channel, len(c.log))
 				switch how {
 				case "from its checkpoint":
-					data, err := p.book.save()
-					if err != nil {
-						t.Fatal(err)
-					}
-					at := p.at
-					p.restart(data)
-					p.at = at
+					p.resumed(t)
 				case "from the first block":
 					p.restart(nil)
 				case "once the root is anchored":
@@ -249,13 +236,7 @@ func TestAWindowIsNotTakenFromTheJourneyBefore(t *testing.T) {
 				id := c.agree(t, other, ruling.Answer, scorerNames()[1:]...)
 				p.read(c.channel, len(c.log))
 				if how == "from its checkpoint" {
-					data, err := p.book.save()
-					if err != nil {
-						t.Fatal(err)
-					}
-					at := p.at
-					p.restart(data)
-					p.at = at
+					p.resumed(t)
 				}
 				v := c.watched(t, p, id)
 				if len(v.Claims) != 1 || !v.Claims[0].Late || v.Settlement == nil || v.Settlement.By != ledger.SettledOmission {

@@ -79,6 +79,18 @@ func (p *player) disturbed(t *rapid.T, last *saved) {
 	}
 }
 
+// resumed kills the player's process, which begins again from a checkpoint made just before.
+func (p *player) resumed(t testing.TB) {
+	t.Helper()
+	data, err := p.book.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := p.at
+	p.restart(data)
+	p.at = at
+}
+
 // someSay has some of the players speak, and some not hear the answers.
 func (c *channel) someSay(t *rapid.T, players []*player) {
 	t.Helper()

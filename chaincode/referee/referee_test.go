@@ -65,6 +65,23 @@ func canonical(t testing.TB, epc string) string {
 	return c
 }
 
+// event records an event of a time and names it.
+func (r *records) event(t testing.TB, at time.Time, fields map[string]any) ledger.Reference {
+	t.Helper()
+	fields["eventTime"], fields["eventTimeZoneOffset"] = at.Format(time.RFC3339), "+00:00"
+	body, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := epcis.ParseEvent(nil, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := ledger.Digest(e.Hash())
+	r.events[hash] = wire.RecordedEvent{Hash: hash, Body: body}
+	return ledger.Reference{Kind: ledger.RefEvent, Digest: hash}
+}
+
 // shipment records a shipment with so many segments of so many readings on so many channels, and states its last window.
 func shipment(t testing.TB, segments, readings, channels int) (*records, ledger.TaskStatement) {
 	t.Helper()
@@ -81,18 +98,7 @@ func shipment(t testing.TB, segments, readings, channels int) (*records, ledger.
 		{"type": "AssociationEvent", "action": "ADD", "parentID": pallet, "childEPCs": []string{logger}},
 		{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{pallet}, "bizStep": "shipping"},
 	} {
-		fields["eventTime"], fields["eventTimeZoneOffset"] = start.Add(time.Duration(k)*time.Second).Format(time.RFC3339), "+00:00"
-		body, err := json.Marshal(fields)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := epcis.ParseEvent(nil, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		hash := ledger.Digest(e.Hash())
-		r.events[hash] = wire.RecordedEvent{Hash: hash, Body: body}
-		s.References = append(s.References, ledger.Reference{Kind: ledger.RefEvent, Digest: hash})
+		s.References = append(s.References, r.event(t, start.Add(time.Duration(k)*time.Second), fields))
 	}
 	at := ledger.MillisOf(start) + 60_000
 	quantities := []ledger.Quantity{ledger.Temperature, ledger.RelativeHumidity, ledger.Shock, ledger.Light, ledger.Door}
@@ -249,18 +255,7 @@ func leavesOut(t testing.TB, segments, readings, long, n int, late bool) {
 func TestAListOfTwoJourneysIsAFault(t *testing.T) {
 	r, s := shipment(t, 1, 20, 1)
 	event := func(minutes int, fields map[string]any) ledger.Reference {
-		fields["eventTime"], fields["eventTimeZoneOffset"] = start.Add(time.Duration(minutes)*time.Minute).Format(time.RFC3339), "+00:00"
-		body, err := json.Marshal(fields)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := epcis.ParseEvent(nil, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		hash := ledger.Digest(e.Hash())
-		r.events[hash] = wire.RecordedEvent{Hash: hash, Body: body}
-		return ledger.Reference{Kind: ledger.RefEvent, Digest: hash}
+		return r.event(t, start.Add(time.Duration(minutes)*time.Minute), fields)
 	}
 	step := func(minutes int, name string) ledger.Reference {
 		return event(minutes, map[string]any{"type": "ObjectEvent", "action": "OBSERVE", "epcList": []string{pallet}, "bizStep": name})

@@ -149,16 +149,7 @@ func TestAnInspectionSettlesOneWindow(t *testing.T) {
 		s.Model, s.Inputs = "", ledger.Digest{}
 		id := do(t, w, "s0", ledger.TaskOperation{Open: &s}, "").Digest
 		ids = append(ids, id)
-		var reveals []ledger.TaskOperation
-		for _, p := range players {
-			commit, reveal := operations(t, w, p.Name, id, task.Truth.Answer)
-			do(t, w, p.Name, commit, "")
-			reveals = append(reveals, reveal)
-		}
-		do(t, w, "s0", ledger.TaskOperation{Close: &id}, "")
-		for i, p := range players {
-			do(t, w, p.Name, reveals[i], "")
-		}
+		allAnswer(t, w, players, id, task.Truth.Answer)
 		do(t, w, "s0", ledger.TaskOperation{Settle: &ledger.SettleTask{Task: id}}, "")
 	}
 	w.Advance(1_000)
